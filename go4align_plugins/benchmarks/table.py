@@ -158,7 +158,7 @@ BENCHMARKS: dict[str, Benchmark] = {
             'streets (rendered)',
             (segmentation(7), depth('inverse depth')),
             CITYSCAPES_CLASSES,
-            (64, 128),
+            (96, 128),
             {'train': 240, 'val': 60},
             embedded=True,
         ),
