@@ -1,0 +1,106 @@
+"""The losses of the dense-prediction tasks, each the mean over the pixels that have a label.
+
+Every loss is computed in float32, whatever the predictions are in, and without waiting for the
+device. A batch without a labelled pixel gives a loss of exactly 0 with a gradient of 0: the
+weighting takes that for a task which is absent from the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch.nn.functional as F
+from torch import Tensor
+
+NO_LABEL = -1
+SHORTEST_VECTOR = 1e-6
+
+
+def valid_depth(depth: Tensor) -> Tensor:
+    """Where depth was measured: (B, 1, H, W) depth -> (B, 1, H, W) bool."""
+    return depth.sum(dim=1, keepdim=True) != 0
+
+
+def valid_normal(normal: Tensor) -> Tensor:
+    """Where there is a normal: (B, 3, H, W) vectors -> (B, H, W) bool."""
+    return normal.abs().sum(dim=1) != 0
+
+
+def segmentation_loss(prediction: Tensor, label: Tensor) -> Tensor:
+    """Cross entropy.
+
+    Args:
+        prediction: logits (B, C, H, W).
+        label: classes (B, H, W) of any dtype; -1 is no label.
+
+    Returns:
+        The mean over the labelled pixels, a scalar.
+    """
+    label = label.long()
+    total = F.cross_entropy(prediction.float(), label, ignore_index=NO_LABEL, reduction='sum')
+    return total / (label != NO_LABEL).sum().clamp(min=1)
+
+
+def depth_loss(prediction: Tensor, depth: Tensor) -> Tensor:
+    """Absolute error.
+
+    Args:
+        prediction: depth (B, 1, H, W).
+        depth: measured depth (B, 1, H, W), in the same unit; 0 is no measurement.
+
+    Returns:
+        The mean over the measured pixels, a scalar in the data's unit.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    check_same_shape(prediction, depth)
+    valid = valid_depth(depth)
+    error = (prediction.float() - depth).abs() * valid
+    return error.sum() / valid.sum().clamp(min=1)
+
+
+def normal_loss(prediction: Tensor, normal: Tensor) -> Tensor:
+    """One minus the cosine of the angle between the predicted and the true normal.
+
+    Args:
+        prediction: vectors (B, 3, H, W) of any length.
+        normal: unit vectors (B, 3, H, W); the zero vector is no normal.
+
+    Returns:
+        The mean over the pixels that have a normal, a scalar from 0 to 2.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    check_same_shape(prediction, normal)
+    prediction = prediction.float()
+    valid = valid_normal(normal)
+    # A sum of squares by hand: torch's norm over the channels takes ten times as long on a CPU.
+    # The bound keeps the zero vector's cosine at 0 and its gradient finite.
+    length = prediction.square().sum(dim=1).clamp(min=SHORTEST_VECTOR**2).sqrt()
+    cosine = (prediction * normal).sum(dim=1) / length
+    mean = ((1 - cosine) * valid).sum() / valid.sum().clamp(min=1)
+    # A cosine may round to 1 + 1e-7, but a weighting refuses a negative loss.
+    return mean.clamp(min=0)
+
+
+def check_same_shape(prediction: Tensor, target: Tensor) -> None:
+    """Refuse shapes that broadcasting would silently pair wrongly.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    if prediction.shape != target.shape:
+        raise ValueError(
+            f'Parameter `prediction` should have the shape of its target, {tuple(target.shape)}. '
+            f'Found `prediction.shape = {tuple(prediction.shape)}`.'
+        )
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    'segmentation': segmentation_loss,
+    'depth': depth_loss,
+    'normal': normal_loss,
+}
+"""The loss of each task, by the task's name."""

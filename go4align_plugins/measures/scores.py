@@ -1,0 +1,114 @@
+"""The scores that compare methods over all metrics: delta_m, mean rank, LibMTL's improvement.
+
+delta_m and LibMTL's improvement are not comparable: the one averages over metrics and falls with
+better results, the other averages over tasks and rises. A report has to say which one it shows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+
+def delta_m(
+    values: Sequence[float], baselines: Sequence[float], higher_is_better: Sequence[bool]
+) -> float:
+    """The papers' mean relative loss against the baselines, in percent; lower is better.
+
+    Args:
+        values: a method's result in each metric.
+        baselines: the single-task result in each metric, in the same units.
+        higher_is_better: the direction of each metric.
+
+    Returns:
+        The flat mean over the metrics; NaN if any value or baseline is NaN.
+
+    Raises:
+        ValueError: if the lengths differ, there is no metric, or a baseline is 0.
+    """
+    _check_length('values', values, higher_is_better)
+    _check_length('baselines', baselines, higher_is_better)
+    if 0 in baselines:
+        raise ValueError(
+            f'Parameter `baselines` should have no 0. Found `baselines = {list(baselines)}`.'
+        )
+    return 100 * _mean(
+        (base - value if higher else value - base) / base
+        for value, base, higher in zip(values, baselines, higher_is_better)
+    )
+
+
+def libmtl_improvement(
+    values: Mapping[str, Sequence[float]],
+    baselines: Mapping[str, Sequence[float]],
+    higher_is_better: Mapping[str, Sequence[bool]],
+) -> float:
+    """LibMTL's mean improvement over the baselines, as a share; higher is better.
+
+    Args:
+        values: a method's results by task, one for each of the task's metrics.
+        baselines: those compared with, in the same form.
+        higher_is_better: the directions, in the same form.
+
+    Returns:
+        The mean over the tasks of the mean over each task's metrics.
+
+    Raises:
+        ValueError: as :func:`delta_m`, and if the tasks differ.
+    """
+    for name, results in (('values', values), ('baselines', baselines)):
+        if set(results) != set(higher_is_better):
+            raise ValueError(
+                f'Parameter `{name}` should have the tasks {sorted(higher_is_better)}. '
+                f'Found `{name}` of {sorted(results)}.'
+            )
+    return _mean(
+        -delta_m(values[task], baselines[task], higher) / 100
+        for task, higher in higher_is_better.items()
+    )
+
+
+def mean_rank(table: Sequence[Sequence[float]], higher_is_better: Sequence[bool]) -> list[float]:
+    """The papers' MR: each method's rank in a metric, averaged over the metrics; lower is better.
+
+    Args:
+        table: a row a method (without the single-task baseline, as in the papers), a column a
+            metric.
+        higher_is_better: the direction of each metric.
+
+    Returns:
+        The mean rank of each row, 1 being the best; equal values share the mean of their ranks.
+        A row with a NaN has a mean rank of NaN and its NaN is worse than any number.
+
+    Raises:
+        ValueError: if a row's length is not that of ``higher_is_better``, or there is no metric.
+    """
+    for row, values in enumerate(table):
+        _check_length(f'table[{row}]', values, higher_is_better)
+    columns = [
+        _ranks([-value if higher else value for value in column])
+        for column, higher in zip(zip(*table), higher_is_better)
+    ]
+    return [_mean(ranks) for ranks in zip(*columns)]
+
+
+def _ranks(costs: Sequence[float]) -> list[float]:
+    return [
+        math.nan
+        if math.isnan(cost)
+        else sum(other < cost for other in costs) + (costs.count(cost) + 1) / 2
+        for cost in costs
+    ]
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return sum(listed) / len(listed)
+
+
+def _check_length(name: str, values: Sequence[float], higher_is_better: Sequence[bool]) -> None:
+    if not higher_is_better or len(values) != len(higher_is_better):
+        raise ValueError(
+            f'Parameter `{name}` should have one value for each metric, {len(higher_is_better)} '
+            f'and at least 1. Found {len(values)} values.'
+        )
