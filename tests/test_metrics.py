@@ -89,6 +89,17 @@ def test_no_label_gives_nan(task: str) -> None:
         assert all(math.isnan(score) for score in scores.values())
 
 
+@pytest.mark.parametrize('task', TASKS)
+def test_training_predictions_leave_no_graph_behind(task: str) -> None:
+    metric = build_metric(TASKS[task])
+    prediction, target = frames(task)
+    metric.update(prediction.requires_grad_(), target)
+    kept = [value for value in vars(metric).values() if not isinstance(value, int)]
+    tensors = kept[0] if isinstance(kept[0], list) else kept
+    assert all(isinstance(tensor, torch.Tensor) for tensor in tensors)
+    assert not any(tensor.requires_grad for tensor in tensors)
+
+
 def test_depth_error_is_a_mean_over_pixels() -> None:
     torch.manual_seed(1)
     prediction, depth = frames('depth')

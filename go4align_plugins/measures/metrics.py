@@ -144,6 +144,7 @@ def build_metric(task: Task) -> Metric:
     )
 
 
+@torch.no_grad()
 def confusion_matrix(prediction: Tensor, label: Tensor, num_classes: int) -> Tensor:
     """Count the pixels of each true and predicted class.
 
@@ -173,6 +174,7 @@ def segmentation_scores(confusion: Tensor) -> dict[str, float]:
     return {'mIoU': mean_iou.item(), 'pixAcc': (hits.sum() / confusion.sum()).item()}
 
 
+@torch.no_grad()
 def depth_errors(prediction: Tensor, depth: Tensor) -> Tensor:
     """Sum the errors of a batch.
 
@@ -200,6 +202,7 @@ def depth_scores(sums: Tensor) -> dict[str, float]:
     return {'abs_err': absolute, 'rel_err': relative}
 
 
+@torch.no_grad()
 def normal_angles(prediction: Tensor, normal: Tensor) -> Tensor:
     """The angles between predicted and true normals.
 
