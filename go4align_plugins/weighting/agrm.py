@@ -1,0 +1,203 @@
+"""Adaptive group risk minimization (AGRM) and GO4Align: losses in, one weight a task out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from go4align_plugins.weighting.checks import NegativeLossCheck, average_over_ranks, check_shape
+from go4align_plugins.weighting.grouping import Grouping, assign, get_grouping, group_means
+from go4align_plugins.weighting.indicators import RiskGuidedIndicator
+
+Indicator = Callable[..., Tensor]
+
+
+class AGRM(nn.Module):
+    r"""Adaptive group risk minimization (https://arxiv.org/abs/2404.06486, Eq. 2 to 4).
+
+    .. math::
+        \min_\theta \; w^\top G \, L(\theta) \quad \text{with} \quad
+        \{w, G\} = \arg\min \lVert \gamma^\top - w^\top G \rVert^2
+
+    - :math:`L` (M,): the losses (risks) of the M tasks;
+    - :math:`\gamma` (M,): the group assignment indicator, computed from the losses;
+    - :math:`G` (K, M): which group each task belongs to, one 1 a column;
+    - :math:`w` (K,): the group weights. Given G, the best w is the mean of gamma in each group, so
+      the two together are K-means on the M numbers, and a task's weight is its group's centre.
+
+    Each call takes one step: losses -> indicator -> groups -> weights. The default grouping is the
+    exact optimum, where the released code starts K-means from random points at every step.
+
+    What to rely on:
+
+    - The same losses give the same weights; no random state is read or written by default.
+    - A step with a NaN or infinite loss has weights 1, so that its total is as non-finite as equal
+      weighting's (a gradient scaler then skips it), and leaves no trace in the state.
+    - A loss of exactly 0 is a task absent from this batch: weight 0, group -1, state unchanged.
+    - A weight beyond the losses' dtype is that dtype's largest finite value.
+    - Where ``torch.distributed`` is initialised, the losses are averaged over the ranks first.
+
+    Args:
+        num_tasks: M, at least 1.
+        num_groups: K, between 1 and M; K = M leaves the indicator as it is.
+        indicator: losses (M,) -> indicator (M,), float64; a module's state is saved with this one.
+        grouping: ``'exact'``, ``'kmeans_pytorch'``, ``'spectral'``, ``'sdp'``, or a callable
+            (indicator (M,), K) -> group of each task (M,).
+        task_names: names for error messages, by default the tasks' numbers.
+
+    Raises:
+        ValueError: if a parameter is out of its range.
+        ImportError: if the grouping's package is not installed; the message names the extra.
+
+    Example:
+        >>> weighting = AGRM(num_tasks=3, num_groups=2, indicator=lambda losses: 1 / losses)
+        >>> weighting(torch.tensor([1.0, 1.25, 4.0]))
+        tensor([0.9000, 0.9000, 0.2500])
+    """
+
+    groups: Tensor
+    """(M,) int64 buffer: the last step's group of each task, numbered by rising weight; -1 for a
+    task that was absent, or before the first step."""
+
+    def __init__(
+        self,
+        num_tasks: int,
+        num_groups: int,
+        indicator: Indicator,
+        grouping: str | Grouping = 'exact',
+        task_names: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__()
+        if num_tasks < 1:
+            raise ValueError(
+                f'Parameter `num_tasks` should be at least 1. Found `num_tasks = {num_tasks}`.'
+            )
+        if not 1 <= num_groups <= num_tasks:
+            raise ValueError(
+                f'Parameter `num_groups` should be between 1 and {num_tasks} (the number of tasks).'
+                f' Found `num_groups = {num_groups}`.'
+            )
+        names = range(num_tasks) if task_names is None else task_names
+        self.task_names = tuple(str(name) for name in names)
+        if len(self.task_names) != num_tasks:
+            raise ValueError(
+                f'Parameter `task_names` should have {num_tasks} names. '
+                f'Found `task_names = {self.task_names}`.'
+            )
+        self.num_tasks = num_tasks
+        self.num_groups = num_groups
+        self.indicator = indicator
+        self.grouping = get_grouping(grouping)
+        self.register_buffer('groups', torch.full((num_tasks,), -1))
+        self._refuse_negative = NegativeLossCheck(self.task_names)
+
+    @torch.no_grad()
+    def forward(self, losses: Tensor, **options: Any) -> Tensor:
+        """Take one step.
+
+        Args:
+            losses: (M,) the tasks' losses, of any floating-point dtype, on any device; no gradient
+                flows through here.
+            **options: handed on to the indicator; GO4Align's takes ``micro_batches``, the number of
+                such calls that make up one step of the optimiser (1 by default).
+
+        Returns:
+            (M,) the weights, detached, of the losses' dtype and device.
+
+        Raises:
+            ValueError: if the losses are not (M,) floating-point numbers, or a finite one is
+                negative. On CUDA a negative loss is reported within the next steps, since finding
+                it at once would make the host wait; the step itself is taken as a non-finite one.
+        """
+        check_shape(losses, self.num_tasks)
+        risks, negative = average_over_ranks(losses.detach().double())
+        self._refuse_negative(losses, negative)
+        usable = risks.isfinite().all() & ~negative.any()
+        risks = torch.where(usable, risks, 0.0)
+        if self.groups.device != losses.device:
+            self.to(losses.device)
+        indicator = self._checked_indicator(risks, **options)
+        groups = assign(indicator, risks > 0, self.num_groups, self.grouping)
+        weights = group_means(indicator, groups, self.num_groups)
+        self.groups.copy_(torch.where(usable, groups, self.groups))
+        weights = torch.where(usable, weights, 1.0)
+        return weights.clamp(max=torch.finfo(losses.dtype).max).to(losses.dtype)
+
+    def reset(self) -> None:
+        """Forget all steps: the state is that of a new object."""
+        self.groups.fill_(-1)
+        if isinstance(self.indicator, RiskGuidedIndicator):
+            self.indicator.reset()
+
+    def _checked_indicator(self, risks: Tensor, **options: Any) -> Tensor:
+        indicator = self.indicator(risks, **options)
+        if isinstance(self.indicator, RiskGuidedIndicator):
+            return indicator
+        if indicator.shape != risks.shape or not indicator.isfinite().all():
+            raise ValueError(
+                f'Parameter `indicator` should return {self.num_tasks} finite numbers. '
+                f'Found `{indicator.tolist()}`.'
+            )
+        return indicator.detach().to(risks)
+
+    def extra_repr(self) -> str:  # noqa: D102
+        return f'num_tasks={self.num_tasks}, num_groups={self.num_groups}'
+
+
+class GO4Align(AGRM):
+    r"""GO4Align (https://arxiv.org/abs/2404.06486): AGRM with the risk-guided indicator.
+
+    Each task's loss, relative to the others' and to what it has lost in all so far, says how much
+    the task should count; tasks of similar indicators form a group and share its mean as weight:
+
+    .. math::
+        \gamma_m = \frac{\sum_n L_n}{L_m} \cdot q_m, \quad
+        q_m \propto \exp\Big(-\beta \sum_{s \le t} L_m^{(s)}\Big), \quad
+        w = \text{K-means}(\gamma)
+
+    See :class:`AGRM` for what to rely on and
+    :class:`~go4align_plugins.weighting.indicators.RiskGuidedIndicator` for the symbols.
+
+    Args:
+        num_tasks: M, the number of tasks.
+        num_groups: K, between 1 and M: 2 for NYUv2's three tasks, 5 for QM9's eleven, in the paper.
+        step_size: beta of the smooth alignment; 1e-4 in the released code. What matters is
+            beta x steps x loss: with a larger batch there are fewer steps, and the same alignment
+            needs a step size larger by that factor.
+        grouping: ``'exact'``, ``'kmeans_pytorch'``, ``'spectral'``, ``'sdp'`` or a callable.
+        risk_scale: ``'sum'`` (the released code) or ``'mean'`` (Eq. 5, M times smaller).
+        scale_balance: False takes Eq. 5 out.
+        smooth_alignment: False takes Eq. 6 out.
+        task_names: names for error messages.
+
+    Raises:
+        ValueError: if a parameter is out of its range.
+        ImportError: if the grouping's package is not installed; the message names the extra.
+
+    Example:
+        >>> weighting = GO4Align(num_tasks=3, num_groups=2)
+        >>> losses = torch.tensor([1.0, 1.25, 5.0], requires_grad=True)
+        >>> weights = weighting(losses)
+        >>> (weights * losses).sum().backward()
+        >>> weighting.groups
+        tensor([1, 1, 0])
+    """
+
+    def __init__(
+        self,
+        num_tasks: int,
+        num_groups: int = 2,
+        step_size: float = 1e-4,
+        grouping: str | Grouping = 'exact',
+        risk_scale: str = 'sum',
+        scale_balance: bool = True,
+        smooth_alignment: bool = True,
+        task_names: Sequence[str] | None = None,
+    ) -> None:
+        indicator = RiskGuidedIndicator(
+            max(num_tasks, 0), step_size, risk_scale, scale_balance, smooth_alignment
+        )
+        super().__init__(num_tasks, num_groups, indicator, grouping, task_names)

@@ -1,0 +1,120 @@
+"""Group assignment indicators: one number a task, by which AGRM groups the tasks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+RISK_SCALES = ('sum', 'mean')
+
+
+class RiskGuidedIndicator(nn.Module):
+    r"""The risk-guided indicator of GO4Align (https://arxiv.org/abs/2404.06486, Eq. 5 to 7).
+
+    .. math::
+        p_m &= \frac{\sum_n L_n}{L_m} && \text{scale balance (Eq. 5)} \\
+        q_m &\propto \exp\Big(-\beta \sum_{s \le t} L_m^{(s)}\Big),
+            \quad \textstyle\sum_m q_m = 1 && \text{smooth alignment (Eq. 6)} \\
+        \gamma_m &= p_m q_m && \text{(Eq. 7)}
+
+    - :math:`L` (M,): the losses (risks) of this step, detached;
+    - :math:`\beta`: the step size;
+    - :math:`p` (M,): puts all tasks on one scale: the smaller the loss, the larger;
+    - :math:`q` (M,): the history; a product over all steps, so that a task that has lost more in
+      all counts less. It starts at 1 / M and includes the current step;
+    - :math:`\gamma` (M,): the indicator.
+
+    Differences from the released code: all of it is computed in log space and float64, so that
+    neither a small q nor a long training loses anything to rounding; and Eq. 5 as printed
+    (``risk_scale='mean'``) is there beside the released ``'sum'``, which is M times larger.
+
+    Args:
+        num_tasks: M.
+        step_size: beta, at least 0. What matters is beta times the losses summed over the training.
+        risk_scale: ``'sum'`` (the released code) or ``'mean'`` (Eq. 5) of the losses over the one.
+        scale_balance: False takes Eq. 5 out (p = 1).
+        smooth_alignment: False takes Eq. 6 out (q = 1).
+
+    Raises:
+        ValueError: if a parameter is out of its range.
+    """
+
+    accumulated_risk: Tensor
+    """(M,) float64 buffer: beta times the summed losses of each task; q = softmax of its minus."""
+
+    def __init__(
+        self,
+        num_tasks: int,
+        step_size: float = 1e-4,
+        risk_scale: str = 'sum',
+        scale_balance: bool = True,
+        smooth_alignment: bool = True,
+    ) -> None:
+        super().__init__()
+        if not (math.isfinite(step_size) and step_size >= 0):
+            raise ValueError(
+                'Parameter `step_size` should be finite and at least 0. '
+                f'Found `step_size = {step_size}`.'
+            )
+        if risk_scale not in RISK_SCALES:
+            raise ValueError(
+                f'Parameter `risk_scale` should be one of {RISK_SCALES}. '
+                f'Found `risk_scale = {risk_scale!r}`.'
+            )
+        self.step_size = step_size
+        self.risk_scale = risk_scale
+        self.scale_balance = scale_balance
+        self.smooth_alignment = smooth_alignment
+        self.register_buffer('accumulated_risk', torch.zeros(num_tasks, dtype=torch.float64))
+
+    @torch.no_grad()
+    def forward(self, losses: Tensor, micro_batches: int = 1) -> Tensor:
+        """Take one step.
+
+        Args:
+            losses: (M,) float64, finite, at least 0; 0 marks a task that is absent.
+            micro_batches: how many such calls make up one step of the optimiser; each then counts
+                for that part of a step.
+
+        Returns:
+            (M,) float64: the indicator; 0 for an absent task.
+        """
+        present = losses > 0
+        log_indicator = torch.zeros_like(losses)
+        if self.scale_balance:
+            log_losses = losses.log()
+            log_indicator = log_losses.logsumexp(0) - log_losses
+            if self.risk_scale == 'mean':
+                log_indicator = log_indicator - present.sum().log()
+        if self.smooth_alignment:
+            # Kept as a plain sum, so that an absent task's entry stays as it is, and bounded, so
+            # that even losses near the end of float64's range leave a finite state.
+            self.accumulated_risk.add_(losses, alpha=self.step_size / micro_batches)
+            self.accumulated_risk.clamp_(max=torch.finfo(torch.float64).max)
+            log_indicator = log_indicator + (-self.accumulated_risk).log_softmax(0)
+        indicator = log_indicator.exp().clamp(max=torch.finfo(torch.float64).max)
+        return torch.where(present, indicator, 0.0)
+
+    def reset(self) -> None:
+        """Forget all steps."""
+        self.accumulated_risk.zero_()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
+        # `model.half()` and the like move the state, but never round it.
+        exact = self.accumulated_risk
+        super()._apply(fn, recurse)
+        self.accumulated_risk = exact.to(self.accumulated_risk.device)
+        return self
+
+    def extra_repr(self) -> str:  # noqa: D102
+        options: dict[str, Any] = {
+            'step_size': self.step_size,
+            'risk_scale': self.risk_scale,
+            'scale_balance': self.scale_balance,
+            'smooth_alignment': self.smooth_alignment,
+        }
+        return ', '.join(f'{name}={value!r}' for name, value in options.items())

@@ -1,0 +1,98 @@
+r"""Exact K-means on a line: the global optimum, by dynamic programming over the sorted values.
+
+Optimal groups of scalars are runs of the sorted values, so the best partition of the first ``t``
+values into ``k`` runs follows from those into ``k - 1``:
+
+.. math::
+    D_k(t) = \min_{i \le t} D_{k-1}(i - 1) + c(i, t)
+
+where :math:`c(i, t)` is the sum of squared distances of values ``i .. t`` to their mean. All of it
+is in float64 and every difference is taken between neighbours before it is squared: prefix sums of
+the raw values would cancel, and choose a wrong partition, where tight groups lie far from zero.
+
+Equal values are never separated, so fewer distinct values than groups give fewer groups.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from go4align_plugins.weighting.monotone import solve_monotone
+
+DENSE_LIMIT = 512
+"""Up to this many values the costs of all runs are held at once (2 MiB), and nothing is copied to
+the host; beyond it the memory would grow with the square of the number of values."""
+
+
+def kmeans_1d(values: Tensor, num_groups: int, counts: Tensor | None = None) -> Tensor:
+    """Assign scalars to at most ``num_groups`` groups with the least sum of squared distances.
+
+    Args:
+        values: (M,) finite floating-point numbers, on any device.
+        num_groups: the largest number of groups, 1 or more; exactly
+            ``min(num_groups, distinct values)`` are used.
+        counts: (M,) how often each value counts, 1 by default. A value that counts 0 times should
+            repeat one that counts: it then changes nothing.
+
+    Returns:
+        (M,) int64: the group of each value, numbered from 0 by rising value. Of several optimal
+        partitions, the one whose last groups begin earliest is returned, always.
+    """
+    values = values.double()
+    counts = torch.ones_like(values) if counts is None else counts.double()
+    if len(values) <= DENSE_LIMIT:
+        ordered, order = values.sort()
+        labels = _label_dense(ordered, counts[order], num_groups)
+        return torch.empty_like(labels).scatter_(0, order, labels)
+    distinct, inverse = torch.unique(values.cpu(), return_inverse=True)
+    merged = torch.zeros_like(distinct).index_add_(0, inverse, counts.cpu())
+    solve = _label_dense if len(distinct) <= DENSE_LIMIT else solve_monotone
+    return solve(distinct, merged, num_groups)[inverse].to(values.device)
+
+
+def run_costs(values: Tensor, counts: Tensor) -> Tensor:
+    """The cost of every run of sorted values.
+
+    Args:
+        values: (M,) float64 in rising order.
+        counts: (M,) float64, how often each value counts.
+
+    Returns:
+        (M, M) float64: at [i, t] the sum of squared distances of values ``i .. t`` to their mean,
+        in units of the squared largest magnitude; infinite where the run is empty, or would begin
+        between equal values.
+    """
+    # Anchored at the first value of each run, the sums lose no more than the run's own spread.
+    scale = values.abs().max().clamp(min=1e-290).reciprocal()
+    distance = (values - values[:, None]) * scale
+    weighted = (distance * counts).triu_()
+    first = weighted.cumsum(1)
+    second = weighted.mul_(distance).cumsum(1)
+    total = (counts.cumsum(0) - counts.cumsum(0)[:, None] + counts[:, None]).clamp_(min=1)
+    costs = second.sub_(first.square_().div_(total)).clamp_(min=0)
+    position = torch.arange(len(values), device=values.device)
+    forbidden = position < position[:, None]
+    forbidden[1:] |= (values[1:] == values[:-1])[:, None]
+    return costs.masked_fill_(forbidden, torch.inf)
+
+
+def _label_dense(values: Tensor, counts: Tensor, num_groups: int) -> Tensor:
+    """The groups of sorted values, (M,) int64, without a copy to the host."""
+    costs = run_costs(values, counts)
+    best = costs[0]
+    begins, feasible = [], []
+    for _ in range(min(num_groups, len(values)) - 1):
+        # The last run begins at i: the best partition of what is before it, and its own cost.
+        total = costs[1:] + best[:-1, None]
+        best, begin = total.min(0)
+        begins.append(begin + 1)
+        feasible.append(best[-1].isfinite())
+    labels = torch.zeros(len(values), dtype=torch.int64, device=values.device)
+    position = torch.arange(len(values), device=values.device)
+    end = torch.full_like(labels[:1], len(values) - 1)
+    for begin, possible in zip(reversed(begins), reversed(feasible)):
+        start = begin[end]
+        labels += possible & (position >= start)
+        end = torch.where(possible, start - 1, end)
+    return labels
