@@ -1,0 +1,142 @@
+"""Weighting strategies for LibMTL: GO4Align, and SI, with which the papers compare it.
+
+A LibMTL model inherits from an architecture and a strategy. It calls ``init_param`` once and
+``backward(losses, **weight_args)`` at each step, and stores the weights that this returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from go4align_plugins.libmtl.compat import import_libmtl
+from go4align_plugins.weighting import AGRM
+from go4align_plugins.weighting import GO4Align as GO4AlignWeighting
+
+AbsWeighting: Any = import_libmtl().weighting.AbsWeighting
+
+PREFIX = 'GO4Align_'
+OPTIONS = (
+    'num_groups',
+    'step_size',
+    'grouping',
+    'risk_scale',
+    'scale_balance',
+    'smooth_alignment',
+)
+
+
+class LossWeighting(AbsWeighting):
+    """A strategy whose weights come from the losses alone, by an :class:`AGRM`.
+
+    One backward pass of the weighted sum: the cost of equal weighting. The state is a part of the
+    model: LibMTL's own ``state_dict`` saves it.
+    """
+
+    agrm: AGRM
+
+    def init_param(self) -> None:
+        """Allocate the state, so that a saved one loads into a new model.
+
+        Raises:
+            ValueError: with ``rep_grad=True``.
+        """
+        if self.rep_grad:
+            name = self.strategy_name()
+            raise ValueError(
+                f'Parameter `rep_grad` should be False with {name}. Found `rep_grad = True`. '
+                'It detaches the encoder from the losses, for strategies that combine gradients of '
+                f'the representation; {name} weights losses: the encoder would get no gradient.'
+            )
+        self.agrm = self.build({}).to(self.device)
+        self.weight_args: Mapping[str, Any] = {}
+
+    def backward(self, losses: Tensor, **weight_args: Any) -> np.ndarray:
+        """Weight the losses and run the backward pass.
+
+        Args:
+            losses: (M,) the tasks' losses.
+            **weight_args: as LibMTL hands them over at each step; read where they change.
+
+        Returns:
+            (M,) the weights of this step.
+
+        Raises:
+            ValueError: if an option or a loss is out of its range.
+        """
+        if weight_args != self.weight_args:
+            agrm = self.build(weight_args).to(self.device)
+            agrm.load_state_dict(self.agrm.state_dict())
+            self.agrm, self.weight_args = agrm, weight_args
+        weights = self.agrm(losses)
+        (weights * losses).sum().backward()
+        return weights.float().cpu().numpy()
+
+    def build(self, weight_args: Mapping[str, Any]) -> AGRM:
+        """The weighting for LibMTL's ``weight_args``."""
+        raise NotImplementedError
+
+    @classmethod
+    def strategy_name(cls) -> str:
+        """The strategy's own name: LibMTL's model class hides it behind ``MTLmodel``."""
+        ours = (base for base in cls.__mro__ if issubclass(base, LossWeighting))
+        return next(base.__name__ for base in ours if base.__module__ == __name__)
+
+
+class GO4Align(LossWeighting):
+    """GO4Align (NeurIPS 2024, https://arxiv.org/abs/2404.06486).
+
+    Groups the tasks by their risk and weights each group; see
+    :class:`go4align_plugins.GO4Align` for the method.
+
+    Options, in ``weight_args`` or on LibMTL's command line:
+        GO4Align_num_groups: K, by default 2 (1 where there is one task).
+        GO4Align_step_size: beta of the smooth alignment, by default 1e-4.
+        GO4Align_grouping: ``'exact'`` (default), ``'kmeans_pytorch'``, ``'spectral'``, ``'sdp'``.
+        GO4Align_risk_scale: ``'sum'`` (default, the released code) or ``'mean'`` (Eq. 5).
+        GO4Align_scale_balance, GO4Align_smooth_alignment: False takes Eq. 5 or Eq. 6 out
+            (``weight_args`` only).
+    """
+
+    def build(self, weight_args: Mapping[str, Any]) -> AGRM:
+        """The weighting for LibMTL's ``weight_args``.
+
+        Raises:
+            ValueError: if an option is unknown or out of its range.
+        """
+        unknown = [name for name in weight_args if name.removeprefix(PREFIX) not in OPTIONS]
+        unknown += [name for name in weight_args if not name.startswith(PREFIX)]
+        if unknown:
+            known = ', '.join(PREFIX + option for option in OPTIONS)
+            raise ValueError(f'Parameter `weight_args` should hold {known}. Found `{unknown[0]}`.')
+        options = {name[len(PREFIX) :]: value for name, value in weight_args.items()}
+        if options.get('num_groups') is None:
+            options['num_groups'] = min(2, self.task_num)
+        return GO4AlignWeighting(self.task_num, task_names=self.task_name, **options)
+
+
+class SI(LossWeighting):
+    """Scale-invariant weighting: the sum of the logarithms of the losses.
+
+    Its gradient is that of the losses weighted by 1 / loss: AGRM without grouping, with the inverse
+    loss as indicator. What holds for AGRM (absent tasks, non-finite losses) holds here too.
+    """
+
+    def build(self, weight_args: Mapping[str, Any]) -> AGRM:
+        """The weighting; it has no options.
+
+        Raises:
+            ValueError: if there are any.
+        """
+        if weight_args:
+            raise ValueError(f'Parameter `weight_args` should be empty. Found `{weight_args}`.')
+        return AGRM(self.task_num, self.task_num, inverse_loss, task_names=self.task_name)
+
+
+def inverse_loss(losses: Tensor) -> Tensor:
+    """1 / loss; 0 for a task that is absent."""
+    return torch.where(losses > 0, losses.reciprocal(), 0.0)

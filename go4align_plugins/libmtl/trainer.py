@@ -1,0 +1,100 @@
+"""LibMTL's Trainer on today's torch, on any device, in either release of LibMTL."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from go4align_plugins.libmtl.compat import default_device, import_libmtl
+
+LibMTL = import_libmtl()
+
+# GitHub's main takes strategies and architectures by name, 1.1.5 the classes themselves.
+TAKES_NAMES = hasattr(LibMTL.trainer, 'weighting_method')
+
+
+class Trainer(LibMTL.trainer.Trainer):  # type: ignore[name-defined, misc]
+    """LibMTL's own Trainer, mended where it no longer runs; its training loop is untouched.
+
+    - any device, where LibMTL says ``cuda:0``; the CPU where there is no GPU;
+    - strategies and architectures by name or as classes, in either release;
+    - ``next(loader)``, which 1.1.5 calls by a method that torch has removed; and an error while
+      reading data is raised, where LibMTL would silently start the loader again;
+    - gradients are set to zero, where 1.1.5's gradient-based strategies write into what today's
+      ``zero_grad`` has set to None.
+
+    Args:
+        *args: as for ``LibMTL.Trainer``.
+        device: where to train; by default the first CUDA device, or the CPU where there is none.
+        **kwargs: as for ``LibMTL.Trainer``.
+    """
+
+    def __init__(
+        self, *args: Any, device: torch.device | str | None = None, **kwargs: Any
+    ) -> None:
+        self.__dict__['_chosen_device'] = default_device() if device is None else device
+        super().__init__(*args, **kwargs)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is; what LibMTL assigns to it is ignored."""
+        return torch.device(self.__dict__['_chosen_device'])
+
+    @device.setter
+    def device(self, _: torch.device) -> None:
+        pass
+
+    def _prepare_model(
+        self, weighting: str | type, architecture: str | type, encoder_class: Any, decoders: Any
+    ) -> None:
+        weighting = _as_offered(weighting, LibMTL.weighting)
+        architecture = _as_offered(architecture, LibMTL.architecture)
+        if TAKES_NAMES:
+            self.weighting = weighting
+        super()._prepare_model(weighting, architecture, encoder_class, decoders)
+        self.model.zero_grad_share_params = partial(_zero_shared_gradients, self.model)
+
+    def _prepare_optimizer(self, optim_param: dict, scheduler_param: dict | None) -> None:
+        super()._prepare_optimizer(optim_param, scheduler_param)
+        self.optimizer.zero_grad = partial(self.optimizer.zero_grad, set_to_none=False)
+
+    def _process_data(self, loader: list) -> tuple[Tensor, Any]:
+        try:
+            data, label = next(loader[1])
+        except StopIteration:
+            loader[1] = iter(loader[0])
+            data, label = next(loader[1])
+        data = data.to(self.device, non_blocking=True)
+        if self.multi_input:
+            return data, label.to(self.device, non_blocking=True)
+        label = {task: label[task].to(self.device, non_blocking=True) for task in self.task_name}
+        return data, label
+
+
+def _as_offered(choice: str | type, offered: Any) -> str | type:
+    """A strategy or architecture in the form that the installed LibMTL takes.
+
+    Raises:
+        ValueError: if LibMTL offers none of that name.
+    """
+    name = choice if isinstance(choice, str) else choice.__name__
+    if isinstance(choice, str) and not hasattr(offered, name):
+        known = ', '.join(sorted(name for name in offered.__all__ if not name.startswith('Abs')))
+        raise ValueError(
+            f'Parameter `{offered.__name__.split(".")[-1]}` should be one of {known}. '
+            f'Found `{name}`.'
+        )
+    if not TAKES_NAMES:
+        return getattr(offered, choice) if isinstance(choice, str) else choice
+    if not isinstance(choice, str):
+        setattr(offered, name, choice)
+    return name
+
+
+def _zero_shared_gradients(model: Any) -> None:
+    for parameter in model.get_share_params():
+        if parameter.grad is not None:
+            parameter.grad.zero_()
