@@ -1,0 +1,233 @@
+"""Reads and checks the layout of MTAN's downloads: ``ROOT/{train,val}/{image,label,...}/N.npy``.
+
+Frames are numbered from 0 without a gap. ``image`` is (H, W, 3) in [0, 1]; ``label`` (H, W), -1 is
+no label; ``depth`` (H, W, 1) or (H, W), 0 is no measurement; ``normal`` (H, W, 3) unit vectors, 0
+is no normal. MTAN's CityScapes has ``label_7`` and ``label_19`` in place of ``label``: the folder
+named after the number of classes is preferred where there are both.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from go4align_plugins.benchmarks.optional import import_optional
+from go4align_plugins.benchmarks.rules import find_problems, load_array
+from go4align_plugins.benchmarks.table import Benchmark
+
+SPLITS = ('train', 'val')
+FOLDERS = {'image': 'image', 'segmentation': 'label', 'depth': 'depth', 'normal': 'normal'}
+DESCRIPTION = 'dataset.json'
+
+
+class FrameFolder:
+    """The frames of one split.
+
+    Args:
+        root: the folder that holds ``train`` and ``val``.
+        benchmark: whose tasks and classes the frames have.
+        split: ``'train'`` or ``'val'``.
+        tasks: names of the tasks to read. None (default) reads all of the benchmark's.
+        num_classes: of the segmentation. None (default) takes the benchmark's; 19 reads
+            CityScapes' finer labels.
+
+    Attributes:
+        image_size: height and width of the first frame, which all others must have.
+        parts: what :meth:`read` returns: ``'image'`` and the tasks' names.
+
+    Raises:
+        FileNotFoundError: if a folder is missing.
+        ValueError: if there are no frames, or not the same ones in every folder, or the first
+            image breaks a rule.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        benchmark: Benchmark,
+        split: str,
+        tasks: Sequence[str] | None = None,
+        num_classes: int | None = None,
+    ) -> None:
+        if split not in SPLITS:
+            raise ValueError(
+                f'Parameter `split` should be one of {", ".join(SPLITS)}. Found `{split}`.'
+            )
+        self.parts = ('image', *(task.name for task in benchmark.select(tasks)))
+        self.num_classes = num_classes or benchmark.task('segmentation').channels
+        root = Path(root).expanduser()
+        self._folders = {part: _folder(root, split, part, self.num_classes) for part in self.parts}
+
+        missing = [str(folder) for folder in self._folders.values() if not folder.is_dir()]
+        if missing:
+            raise FileNotFoundError(
+                f'No folder {", ".join(missing)}. {_remedy(root, benchmark, split)}'
+            )
+        self._length, problems = _survey(root, split, self._folders)
+        if problems:
+            raise ValueError(f'{problems[0]} {_remedy(root, benchmark, split)}')
+        first = self._path('image', 0)
+        image = load_array(first)
+        for problem in find_problems('image', image, None, self.num_classes):
+            raise ValueError(f'{first}: {problem}')
+        self.image_size: tuple[int, int] = image.shape[:2]
+
+    def __len__(self) -> int:
+        return self._length
+
+    def read(self, index: int) -> dict[str, np.ndarray]:
+        """Reads and checks one frame.
+
+        Returns:
+            ``'image'`` (H, W, 3), ``'segmentation'`` (H, W) int64, ``'depth'`` (H, W, 1) and
+            ``'normal'`` (H, W, 3): those asked for, contiguous, float32 but for the labels.
+
+        Raises:
+            IndexError: if there is no such frame.
+            ValueError: if a file cannot be read or breaks a rule of the layout; the message names
+                the file, the rule and the value found.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f'Frame {index} is out of range: there are {len(self)}.')
+        frame = {}
+        for part in self.parts:
+            path = self._path(part, index)
+            array = load_array(path)
+            for problem in find_problems(part, array, self.image_size, self.num_classes):
+                raise ValueError(f'{path}: {problem}')
+            if part == 'depth':
+                array = array.reshape(*self.image_size, 1)
+            dtype = np.int64 if part == 'segmentation' else np.float32
+            frame[part] = np.ascontiguousarray(array, dtype=dtype)
+        return frame
+
+    def _path(self, part: str, index: int) -> Path:
+        return self._folders[part] / f'{index}.npy'
+
+
+def check(
+    root: str | Path,
+    benchmark: Benchmark,
+    size: tuple[int, int] | None = None,
+    progress: bool = True,
+    num_classes: int | None = None,
+) -> list[str]:
+    """Checks every file of both splits.
+
+    Args:
+        root: the folder that holds ``train`` and ``val``.
+        benchmark: whose tasks the dataset should have.
+        size: height and width that all frames should have. None (default): the first image's.
+        progress: whether to draw a progress bar.
+        num_classes: of the segmentation. None (default) takes the benchmark's.
+
+    Returns:
+        One line for each problem, beginning with the file or folder; empty if all is well.
+    """
+    root = Path(root).expanduser()
+    if not root.is_dir():
+        return [f'{root}: no such folder. {_remedy(root, benchmark, "train")}']
+    num_classes = num_classes or benchmark.task('segmentation').channels
+    problems = []
+    files = []
+    for split in SPLITS:
+        folders = {
+            part: _folder(root, split, part, num_classes)
+            for part in ('image', *benchmark.task_names)
+        }
+        present = {part: folder for part, folder in folders.items() if folder.is_dir()}
+        problems += [
+            f'{folder}: no such folder.' for folder in folders.values() if not folder.is_dir()
+        ]
+        problems += _survey(root, split, present)[1]
+        for part, folder in present.items():
+            problems += [
+                f'{path}: should be named by a frame number, like 0.npy.'
+                for path in sorted(folder.glob('*.npy'))
+                if _number(path) is None
+            ]
+            files += [(part, folder / f'{number}.npy') for number in _numbers(folder)]
+
+    tqdm = import_optional('tqdm').tqdm
+    for part, path in tqdm(files, unit=' files', disable=not progress):
+        try:
+            array = load_array(path)
+        except ValueError as error:
+            problems.append(str(error))
+            continue
+        broken = list(find_problems(part, array, size, num_classes))
+        problems += [f'{path}: {problem}' for problem in broken]
+        if size is None and part == 'image' and not broken:
+            size = (array.shape[0], array.shape[1])
+    return problems
+
+
+def count_frames(root: str | Path, split: str) -> int:
+    """The number of images of a split; 0 if there is no such folder."""
+    folder = Path(root).expanduser() / split / 'image'
+    return len(_numbers(folder)) if folder.is_dir() else 0
+
+
+def read_description(root: Path) -> dict | None:
+    """The ``dataset.json`` that ``prepare_data.py`` leaves beside the splits; None without one.
+
+    Raises:
+        ValueError: if it cannot be read.
+    """
+    path = root / DESCRIPTION
+    if not path.exists():
+        return None
+    try:
+        return dict(json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f'{path}: should be a JSON object. Found: {error}.') from error
+
+
+def _folder(root: Path, split: str, part: str, num_classes: int) -> Path:
+    folder = root / split / FOLDERS[part]
+    counted = folder.with_name(f'{folder.name}_{num_classes}')
+    return counted if part == 'segmentation' and counted.is_dir() else folder
+
+
+def _number(path: Path) -> int | None:
+    return int(path.stem) if re.fullmatch(r'0|[1-9][0-9]*', path.stem) else None
+
+
+def _numbers(folder: Path) -> list[int]:
+    numbers = (_number(path) for path in folder.glob('*.npy'))
+    return sorted(number for number in numbers if number is not None)
+
+
+def _survey(root: Path, split: str, folders: dict[str, Path]) -> tuple[int, list[str]]:
+    """The number of frames that a split should have, and the folders that lack some of them."""
+    numbers = {folder: set(_numbers(folder)) for folder in folders.values()}
+    length = max((max(found) + 1 for found in numbers.values() if found), default=0)
+    description = read_description(root)
+    if description:
+        length = max(length, int(description['num_frames'][split]))
+    if not length:
+        return 0, [f'{root / split}: should hold frames named 0.npy, 1.npy, ... Found none.']
+    problems = []
+    for folder, found in numbers.items():
+        missing = sorted(set(range(length)) - found)
+        if missing:
+            listed = ', '.join(map(str, missing[:5])) + (', ...' if len(missing) > 5 else '')
+            problems.append(
+                f'{folder}: should hold frames 0 to {length - 1}. '
+                f'Found {len(found)}; missing: {listed}.'
+            )
+    return length, problems
+
+
+def _remedy(root: Path, benchmark: Benchmark, split: str) -> str:
+    nested = next(iter(sorted(root.glob(f'*/{split}/image'))), None)
+    if nested:
+        return f'Is it {nested.parents[1]} that you mean?'
+    if read_description(root):
+        return 'If its preparation was interrupted, run the same command again to go on.'
+    how = f'{benchmark.name} --out {root}' if benchmark.embedded else f'download {benchmark.name}'
+    return f'To get the data: python tools/prepare_data.py {how}'
