@@ -1,0 +1,204 @@
+"""Converts the official CityScapes tree to MTAN's layout.
+
+Depth is inverse depth in the unit of MTAN's download, which is undocumented. Its author says that
+the official disparity images were used without processing (lorenmt/mtan, issue 25); users report
+a maximum of 0.4922 there and of 32257 in the official 16-bit images. 32257 / 65535 = 0.4922: they
+were read as fractions of the full range. So ``depth = pixel / 65535``, which is the disparity in
+pixels over 256 but for the last bit, and 0 stays no measurement.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from go4align_plugins.benchmarks.layouts import SPLITS
+from go4align_plugins.benchmarks.optional import import_optional
+from go4align_plugins.benchmarks.prepare import write_dataset
+from go4align_plugins.benchmarks.resize import resize_image, resize_nearest
+from go4align_plugins.benchmarks.table import CITYSCAPES_CLASSES, get_benchmark
+
+FULL_RANGE = 65535
+
+# Part -> folder and end of the name of its files.
+FILES = {
+    'image': ('leftImg8bit', '_leftImg8bit.png'),
+    'segmentation': ('gtFine', '_gtFine_labelIds.png'),
+    'depth': ('disparity', '_disparity.png'),
+}
+
+# Official label ids 7 to 33: how many consecutive ones each category has, in the order of the
+# categories, and the ids of the 19 classes of the official evaluation. Ids 0 to 6 are void.
+FIRST_ID = 7
+CATEGORY_COUNTS = (4, 6, 4, 2, 1, 2, 8)
+EVALUATED_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+
+
+def convert(
+    root: str | Path,
+    out: str | Path,
+    size: tuple[int, int] | None = None,
+    num_classes: int = 7,
+    workers: int | None = None,
+    progress: bool = True,
+) -> int:
+    """Converts the official tree; frames that are there already are kept.
+
+    Frames are numbered in the order of their official names; MTAN's numbering is not known.
+
+    Args:
+        root: the folder that holds ``leftImg8bit``, ``gtFine`` and ``disparity``, or the folders
+            that their zip files are named after.
+        out: the dataset's folder.
+        size: height and width. None (default): the benchmark's, 128 x 256.
+        num_classes: 7, the categories (default), or 19, the classes of the official evaluation.
+        workers: number of processes. None (default): one a core.
+        progress: whether to draw a progress bar.
+
+    Returns:
+        The number of frames written.
+
+    Raises:
+        FileNotFoundError: if a folder, or the partner of an image, is missing.
+        ValueError: if ``num_classes`` is another, or ``out`` holds something else.
+    """
+    benchmark = get_benchmark('cityscapes')
+    label_classes(num_classes)
+    size = size or benchmark.image_size
+    frames = {split: find_frames(Path(root).expanduser(), split) for split in SPLITS}
+    return write_dataset(
+        out,
+        benchmark,
+        {'source': 'official', 'image_size': size, 'num_classes': num_classes},
+        {split: len(of_split) for split, of_split in frames.items()},
+        partial(convert_frame, frames, size, num_classes),
+        workers,
+        progress,
+    )
+
+
+def convert_frame(
+    frames: dict[str, list[dict[str, Path]]],
+    size: tuple[int, int],
+    num_classes: int,
+    split: str,
+    index: int,
+) -> dict[str, np.ndarray]:
+    """Reads one official frame and brings it to the benchmark's classes, unit and size.
+
+    Args:
+        frames: the files of each split's frames, as :func:`find_frames` gives them.
+        size: height and width.
+        num_classes: 7 or 19.
+        split: ``'train'`` or ``'val'``.
+        index: within the split.
+
+    Returns:
+        ``'image'``, ``'segmentation'`` and ``'depth'`` of MTAN's layout.
+
+    Raises:
+        ValueError: if a file cannot be read, or is of another kind than the official ones.
+    """
+    files = frames[split][index]
+    image = _read(files['image'], ndim=3)
+    label = _read(files['segmentation'], ndim=2)
+    disparity = _read(files['depth'], ndim=2)
+    for part, array in (('segmentation', label), ('depth', disparity)):
+        if array.shape != image.shape[:2]:
+            raise ValueError(
+                f'{files[part]}: should have the size of its image, {image.shape[:2]}. '
+                f'Found {array.shape}.'
+            )
+    if label.max() > 255 or label.min() < 0:
+        raise ValueError(f'{files["segmentation"]}: should hold 8-bit label ids.')
+    depth = resize_nearest(disparity, size).astype(np.float32) / FULL_RANGE
+    return {
+        'image': resize_image(image[..., :3], size),
+        'segmentation': label_classes(num_classes)[resize_nearest(label, size)],
+        'depth': depth[..., None],
+    }
+
+
+def find_frames(root: Path, split: str) -> list[dict[str, Path]]:
+    """The files of each frame of a split, in the order of the official names.
+
+    Args:
+        root: the folder that holds the official folders.
+        split: ``'train'`` or ``'val'``.
+
+    Returns:
+        For each frame the paths of its ``'image'``, ``'segmentation'`` and ``'depth'``.
+
+    Raises:
+        FileNotFoundError: if a folder, or the partner of an image, is missing; the message names
+            it.
+    """
+    folders = {part: _find_folder(root, name) / split for part, (name, _) in FILES.items()}
+    ending = FILES['image'][1]
+    images = sorted(folders['image'].glob(f'*/*{ending}'))
+    if not images:
+        raise FileNotFoundError(f'No image {folders["image"]}/CITY/*{ending}. {_where()}')
+    frames = []
+    for image in images:
+        city, stem = image.parent.name, image.name[: -len(ending)]
+        frames.append(
+            {part: folders[part] / city / f'{stem}{end}' for part, (_, end) in FILES.items()}
+        )
+    missing = [str(path) for frame in frames for path in frame.values() if not path.is_file()]
+    if missing:
+        listed = '\n  '.join(missing[:10]) + ('\n  ...' if len(missing) > 10 else '')
+        raise FileNotFoundError(
+            f'{len(missing)} files that belong to an image are missing:\n  {listed}\n{_where()}'
+        )
+    return frames
+
+
+@lru_cache(maxsize=2)
+def label_classes(num_classes: int) -> np.ndarray:
+    """(256,) int64: the class of each official label id; -1 for those that have none.
+
+    Args:
+        num_classes: 7, the categories, or 19, the classes of the official evaluation.
+
+    Raises:
+        ValueError: if it is another number.
+    """
+    classes = np.full(256, -1)
+    if num_classes == len(CITYSCAPES_CLASSES):
+        categories = np.repeat(np.arange(num_classes), CATEGORY_COUNTS)
+        classes[FIRST_ID : FIRST_ID + len(categories)] = categories
+    elif num_classes == len(EVALUATED_IDS):
+        classes[list(EVALUATED_IDS)] = np.arange(num_classes)
+    else:
+        raise ValueError(
+            f'Parameter `num_classes` should be 7 or 19. Found `num_classes = {num_classes}`.'
+        )
+    return classes
+
+
+def _find_folder(root: Path, name: str) -> Path:
+    """``root/name``, or ``root/<zip file's name>/name`` where each zip file has its own folder."""
+    found = next(
+        (path for path in (root / name, *root.glob(f'{name}*/{name}')) if path.is_dir()), None
+    )
+    if found is None:
+        raise FileNotFoundError(f'No folder {root / name}. {_where()}')
+    return found
+
+
+def _read(path: Path, ndim: int) -> np.ndarray:
+    image_module = import_optional('PIL.Image')
+    try:
+        with image_module.open(path) as file:
+            array = np.asarray(file)
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f'{path}: cannot be read as an image: {error}') from error
+    if array.ndim != ndim:
+        raise ValueError(f'{path}: should have {ndim} dimensions. Found shape {array.shape}.')
+    return array
+
+
+def _where() -> str:
+    return 'What to download: python tools/prepare_data.py download cityscapes'

@@ -1,0 +1,198 @@
+"""Converts the official ``nyu_depth_v2_labeled.mat`` to MTAN's layout.
+
+As MTAN's own download: the official split of 795 and 654 frames, 13 classes, the in-painted depth
+in metres. Unlike it, normals are fitted to that depth; MTAN's were taken from Eigen and Fergus.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from go4align_plugins.benchmarks.normals import Intrinsics, fit_normals
+from go4align_plugins.benchmarks.optional import import_optional
+from go4align_plugins.benchmarks.prepare import write_dataset
+from go4align_plugins.benchmarks.resize import resize_image, resize_nearest
+from go4align_plugins.benchmarks.table import NYUV2_CLASSES, get_benchmark
+
+# The colour camera's, to which the depth is registered, and the area that the depth camera sees,
+# both for 480 x 640 pixels (the official toolbox's camera_params.m and get_projection_mask.m,
+# less 1: there the first pixel is 1).
+HEIGHT, WIDTH = 480, 640
+INTRINSICS = Intrinsics(fx=518.857901, fy=519.469611, cx=324.582449, cy=252.736166)
+SEEN_ROWS, SEEN_COLUMNS = (44, 471), (40, 601)
+
+
+def convert(
+    mat: str | Path,
+    out: str | Path,
+    size: tuple[int, int] | None = None,
+    crop: bool = False,
+    workers: int | None = None,
+    progress: bool = True,
+) -> int:
+    """Converts the official file; frames that are there already are kept.
+
+    Args:
+        mat: the official file, HDF5.
+        out: the dataset's folder.
+        size: height and width. None (default): the benchmark's, 288 x 384.
+        crop: whether to cut frames to the area that the depth camera sees, as MTAN's author
+            reports to have done. Default: whole frames.
+        workers: number of processes. None (default): one a core.
+        progress: whether to draw a progress bar.
+
+    Returns:
+        The number of frames written.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not the official file, or ``out`` holds something else.
+    """
+    benchmark = get_benchmark('nyuv2')
+    size = size or benchmark.image_size
+    mat = Path(mat).expanduser()
+    numbers = split_numbers(count_frames(mat))
+    return write_dataset(
+        out,
+        benchmark,
+        {'source': 'official', 'image_size': size, 'crop': crop},
+        {split: len(chosen) for split, chosen in numbers.items()},
+        partial(convert_frame, mat, numbers, size, crop),
+        workers,
+        progress,
+    )
+
+
+def convert_frame(
+    mat: Path,
+    numbers: dict[str, list[int]],
+    size: tuple[int, int],
+    crop: bool,
+    split: str,
+    index: int,
+) -> dict[str, np.ndarray]:
+    """Reads one official frame and brings it to the benchmark's classes, units and size.
+
+    Args:
+        mat: the official file.
+        numbers: the official numbers of each split's frames, as :func:`split_numbers` gives them.
+        size: height and width.
+        crop: whether to cut to the area that the depth camera sees.
+        split: ``'train'`` or ``'val'``.
+        index: within the split.
+
+    Returns:
+        ``'image'``, ``'segmentation'``, ``'depth'`` and ``'normal'`` of MTAN's layout.
+
+    Raises:
+        ValueError: if the frame cannot be read or holds an impossible value.
+    """
+    number = numbers[split][index]
+    try:
+        with import_optional('h5py').File(mat, 'r') as file:
+            # MATLAB's order, read by HDF5, has columns before rows.
+            image, depth, labels = (
+                np.asarray(file[name][number - 1]).T for name in ('images', 'depths', 'labels')
+            )
+    except OSError as error:
+        raise ValueError(f'{mat}: frame {number} cannot be read: {error}') from error
+    classes = label_classes()
+    if labels.max() >= len(classes):
+        raise ValueError(
+            f'{mat}: labels of frame {number} should be 0 to {len(classes) - 1}. '
+            f'Found {labels.max()}.'
+        )
+    if not (depth.min() >= 0 and depth.max() < np.inf):
+        raise ValueError(
+            f'{mat}: depth of frame {number} should be finite and not negative. '
+            f'Found {depth.min()} to {depth.max()}.'
+        )
+
+    y, x = depth.shape[0] / HEIGHT, depth.shape[1] / WIDTH
+    normal = fit_normals(depth, INTRINSICS.scaled(x, y))
+    area = np.s_[:, :]
+    if crop:
+        rows, columns = (round(row * y) for row in SEEN_ROWS), (round(c * x) for c in SEEN_COLUMNS)
+        area = np.s_[slice(*rows), slice(*columns)]
+    return {
+        'image': resize_image(image[area], size),
+        'segmentation': resize_nearest(classes[labels[area]], size),
+        'depth': resize_nearest(depth[area], size)[..., None],
+        'normal': resize_nearest(normal[area], size),
+    }
+
+
+def count_frames(mat: Path) -> int:
+    """The number of frames in the official file.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not HDF5, or lacks one of the official arrays.
+    """
+    h5py = import_optional('h5py')
+    if not mat.is_file():
+        raise FileNotFoundError(
+            f'No file {mat}. Where to get it: python tools/prepare_data.py download nyuv2'
+        )
+    official = 'the official nyu_depth_v2_labeled.mat (HDF5, 2.8 GB)'
+    try:
+        with h5py.File(mat, 'r') as file:
+            shapes = {
+                name: file[name].shape if name in file else None
+                for name in ('images', 'depths', 'labels')
+            }
+    except OSError as error:
+        raise ValueError(f'{mat}: should be {official}, whole. Found: {error}') from error
+    frames = shapes['depths']
+    expected = {'images': frames and (frames[0], 3, *frames[1:]), 'labels': frames}
+    if not frames or any(shapes[name] != shape for name, shape in expected.items()):
+        raise ValueError(
+            f'{mat}: should be {official}, with images (N, 3, W, H), depths (N, W, H) '
+            f'and labels (N, W, H). Found {shapes}.'
+        )
+    return int(frames[0])
+
+
+def split_numbers(num_frames: int) -> dict[str, list[int]]:
+    """The official split: the numbers, from 1, of each split's frames, in rising order.
+
+    Args:
+        num_frames: in the file; official ones that are beyond it are left out, with a warning.
+
+    Raises:
+        ValueError: if a split is left without a frame.
+    """
+    facts = _official()
+    test = {number for number in facts['test'] if number <= num_frames}
+    train = set(range(1, min(num_frames, facts['num_frames']) + 1)) - test
+    if num_frames != facts['num_frames']:
+        warnings.warn(
+            f'The file holds {num_frames} frames, the official one {facts["num_frames"]}: '
+            f'{len(train)} of them are for training and {len(test)} for testing.',
+            stacklevel=2,
+        )
+    if not (train and test):
+        raise ValueError(f'The file should hold frames of both splits. Found {num_frames} frames.')
+    return {'train': sorted(train), 'val': sorted(test)}
+
+
+@lru_cache(maxsize=1)
+def label_classes() -> np.ndarray:
+    """(895,) int64: the class of each official label; -1 for label 0, which is none."""
+    facts = _official()
+    classes = np.full(facts['num_labels'] + 1, NYUV2_CLASSES.index('objects'))
+    classes[0] = -1
+    for name, labels in facts['labels'].items():
+        classes[labels] = NYUV2_CLASSES.index(name)
+    return classes
+
+
+@lru_cache(maxsize=1)
+def _official() -> dict:
+    path = Path(__file__).with_name('nyuv2_official.json')
+    return dict(json.loads(path.read_text(encoding='utf-8')))

@@ -1,0 +1,86 @@
+"""Surface normals from a depth map: a plane fitted around every pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """A pinhole camera: focal lengths and principal point in pixels (first pixel's centre at 0)."""
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+    def scaled(self, x: float, y: float) -> Intrinsics:
+        """The same camera with ``x`` times as many columns and ``y`` times as many rows."""
+        return Intrinsics(
+            self.fx * x, self.fy * y, (self.cx + 0.5) * x - 0.5, (self.cy + 0.5) * y - 0.5
+        )
+
+
+def fit_normals(
+    depth: np.ndarray, intrinsics: Intrinsics, radius: int = 8, edge: float = 0.05
+) -> np.ndarray:
+    """Fits a plane to the surface around every pixel, and returns the planes' normals.
+
+    On a plane the inverse depth is affine in the pixel's ray ``(u, v, 1)``: from ``n . X = d`` and
+    ``X = z (u, v, 1)`` follows ``1 / z = (n / d) . (u, v, 1)``. So a linear least-squares fit of
+    the inverse depth gives the normal, exactly for a plane; it is also where a Kinect's and a
+    stereo camera's noise is the same at any distance.
+
+    Args:
+        depth: (H, W) along the optical axis, in any unit; 0 is no measurement.
+        intrinsics: of the camera that saw it.
+        radius: of the square window in pixels; every other row and column of it is used.
+        edge: neighbours whose inverse depth differs from the centre's by more than this share
+            belong to another surface and are left out.
+
+    Returns:
+        (H, W, 3) float32 unit normals towards the camera (x right, y down, z forward): a wall
+        that faces the camera has (0, 0, -1). 0 where nothing was measured or no plane fits.
+    """
+    height, width = depth.shape
+    valid = depth > 0
+    inverse = np.divide(1.0, depth, out=np.zeros(depth.shape), where=valid)
+    padded = np.pad(inverse, radius)
+
+    # Moments of the weighted neighbours about the centre: weights, ray offsets, inverse depth.
+    sums = np.zeros((9, height, width))
+    for dy in range(-radius, radius + 1, 2):
+        for dx in range(-radius, radius + 1, 2):
+            neighbour = padded[
+                radius + dy : radius + dy + height, radius + dx : radius + dx + width
+            ]
+            rise = neighbour - inverse
+            used = (neighbour > 0) & (np.abs(rise) <= edge * inverse)
+            rise = np.where(used, rise, 0)
+            x, y = dx / intrinsics.fx, dy / intrinsics.fy
+            for total, factor in zip(sums[:6], (1.0, x, y, x * x, x * y, y * y)):
+                total += factor * used
+            for total, factor in zip(sums[6:], (1.0, x, y)):
+                total += factor * rise
+    weight, sx, sy, sxx, sxy, syy, sq, sqx, sqy = sums
+
+    # Covariances times weight; the slopes (a, b) solve the 2 x 2 normal equations.
+    weight = np.maximum(weight, 1)
+    cxx, cxy, cyy = sxx - sx * sx / weight, sxy - sx * sy / weight, syy - sy * sy / weight
+    cqx, cqy = sqx - sq * sx / weight, sqy - sq * sy / weight
+    determinant = cxx * cyy - cxy * cxy
+    fits = valid & (determinant > 1e-6 * (cxx + cyy) ** 2)
+    determinant = np.where(fits, determinant, 1)
+    a = (cqx * cyy - cqy * cxy) / determinant
+    b = (cqy * cxx - cqx * cxy) / determinant
+    # The fitted plane's own inverse depth at the centre, then at the optical axis.
+    centre = inverse + (sq - a * sx - b * sy) / weight
+    u = (np.arange(width) - intrinsics.cx) / intrinsics.fx
+    v = (np.arange(height) - intrinsics.cy)[:, None] / intrinsics.fy
+    plane = np.stack([a, b, centre - a * u - b * v], axis=-1)
+    length = np.linalg.norm(plane, axis=-1, keepdims=True)
+    # (n / d) . ray = 1 / z > 0 points away from the camera: the sign is turned.
+    fits = fits[..., None] & (length > 0)
+    return np.where(fits, -plane / np.where(length > 0, length, 1), 0).astype(np.float32)

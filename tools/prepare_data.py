@@ -1,0 +1,189 @@
+"""Makes, converts and checks the datasets: see ``python tools/prepare_data.py --help``."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import sys
+import warnings
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from go4align_plugins.benchmarks import convert_cityscapes, convert_nyuv2
+from go4align_plugins.benchmarks.layouts import SPLITS, check, count_frames
+from go4align_plugins.benchmarks.prepare import write_dataset
+from go4align_plugins.benchmarks.table import BENCHMARKS, get_benchmark
+
+EXAMPLES = """examples:
+  prepare_data.py rooms --out data/rooms
+  prepare_data.py streets --out data/streets --size 128 256 --train 2000 --val 300
+  prepare_data.py nyuv2 --mat nyu_depth_v2_labeled.mat --out data/nyuv2
+  prepare_data.py cityscapes --root cityscapes_official --out data/cityscapes
+  prepare_data.py check nyuv2 data/nyuv2
+  prepare_data.py download cityscapes
+
+Ctrl-C stops at any time; the same command again goes on where it was stopped."""
+
+DOWNLOADS = {
+    'nyuv2': """NYUv2, prepared by MTAN's authors (288 x 384, as most papers; 8 GB):
+  https://www.dropbox.com/sh/86nssgwm6hm3vkb/AACrnUQ4GxpdrBbLjb6n-mWNa?dl=0
+  Unpack it, then: python tools/prepare_data.py check nyuv2 FOLDER
+
+NYUv2, official (nyu_depth_v2_labeled.mat, 2.8 GB):
+  https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html, "Labeled dataset"
+  Then: python tools/prepare_data.py nyuv2 --mat nyu_depth_v2_labeled.mat --out FOLDER""",
+    'cityscapes': """CityScapes, prepared by MTAN's authors (128 x 256, as most papers; 2.4 GB):
+  https://www.dropbox.com/sh/gaw6vh6qusoyms6/AADwWi0Tp3E3M4B2xzeGlsEna?dl=0
+  Unpack it, then: python tools/prepare_data.py check cityscapes FOLDER
+
+CityScapes, official (registration needed): https://www.cityscapes-dataset.com/downloads/
+  leftImg8bit_trainvaltest.zip, gtFine_trainvaltest.zip, disparity_trainvaltest.zip
+  Unpack all three into one folder, then:
+  python tools/prepare_data.py cityscapes --root OFFICIAL --out FOLDER""",
+}
+
+
+def render_frame(
+    benchmark: str, seed: int, size: tuple[int, int], split: str, index: int
+) -> dict[str, np.ndarray]:
+    """Renders one frame of an embedded benchmark."""
+    from go4align_plugins.benchmarks.scenes import render
+
+    frame = render(benchmark, seed, index, size, split=split)
+    arrays = {'image': frame.image, 'segmentation': frame.label, 'depth': frame.depth}
+    return arrays if frame.normal is None else {**arrays, 'normal': frame.normal}
+
+
+def prepare(options: argparse.Namespace) -> int:
+    """Renders or converts a dataset."""
+    if options.size is not None and min(options.size) < 8:
+        raise ValueError(f'Parameter `size` should be at least 8 x 8. Found {options.size}.')
+    benchmark = get_benchmark(options.command)
+    size = tuple(options.size or benchmark.image_size)
+    if options.command == 'nyuv2':
+        written = convert_nyuv2.convert(
+            options.mat, options.out, size, options.crop, options.workers
+        )
+    elif options.command == 'cityscapes':
+        written = convert_cityscapes.convert(
+            options.root, options.out, size, options.classes, options.workers
+        )
+    else:
+        written = write_dataset(
+            options.out,
+            benchmark,
+            {'seed': options.seed, 'image_size': size},
+            {'train': options.train, 'val': options.val},
+            partial(render_frame, benchmark.name, options.seed, size),
+            options.workers,
+        )
+    print(f'{options.out}: {_counts(options.out)} frames of {size[0]} x {size[1]}, {written} new.')
+    return report_problems(options) if options.check else 0
+
+
+def report_problems(options: argparse.Namespace) -> int:
+    """Checks a dataset and prints every problem; 1 if there are any."""
+    making = options.command != 'check'
+    benchmark = get_benchmark(options.command if making else options.dataset)
+    root = options.out if making else options.root
+    size = tuple(options.size) if options.size else None
+    problems = check(root, benchmark, size, num_classes=getattr(options, 'classes', None))
+    print(''.join(f'{problem}\n' for problem in problems), end='')
+    published = ' + '.join(f'{count} {split}' for split, count in benchmark.num_frames.items())
+    if not benchmark.embedded and _counts(root) != published:
+        print(f'note: {_counts(root)} frames; the published {benchmark.title} has {published}.')
+    found = f'{len(problems)} problems' if problems else 'no problem'
+    print(f'{root}: {found} in {_counts(root)} frames.')
+    return 1 if problems else 0
+
+
+def show_download(options: argparse.Namespace) -> int:
+    """Says where to get what cannot be fetched without a browser."""
+    print(DOWNLOADS[options.dataset])
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description="Renders, converts and checks datasets in the layout of MTAN's downloads.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
+    summaries = {
+        'rooms': 'render rooms, the twin of NYUv2',
+        'streets': 'render streets, the twin of CityScapes',
+        'nyuv2': 'convert the official nyu_depth_v2_labeled.mat',
+        'cityscapes': 'convert the official CityScapes tree',
+    }
+    for name, summary in summaries.items():
+        command = commands.add_parser(
+            name, help=summary, description=f'{summary[0].upper()}{summary[1:]}.'
+        )
+        benchmark = get_benchmark(name)
+        if name == 'nyuv2':
+            command.add_argument('--mat', required=True, help='the official file')
+            command.add_argument(
+                '--crop', action='store_true', help='cut to the area that the depth camera sees'
+            )
+        elif name == 'cityscapes':
+            command.add_argument('--root', required=True, help='the folder of the official ones')
+            command.add_argument(
+                '--classes', type=int, choices=(7, 19), default=7, help='default: %(default)s'
+            )
+        else:
+            command.add_argument('--seed', type=int, default=0, help='default: %(default)s')
+            for split, count in benchmark.num_frames.items():
+                command.add_argument(
+                    f'--{split}', type=int, default=count, help='frames; default: %(default)s'
+                )
+        height, width = benchmark.image_size
+        command.add_argument('--out', required=True, metavar='DIR', help='the folder to write')
+        command.add_argument(
+            '--size', type=int, nargs=2, metavar=('H', 'W'), help=f'default: {height} {width}'
+        )
+        command.add_argument('--workers', type=int, help='processes; default: one a core')
+        command.add_argument('--check', action='store_true', help='check every file at the end')
+        command.set_defaults(run=prepare)
+
+    checker = commands.add_parser(
+        'check', help='list every problem of a dataset; exit code 1 if any'
+    )
+    checker.add_argument(
+        'dataset', choices=BENCHMARKS, metavar='DATASET', help='|'.join(BENCHMARKS)
+    )
+    checker.add_argument('root', metavar='ROOT', help='the folder that holds train and val')
+    checker.add_argument('--size', type=int, nargs=2, metavar=('H', 'W'), help='that all must have')
+    checker.add_argument('--classes', type=int, help="of the labels; default: the benchmark's")
+    checker.set_defaults(run=report_problems)
+    download = commands.add_parser('download', help='say where to get a real dataset')
+    download.add_argument('dataset', choices=DOWNLOADS, metavar='DATASET', help='|'.join(DOWNLOADS))
+    download.set_defaults(run=show_download)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    warnings.formatwarning = lambda message, *_, **__: f'note: {message}\n'
+    try:
+        code = options.run(options)
+    except KeyboardInterrupt:
+        parser.exit(130, '\nstopped; the same command again goes on from here\n')
+    except (ValueError, OSError, ImportError) as error:
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        hint = '\nFree some space; the same command again goes on from here.' if full else ''
+        parser.exit(2, f'error: {error}{hint}\n')
+    sys.exit(code)
+
+
+def _counts(root: str) -> str:
+    return ' + '.join(f'{count_frames(root, split)} {split}' for split in SPLITS)
+
+
+if __name__ == '__main__':
+    main()
