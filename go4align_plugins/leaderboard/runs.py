@@ -1,0 +1,172 @@
+"""Run folders as they are on disk: one training run each, whatever framework trained it."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+from go4align_plugins.benchmarks.table import Task, get_benchmark
+
+SINGLE_TASK = 'STL'
+REQUIRED = ('benchmark', 'tasks', 'weighting', 'protocol', 'arch', 'backbone', 'epochs', 'seed')
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run.
+
+    Attributes:
+        folder: where it was read from.
+        config: its ``config.json``.
+        epochs: the entries of its ``metrics.jsonl``, one an epoch, in the order of the epochs.
+    """
+
+    folder: Path
+    config: Mapping[str, Any]
+    epochs: tuple[Mapping[str, Any], ...]
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The names of the tasks that it trained."""
+        return tuple(self.config['tasks'])
+
+    @property
+    def single_task(self) -> bool:
+        """Whether it trained one task alone, so that it is a baseline."""
+        return len(self.tasks) == 1
+
+    @property
+    def label(self) -> str:
+        """The name of its method: the weighting, or ``STL`` for a task trained alone."""
+        return SINGLE_TASK if self.single_task else self.config['weighting']
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that an epoch's training takes: the median, as the first one also warms up."""
+        return median(entry['seconds']['train'] for entry in self.epochs)
+
+    def final(self, last: int = 10) -> dict[str, dict[str, float]]:
+        """Test metrics averaged over the last epochs, as the papers do.
+
+        Args:
+            last: number of epochs to average; a shorter run is averaged as a whole.
+
+        Returns:
+            task -> metric -> mean, as stored: shares in [0, 1], angles in degrees.
+
+        Raises:
+            ValueError: if ``last`` is below 1.
+        """
+        if last < 1:
+            raise ValueError(f'Parameter `last` should be at least 1. Found `last = {last}`.')
+        tests = [entry['test']['metrics'] for entry in self.epochs[-last:]]
+        return {
+            task: {name: fmean(test[task][name] for test in tests) for name in tests[-1][task]}
+            for task in self.tasks
+        }
+
+
+def load_run(folder: str | Path) -> Run:
+    """Reads a run folder: ``config.json`` and ``metrics.jsonl``.
+
+    A last line that is only half written, as a killed run leaves it, is ignored with a warning.
+    Of an epoch that appears twice, as a resumed run leaves it, the later line counts.
+
+    Raises:
+        ValueError: if a file is missing or broken; the message names it.
+    """
+    folder = Path(folder)
+    config_path, metrics_path = folder / 'config.json', folder / 'metrics.jsonl'
+    text = _read(config_path)
+    try:
+        config = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f'{config_path} should hold one JSON object. {error}') from error
+    tasks = _check_config(config, config_path)
+
+    lines = _read(metrics_path).splitlines()
+    epochs: dict[int, Mapping[str, Any]] = {}
+    for number, line in enumerate(lines, start=1):
+        where = f'{metrics_path}, line {number},'
+        try:
+            entry = json.loads(line)
+        except ValueError as error:
+            if number < len(lines):
+                raise ValueError(f'{where} should be a JSON object. {error}') from error
+            warnings.warn(f'{where} is only half written and is ignored.', stacklevel=2)
+            continue
+        _check_entry(entry, tasks, where)
+        epochs[entry['epoch']] = entry
+    if sorted(epochs) != list(range(len(epochs))) or not epochs:
+        found = ', '.join(map(str, sorted(epochs))) or 'none'
+        raise ValueError(f'{metrics_path} should hold every epoch from 0 on. Found {found}.')
+    return Run(folder, config, tuple(epochs[epoch] for epoch in sorted(epochs)))
+
+
+def by_method(runs: Iterable[Run]) -> dict[str, list[Run]]:
+    """Groups runs by their method, methods in the order of their first run.
+
+    Runs of one weighting with other arguments are another method: the arguments that tell them
+    apart are then added to the label, as in ``GO4Align (num_groups=3)``.
+    """
+    variants: dict[str, dict[str, list[Run]]] = {}
+    for run in runs:
+        arguments = {} if run.single_task else run.config.get('weight_args') or {}
+        key = json.dumps(arguments, sort_keys=True)
+        variants.setdefault(run.label, {}).setdefault(key, []).append(run)
+    methods = {}
+    for label, groups in variants.items():
+        decoded = [json.loads(key) for key in groups]
+        for arguments, group in zip(decoded, groups.values()):
+            distinct = ', '.join(
+                f'{name.removeprefix(label + "_")}={value}'
+                for name, value in arguments.items()
+                if any(other.get(name) != value for other in decoded)
+            )
+            methods[f'{label} ({distinct})' if distinct else label] = group
+    return methods
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f'{path} should be a file of a run. {error.strerror}.') from error
+
+
+def _check_config(config: Any, path: Path) -> list[Task]:
+    """The tasks that the run trained; every key that tables need is there."""
+    missing = [key for key in REQUIRED if not isinstance(config, dict) or key not in config]
+    if missing:
+        raise ValueError(
+            f'{path} should hold {", ".join(REQUIRED)}. Missing: {", ".join(missing)}.'
+        )
+    if not isinstance(config['tasks'], list) or not config['tasks']:
+        raise ValueError(f'{path}: `tasks` should be a list of names. Found {config["tasks"]!r}.')
+    try:
+        benchmark = get_benchmark(config['benchmark'])
+        return [benchmark.task(name) for name in config['tasks']]
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
+
+
+def _check_entry(entry: Any, tasks: Iterable[Task], where: str) -> None:
+    """An entry has its epoch, its time and every test metric of every task."""
+    try:
+        figures = {'epoch': entry['epoch'], 'seconds': entry['seconds']['train']}
+        for task in tasks:
+            for metric in task.metrics:
+                value = entry['test']['metrics'][task.name][metric.name]
+                figures[f'{task.name} {metric.name}'] = value
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f'{where} should hold epoch, seconds and every test metric. Missing: {error}.'
+        ) from error
+    for name, value in figures.items():
+        if not isinstance(value, int if name == 'epoch' else (int, float)):
+            raise ValueError(f'{where} should hold a number as {name}. Found {value!r}.')

@@ -1,0 +1,50 @@
+"""Prints the table of a set of runs and writes it as Markdown and CSV."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Sequence
+
+from go4align_plugins.benchmarks.table import get_benchmark
+from go4align_plugins.leaderboard import build_report, load_run
+
+EXAMPLE = """example:
+  python tools/report.py runs/stl-* runs/ew runs/go4align --out demo
+
+A run of one task alone is a single-task baseline; all others are rows of the table in the order
+given. Runs of one method with different seeds are averaged."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('runs', nargs='+', metavar='RUN', help='a run folder')
+    parser.add_argument(
+        '--last', type=int, default=10, help='epochs to average at the end (default: 10)'
+    )
+    parser.add_argument('--out', metavar='DIR', help='where to write report.md and report.csv')
+    options = parser.parse_args(arguments)
+    try:
+        runs = [load_run(folder) for folder in options.runs]
+        report = build_report(
+            [run for run in runs if not run.single_task],
+            [run for run in runs if run.single_task],
+            get_benchmark(runs[0].config['benchmark']),
+            options.last,
+        )
+        paths = report.write(options.out) if options.out else []
+    except (ValueError, OSError) as error:
+        parser.exit(2, f'error: {error}\n')
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors='replace')  # arrows on a console that has none
+    print(report.console(), end='')
+    for path in paths:
+        print(f'wrote {path}')
+
+
+if __name__ == '__main__':
+    main()
