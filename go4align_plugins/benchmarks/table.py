@@ -39,11 +39,9 @@ def segmentation(num_classes: int) -> Task:
     )
 
 
-def depth(unit: str, relative_unit: str = 'share') -> Task:
+def depth(unit: str) -> Task:
     """Depth in ``unit``; depth 0 is no measurement."""
-    return Task(
-        'depth', 1, (Metric('abs_err', False, unit), Metric('rel_err', False, relative_unit))
-    )
+    return Task('depth', 1, (Metric('abs_err', False, unit), Metric('rel_err', False, 'ratio')))
 
 
 def normal() -> Task:

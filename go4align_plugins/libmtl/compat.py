@@ -9,14 +9,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from types import ModuleType
+from typing import Any
 
 import torch
 
 REMOVED_MODULE = 'torchvision.models.utils'
 
 
-def import_libmtl() -> ModuleType:
+def import_libmtl() -> Any:
     """The package ``LibMTL``.
 
     LibMTL 1.1.5 imports ``torchvision.models.utils``, which torchvision removed in 0.13; its one

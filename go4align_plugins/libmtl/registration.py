@@ -58,7 +58,7 @@ def register() -> None:
 
 
 def _extend(config: Any) -> Any:
-    """``prepare_args`` knows a closed list of strategies: answer for ours, and ask it for the rest."""
+    """``prepare_args`` knows a closed list of strategies: answer for ours, ask it for the rest."""
     original = config.prepare_args
 
     def prepare_args(params: argparse.Namespace) -> tuple[dict, dict, dict | None]:
@@ -74,8 +74,7 @@ def _extend(config: Any) -> Any:
             kwargs, optim_param, scheduler_param = original(equal)
         if params.weighting == 'GO4Align':
             kwargs['weight_args'] = {
-                PREFIX + option: getattr(params, PREFIX + option)
-                for option in COMMAND_LINE_OPTIONS
+                PREFIX + option: getattr(params, PREFIX + option) for option in COMMAND_LINE_OPTIONS
             }
         config._display(params, kwargs, optim_param, scheduler_param)
         return kwargs, optim_param, scheduler_param

@@ -10,13 +10,22 @@ from torch import Tensor
 
 from go4align_plugins.libmtl.compat import default_device, import_libmtl
 
-LibMTL = import_libmtl()
+LibMTL: Any = import_libmtl()
 
 # GitHub's main takes strategies and architectures by name, 1.1.5 the classes themselves.
 TAKES_NAMES = hasattr(LibMTL.trainer, 'weighting_method')
 
 
-class Trainer(LibMTL.trainer.Trainer):  # type: ignore[name-defined, misc]
+_default_device: torch.device | None = None
+
+
+def set_default_device(device: torch.device | None) -> None:
+    """Where a Trainer trains that is not told; None: the first CUDA device, or the CPU."""
+    global _default_device
+    _default_device = device
+
+
+class Trainer(LibMTL.trainer.Trainer):
     """LibMTL's own Trainer, mended where it no longer runs; its training loop is untouched.
 
     - any device, where LibMTL says ``cuda:0``; the CPU where there is no GPU;
@@ -32,10 +41,8 @@ class Trainer(LibMTL.trainer.Trainer):  # type: ignore[name-defined, misc]
         **kwargs: as for ``LibMTL.Trainer``.
     """
 
-    def __init__(
-        self, *args: Any, device: torch.device | str | None = None, **kwargs: Any
-    ) -> None:
-        self.__dict__['_chosen_device'] = default_device() if device is None else device
+    def __init__(self, *args: Any, device: torch.device | str | None = None, **kwargs: Any) -> None:
+        self.__dict__['_chosen_device'] = device or _default_device or default_device()
         super().__init__(*args, **kwargs)
 
     @property

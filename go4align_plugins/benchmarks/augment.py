@@ -1,0 +1,80 @@
+"""Augmentation that keeps image, labels, depth and normals right together.
+
+All functions take and return a frame: a dict of tensors by part, ``image`` (3, H, W),
+``segmentation`` (H, W) int64, ``depth`` (1, H, W), ``normal`` (3, H, W); parts may be missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Frame = dict[str, Tensor]
+
+SCALES = (1.0, 1.2, 1.5)
+"""The zoom factors of MTAN's protocol, which the papers follow."""
+
+
+def flip(frame: Frame) -> Frame:
+    """Mirror left and right; the x component of a normal changes its sign with it."""
+    mirrored = {part: value.flip(-1) for part, value in frame.items()}
+    if 'normal' in mirrored:
+        mirrored['normal'] = mirrored['normal'] * torch.tensor([-1.0, 1.0, 1.0])[:, None, None]
+    return mirrored
+
+
+def scale_crop(frame: Frame, scale: float, top: int, left: int) -> Frame:
+    """Cut out a window and enlarge it to the full size again, as if coming closer.
+
+    What looks ``scale`` times larger is taken to be ``scale`` times closer: the depth is divided by
+    it, as in MTAN's protocol. Directions do not change, but between two pixels the interpolated
+    normal is shorter: it is brought back to length 1, and pixels without a normal stay without.
+
+    Args:
+        frame: the parts; H and W are those of its image.
+        scale: at least 1; the window has the full size divided by it, rounded down.
+        top: the window's first row.
+        left: the window's first column.
+    """
+    size = frame['image'].shape[-2:]
+    height, width = (int(length / scale) for length in size)
+
+    def cut(part: Tensor, mode: str) -> Tensor:
+        window = part[..., top : top + height, left : left + width].float()
+        corners = None if mode == 'nearest' else True
+        window = window.reshape(1, -1, height, width)
+        return F.interpolate(window, size, mode=mode, align_corners=corners)[0]
+
+    result = {'image': cut(frame['image'], 'bilinear')}
+    if 'segmentation' in frame:
+        result['segmentation'] = cut(frame['segmentation'], 'nearest')[0].long()
+    if 'depth' in frame:
+        result['depth'] = cut(frame['depth'], 'nearest') / scale
+    if 'normal' in frame:
+        valid = (cut(frame['normal'], 'nearest') != 0).any(0)
+        result['normal'] = F.normalize(cut(frame['normal'], 'bilinear'), dim=0) * valid
+    return result
+
+
+def augment(frame: Frame, generator: torch.Generator, scales: Sequence[float] = SCALES) -> Frame:
+    """MTAN's augmentation: one of the zoom factors at a random place, and a flip every other time.
+
+    Args:
+        frame: the parts.
+        generator: all randomness comes from it.
+        scales: the zoom factors to choose from.
+    """
+    scale = scales[_below(len(scales), generator)]
+    height, width = frame['image'].shape[-2:]
+    top = _below(height - int(height / scale) + 1, generator)
+    left = _below(width - int(width / scale) + 1, generator)
+    if scale != 1:
+        frame = scale_crop(frame, scale, top, left)
+    return flip(frame) if _below(2, generator) else frame
+
+
+def _below(limit: int, generator: torch.Generator) -> int:
+    return int(torch.randint(limit, (), generator=generator))

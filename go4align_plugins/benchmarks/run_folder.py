@@ -1,0 +1,119 @@
+"""What a training run leaves behind, whatever framework trained it.
+
+``config.json`` (all options, versions, commit), ``metrics.jsonl`` (a line an epoch) and a
+checkpoint. Files are written aside and renamed, or appended to line by line, so that a run killed
+at any moment can be resumed.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import go4align_plugins
+
+CONFIG, METRICS, CHECKPOINT = 'config.json', 'metrics.jsonl', 'last.pt'
+MAY_CHANGE = ('epochs', 'data', 'workers', 'device', 'versions', 'commit', 'command')
+"""Options that a resumed run may give anew: the rest decides what is learned."""
+
+
+class RunFolder:
+    """One run's folder.
+
+    Args:
+        path: the folder; it is made.
+        config: all options of the run, plain values.
+        resume: whether to go on with what is there; without a finished epoch it begins anew.
+
+    Raises:
+        ValueError: if the folder holds a run and ``resume`` is False, or another run's options.
+    """
+
+    def __init__(self, path: str | Path, config: Mapping[str, Any], resume: bool = False) -> None:
+        self.path = Path(path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        started = (self.path / METRICS).exists() or self.checkpoint.exists()
+        if started and not resume:
+            raise ValueError(
+                f'{self.path}: holds a run already. '
+                'Add --resume to go on with it, or choose another folder by --out.'
+            )
+        if started:
+            self._require_same(config)
+        self._write(CONFIG, json.dumps(dict(config), indent=2) + '\n')
+
+    @property
+    def checkpoint(self) -> Path:
+        """The last epoch's checkpoint."""
+        return self.path / CHECKPOINT
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Add an epoch to ``metrics.jsonl``."""
+        with (self.path / METRICS).open('a') as file:
+            file.write(json.dumps(dict(entry)) + '\n')
+
+    def keep_until(self, epoch: int) -> None:
+        """Drop the entries of that epoch and later ones, and a half-written line."""
+        file = self.path / METRICS
+        if file.exists():
+            lines = [line for line in file.read_text().splitlines() if _epoch(line) < epoch]
+            self._write(METRICS, ''.join(line + '\n' for line in lines))
+
+    def _require_same(self, config: Mapping[str, Any]) -> None:
+        file = self.path / CONFIG
+        try:
+            before = json.loads(file.read_text())
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f'{file}: should hold the options of the run. Found: {error}'
+            ) from error
+        for name in before.keys() | config.keys():
+            now = json.loads(json.dumps(config.get(name)))
+            if name not in MAY_CHANGE and before.get(name) != now:
+                raise ValueError(
+                    f'Parameter `{name}` should be as in the run that is resumed: '
+                    f'`{before.get(name)}`. Found `{now}`.'
+                )
+
+    def _write(self, name: str, text: str) -> None:
+        aside = self.path / f'{name}.part'
+        aside.write_text(text)
+        aside.replace(self.path / name)
+
+
+def _epoch(line: str) -> float:
+    try:
+        return json.loads(line)['epoch']
+    except (ValueError, KeyError, TypeError):
+        return float('inf')
+
+
+def describe_environment(*packages: str) -> dict[str, Any]:
+    """Versions of Python and of the installed packages, and the commit of this one, if known."""
+    versions = {
+        'python': platform.python_version(),
+        'go4align-plugins': go4align_plugins.__version__,
+    }
+    for package in packages:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {'versions': versions, 'commit': _commit()}
+
+
+def _commit() -> str | None:
+    command = ['git', 'describe', '--always', '--dirty', '--abbrev=40', '--exclude=*']
+    folder = Path(go4align_plugins.__file__).parent
+    if not (folder.parent / '.git').exists():
+        return None
+    try:
+        found = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()

@@ -1,0 +1,95 @@
+"""Backbones, heads and architectures for dense prediction in LibMTL, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+from torchvision.models.segmentation.deeplabv3 import DeepLabHead
+
+from go4align_plugins.benchmarks import Task
+from go4align_plugins.libmtl.compat import import_libmtl
+from go4align_plugins.libmtl.segnet import (
+    SEGNET_CHANNELS,
+    SEGNET_CONVOLUTIONS,
+    SEGNET_SMALL_CHANNELS,
+    SEGNET_SMALL_CONVOLUTIONS,
+    SegNet,
+    SegNetMTAN,
+    TaskHead,
+)
+
+LibMTL: Any = import_libmtl()
+
+SEGNETS = {
+    'segnet-small': (SEGNET_SMALL_CHANNELS, SEGNET_SMALL_CONVOLUTIONS),
+    'segnet': (SEGNET_CHANNELS, SEGNET_CONVOLUTIONS),
+}
+RESNET_WIDTHS = {'resnet18': 512, 'resnet34': 512, 'resnet50': 2048, 'resnet101': 2048}
+BACKBONES = (*SEGNETS, *RESNET_WIDTHS)
+
+
+class SegNetAttention(LibMTL.architecture.AbsArchitecture):
+    """MTAN on SegNet, as the papers train it; LibMTL's own ``MTAN`` is made for ResNets."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.encoder = self.encoder_class()
+
+    def get_share_params(self) -> list[nn.Parameter]:
+        """What gradient-based strategies combine: the trunk, not the tasks' attention."""
+        return list(self.encoder.shared_parameters())
+
+
+@dataclass(frozen=True)
+class Model:
+    """What LibMTL's Trainer is given of a model.
+
+    Attributes:
+        architecture: LibMTL's name of it, or a class.
+        encoder_class: called without arguments, makes the backbone.
+        decoders: one head a task.
+    """
+
+    architecture: str | type
+    encoder_class: Callable[[], nn.Module]
+    decoders: nn.ModuleDict
+
+
+def build_model(
+    backbone: str, architecture: str, tasks: Sequence[Task], pretrained: bool = True
+) -> Model:
+    """A model by the names of its parts.
+
+    ``resnet*`` is LibMTL's dilated ResNet with an ASPP head a task; ``segnet*`` are trained from
+    scratch, with two convolutions a task.
+
+    Args:
+        backbone: one of :data:`BACKBONES`.
+        architecture: ``'HPS'``, ``'MTAN'`` or another one of LibMTL's.
+        tasks: one head each.
+        pretrained: whether a ResNet begins with ImageNet's weights, which torch downloads.
+
+    Raises:
+        ValueError: if there is no such backbone, or LibMTL has no such architecture for it.
+    """
+    if backbone in RESNET_WIDTHS:
+        width = RESNET_WIDTHS[backbone]
+        heads = {task.name: DeepLabHead(width, task.channels) for task in tasks}
+
+        def resnet() -> nn.Module:
+            return LibMTL.model.resnet_dilated(backbone, pretrained=pretrained)
+
+        return Model(architecture, resnet, nn.ModuleDict(heads))
+    if backbone not in SEGNETS:
+        raise ValueError(
+            f'Parameter `backbone` should be one of {", ".join(BACKBONES)}. Found `{backbone}`.'
+        )
+    channels, convolutions = SEGNETS[backbone]
+    decoders = nn.ModuleDict({task.name: TaskHead(channels[0], task.channels) for task in tasks})
+    if architecture != 'MTAN':
+        return Model(architecture, lambda: SegNet(channels, convolutions), decoders)
+    names = [task.name for task in tasks]
+    return Model(SegNetAttention, lambda: SegNetMTAN(names, channels, convolutions), decoders)

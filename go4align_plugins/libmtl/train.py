@@ -1,0 +1,210 @@
+"""The training tool: dense prediction in LibMTL, from the command line to a run folder."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from go4align_plugins.benchmarks import BENCHMARKS, get_benchmark
+from go4align_plugins.benchmarks.run_folder import RunFolder, describe_environment
+from go4align_plugins.libmtl.compat import import_libmtl
+from go4align_plugins.libmtl.data import build_loaders
+from go4align_plugins.libmtl.loop import DenseTrainer
+from go4align_plugins.libmtl.models import BACKBONES, RESNET_WIDTHS, build_model
+from go4align_plugins.libmtl.protocols import PROTOCOLS, SMALL, get_protocol
+from go4align_plugins.libmtl.tasks import build_task_dict
+
+LibMTL: Any = import_libmtl()
+
+OWN_LOOP = ('MOML', 'FORUM', 'AutoLambda')
+"""LibMTL's bilevel strategies train by a loop of their own, which cannot be resumed."""
+
+EPILOG = """\
+Options of LibMTL's own are handed on, with LibMTL's names: --calpha 0.5 (CAGrad), --T 2 (DWA),
+--GO4Align_num_groups 2, --GO4Align_step_size 1e-4, --optim sgd, ...; --libmtl-help lists them.
+
+examples:
+  python tools/prepare_data.py rooms --out data/rooms
+  python tools/train_libmtl.py --dataset rooms --weighting GO4Align
+  python tools/train_libmtl.py --dataset rooms --weighting EW --tasks depth --out runs/stl-depth
+  python tools/train_libmtl.py --dataset nyuv2 --data /data/nyuv2 --protocol paper \\
+      --weighting GO4Align --seed 1 --out runs/nyuv2/GO4Align-1
+  python tools/train_libmtl.py --dataset rooms --weighting GO4Align --resume
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line of ``tools/train_libmtl.py``."""
+    parser = argparse.ArgumentParser(
+        prog='train_libmtl.py',
+        description='Train dense prediction (segmentation, depth, normals) in LibMTL, by GO4Align '
+        'or any weighting strategy that LibMTL has.',
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add('--dataset', required=True, choices=BENCHMARKS, help='which benchmark the data is')
+    add('--data', type=Path, help="folder with train/ and val/ in MTAN's layout (data/DATASET)")
+    add('--weighting', default='GO4Align', help='weighting strategy (GO4Align)')
+    add('--tasks', nargs='+', help='train these tasks only; one: a single-task baseline (all)')
+    add('--protocol', choices=PROTOCOLS, default=SMALL, help='preset of the next seven (small)')
+    add('--arch', help="architecture, LibMTL's name: HPS, MTAN, Cross_stitch, ...")
+    add('--backbone', choices=BACKBONES, help='resnet*: dilated, with ASPP heads')
+    add('--epochs', type=int, help='number of epochs')
+    add('--batch-size', type=int, help='frames a step')
+    add('--lr', type=float, help='learning rate')
+    add('--weight-decay', '--weight_decay', type=float, help="the optimizer's weight decay")
+    add('--augment', action=argparse.BooleanOptionalAction, help='zoom and flip at random')
+    add('--pretrained', action=argparse.BooleanOptionalAction, default=True,
+        help="begin a ResNet with ImageNet's weights, downloaded by torch (default)")  # fmt: skip
+    add('--seed', type=int, default=0, help='of initialisation, order and augmentation (0)')
+    add('--out', type=Path, help='run folder (runs/DATASET/WEIGHTING-SEED)')
+    add('--resume', action='store_true', help='go on with the run in that folder')
+    add('--gpu-id', '--gpu_id', default='0', help='which GPU; the CPU where there is none (0)')
+    add('--device', help='cpu, cuda:1, ...: overrides --gpu-id')
+    add('--workers', type=int, default=0, help='processes that read frames (0: the training one)')
+    add('--libmtl-help', action='store_true', help="list LibMTL's own options and exit")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the tool; return its exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if '--libmtl-help' in arguments:
+        LibMTL.config.LibMTL_args.print_help()
+        return 0
+    parser = build_parser()
+    options, rest = parser.parse_known_args(arguments)
+    try:
+        config, libmtl_options = resolve(options, rest)
+        trainer, train_loader, test_loader = build(config, libmtl_options)
+        folder = RunFolder(config['out'], config, options.resume)
+        trainer.fit(train_loader, test_loader, config['epochs'], folder)
+    except (ValueError, FileNotFoundError, ImportError) as error:
+        print(f'{parser.prog}: error: {error}', file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        resume = [arg for arg in arguments if arg != '--resume'] + ['--resume']
+        print(
+            'Interrupted. The finished epochs are kept; to go on:\n'
+            f'  python tools/train_libmtl.py {shlex.join(resume)}',
+            file=sys.stderr,
+        )
+        return 130
+    print(f'The run is in {folder.path}')
+    return 0
+
+
+def resolve(
+    options: argparse.Namespace, rest: Sequence[str] = ()
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """All options of a run, and the configuration that LibMTL makes of its part of them.
+
+    Args:
+        options: as :func:`build_parser` reads them.
+        rest: options of LibMTL's own.
+
+    Returns:
+        The configuration, plain values as in ``config.json``; and the Trainer's ``weight_args``,
+        ``arch_args``, ``optim_param`` and ``scheduler_param``.
+
+    Raises:
+        ValueError: if an option is out of its range.
+    """
+    benchmark = get_benchmark(options.dataset)
+    protocol = get_protocol(options.protocol, options.dataset)
+    tasks = [task.name for task in benchmark.select(options.tasks)]
+    config = {
+        'framework': 'libmtl',
+        'benchmark': options.dataset,
+        'tasks': tasks,
+        'weighting': options.weighting,
+        'protocol': options.protocol,
+        'arch': options.arch or protocol.arch,
+        'backbone': options.backbone or protocol.backbone,
+        'epochs': protocol.epochs if options.epochs is None else options.epochs,
+        'batch_size': protocol.batch_size if options.batch_size is None else options.batch_size,
+        'augment': protocol.augmented if options.augment is None else options.augment,
+        'seed': options.seed,
+        'data': str(options.data or Path('data', options.dataset)),
+        'out': str(options.out or default_folder(options.dataset, tasks, options)),
+        'device': options.device or _device(options.gpu_id),
+        'workers': options.workers,
+    }
+    config['pretrained'] = config['backbone'] in RESNET_WIDTHS and options.pretrained
+    for name, least in (('epochs', 1), ('batch_size', 2), ('workers', 0)):
+        if config[name] < least:
+            raise ValueError(
+                f'Parameter `{name}` should be at least {least}. Found `{name} = {config[name]}`.'
+            )
+    if config['weighting'] in OWN_LOOP:
+        raise ValueError(
+            f'Parameter `weighting` should not be one of {", ".join(OWN_LOOP)}, which LibMTL '
+            f'trains by a loop of their own. Found `{config["weighting"]}`.'
+        )
+    known = argparse.Namespace(
+        mode='train',
+        weighting=config['weighting'],
+        arch=config['arch'],
+        seed=options.seed,
+        gpu_id=options.gpu_id,
+        lr=protocol.learning_rate if options.lr is None else options.lr,
+        weight_decay=(
+            protocol.weight_decay if options.weight_decay is None else options.weight_decay
+        ),
+        scheduler='step' if protocol.halve_every else None,
+        step_size=protocol.halve_every or 100,
+        gamma=0.5,
+    )
+    params = LibMTL.config.LibMTL_args.parse_args(list(rest), known)
+    kwargs, optim_param, scheduler_param = LibMTL.config.prepare_args(params)
+    if kwargs['weight_args'].get('GO4Align_num_groups', 0) is None:
+        kwargs['weight_args']['GO4Align_num_groups'] = min(2, len(tasks))
+    libmtl_options = {'optim_param': optim_param, 'scheduler_param': scheduler_param, **kwargs}
+    config.update(libmtl_options, rep_grad=params.rep_grad)
+    config.update(describe_environment('torch', 'torchvision', 'numpy', 'LibMTL'))
+    return config, libmtl_options
+
+
+def _device(gpu_id: str) -> str:
+    return f'cuda:{gpu_id}' if torch.cuda.is_available() else 'cpu'
+
+
+def default_folder(dataset: str, tasks: Sequence[str], options: argparse.Namespace) -> Path:
+    """``runs/DATASET/WEIGHTING-SEED``; a single task's run is named after it."""
+    name = f'STL-{tasks[0]}' if len(tasks) == 1 else options.weighting
+    return Path('runs', dataset, f'{name}-{options.seed}')
+
+
+def build(
+    config: dict[str, Any], libmtl_options: dict[str, Any]
+) -> tuple[DenseTrainer, DataLoader, DataLoader]:
+    """The Trainer and the loaders of a configuration, which learns the data's size."""
+    benchmark = get_benchmark(config['benchmark'])
+    tasks = benchmark.select(config['tasks'])
+    train_loader, test_loader = build_loaders(
+        benchmark, config['data'], config['tasks'], config['batch_size'], config['augment'],
+        config['seed'], config['workers'],
+    )  # fmt: skip
+    folder = test_loader.dataset.folder  # type: ignore[attr-defined]
+    config['image_size'] = list(folder.image_size)
+    config['num_frames'] = {
+        'train': len(train_loader.dataset),  # type: ignore[arg-type]
+        'val': len(test_loader.dataset),  # type: ignore[arg-type]
+    }
+    LibMTL.utils.set_random_seed(config['seed'])
+    model = build_model(config['backbone'], config['arch'], tasks, config['pretrained'])
+    trainer = DenseTrainer(
+        build_task_dict(tasks), config['weighting'], model.architecture, model.encoder_class,
+        model.decoders, config['rep_grad'], False, image_size=folder.image_size,
+        device=config['device'], **libmtl_options,
+    )  # fmt: skip
+    return trainer, train_loader, test_loader
