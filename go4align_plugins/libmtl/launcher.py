@@ -10,11 +10,12 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 
 from go4align_plugins.libmtl import trainer
-from go4align_plugins.libmtl.compat import default_device, import_libmtl
+from go4align_plugins.libmtl.compat import import_libmtl
 
 EPILOG = """\
 examples:
@@ -68,8 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not options.script.is_file():
         parser.error(f'Parameter `script` should be a file. Found `{options.script}`.')
-    device = torch.device(options.device) if options.device else default_device()
-    trainer.set_default_device(device)
+    if options.device:
+        trainer.set_default_device(torch.device(options.device))
     if options.no_pretrained:
         skip_pretrained()
     run(options.script, options.options)
@@ -78,16 +79,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def skip_pretrained() -> None:
     """Make LibMTL's ResNets begin from random weights, whatever a script asks for."""
-    resnet = sys.modules[f'{import_libmtl().__name__}.model.resnet']
+    resnet: Any = sys.modules[f'{import_libmtl().__name__}.model.resnet']
     build = resnet._resnet
 
     def untrained(
-        arch: str,
-        block: type,
-        layers: list[int],
-        pretrained: bool,
-        progress: bool,
-        **options: object,
+        arch: str, block: type, layers: list[int], _: bool, progress: bool, **options: Any
     ) -> torch.nn.Module:
         return build(arch, block, layers, False, progress, **options)
 

@@ -39,7 +39,7 @@ class SegNetAttention(LibMTL.architecture.AbsArchitecture):
         self.encoder = self.encoder_class()
 
     def get_share_params(self) -> list[nn.Parameter]:
-        """What gradient-based strategies combine: the trunk, not the tasks' attention."""
+        """What gradient-based strategies combine: all but the tasks' own attention."""
         return list(self.encoder.shared_parameters())
 
 

@@ -1,0 +1,60 @@
+"""What a finished run predicts, for pictures."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from go4align_plugins.benchmarks.run_folder import CHECKPOINT
+from go4align_plugins.libmtl import checkpoint
+from go4align_plugins.libmtl.train import build
+
+
+def predict(
+    folder: str | Path, config: dict[str, Any], frames: Sequence[int]
+) -> tuple[list[dict[str, np.ndarray]], list[dict[str, np.ndarray]]]:
+    """Predict test frames by the last checkpoint of a run.
+
+    Args:
+        folder: the run folder.
+        config: its ``config.json``.
+        frames: numbers of test frames.
+
+    Returns:
+        What is on disk and what is predicted, a dict a frame: ``'image'`` (H, W, 3) and the run's
+        tasks, as class numbers (H, W), depths (H, W, 1) and vectors (H, W, 3).
+
+    Raises:
+        ValueError: if there is no such frame, or the checkpoint cannot be read.
+    """
+    options = ('weight_args', 'arch_args', 'optim_param', 'scheduler_param')
+    with contextlib.redirect_stdout(io.StringIO()):
+        trainer, _, loader = build(
+            {**config, 'pretrained': False, 'device': 'cpu'},
+            {name: config[name] for name in options},
+        )
+    trainer.model.load_state_dict(checkpoint.load(Path(folder) / CHECKPOINT)['model'])
+    trainer.model.eval()
+    data: Any = loader.dataset
+    unknown = [frame for frame in frames if not 0 <= frame < len(data)]
+    if unknown:
+        raise ValueError(
+            f'Parameter `frames` should be between 0 and {len(data) - 1}. Found `{unknown[0]}`.'
+        )
+    with torch.no_grad():
+        outputs = [trainer.process_preds(trainer.model(data[frame][0][None])) for frame in frames]
+    truths = [data.folder.read(frame) for frame in frames]
+    return truths, [{task: _as_map(task, out[task][0]) for task in out} for out in outputs]
+
+
+def _as_map(task: str, output: Tensor) -> np.ndarray:
+    if task == 'segmentation':
+        return output.argmax(0).numpy()
+    return output.movedim(0, -1).numpy()

@@ -1,0 +1,93 @@
+"""Installs go4align-plugins: ``pip install -e ".[libmtl]"``; every bound below has its reason."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+VERSION = re.search(r"__version__ = '(.+)'", (ROOT / 'go4align_plugins/__init__.py').read_text())[1]
+
+LIBMTL = [
+    # 1.1.5 is the only release on PyPI; GitHub's main calls itself the same and serves as well.
+    'LibMTL>=1.1.5',
+    # LibMTL's CAGrad imports scipy without declaring it.
+    'scipy>=1.9',
+    # LibMTL declares torchvision; its DeepLab heads have had their present form since 0.9.
+    'torchvision>=0.16',
+    'numpy>=1.22',
+    'tqdm>=4.60',
+    'pillow>=9',
+    'h5py>=3.7',
+    # Legends outside of the panels ("outside right").
+    'matplotlib>=3.7',
+]
+
+LIBMTL_MAIN = [
+    # Imported by LibMTL's GitHub main, which names none of them when it is installed.
+    'torch_geometric>=2.4',
+    'cvxpy>=1.3',
+    # The solver that qpsolvers, and UPGrad by it, uses by default.
+    'qpsolvers[quadprog]>=4',
+    # Nash_MTL asks cvxpy for this solver by name.
+    'ecos>=2',
+]
+
+CLUSTERING = [
+    # The last release there will be; it imports tqdm and numpy without declaring them.
+    'kmeans-pytorch==0.3',
+    'tqdm>=4.60',
+    'numpy>=1.22',
+    # assign_labels='cluster_qr' came with 1.1.
+    'scikit-learn>=1.1',
+    # The solver Clarabel came with 1.3.
+    'cvxpy>=1.3',
+]
+
+MMSEG = [
+    'mmengine>=0.10.4',
+    'mmsegmentation>=1.2.2',
+    # mmsegmentation refuses 2.2 and newer; the lite edition needs no compiler.
+    'mmcv-lite>=2.0.0,<2.2.0',
+    # mmengine imports pkg_resources, which setuptools removed in 82.
+    'setuptools<82',
+    # Imported by mmsegmentation without being declared.
+    'ftfy>=6',
+    'regex>=2022',
+]
+
+DEV = [
+    'pytest>=7',
+    'hypothesis>=6.80',
+    # Another release formats and finds other things.
+    'ruff==0.17.6',
+    'mypy>=1.8',
+    'pre-commit>=3',
+]
+
+setup(
+    name='go4align-plugins',
+    version=VERSION,
+    description='GO4Align multi-task weighting for LibMTL, MMEngine and MMSegmentation',
+    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    packages=find_packages(include=['go4align_plugins*']),
+    package_data={'go4align_plugins': ['py.typed', '**/*.json']},
+    python_requires='>=3.9',
+    # 2.1 is the oldest whose optimizers, loaders and safe checkpoints behave as used here.
+    install_requires=['torch>=2.1'],
+    extras_require={
+        'libmtl': LIBMTL,
+        'libmtl-main': [*LIBMTL, *LIBMTL_MAIN],
+        'mmseg': MMSEG,
+        'clustering': CLUSTERING,
+        'all': sorted({*LIBMTL, *MMSEG, *CLUSTERING}),
+        'dev': DEV,
+    },
+    classifiers=[
+        'Programming Language :: Python :: 3',
+        'Intended Audience :: Science/Research',
+        'Topic :: Scientific/Engineering :: Artificial Intelligence',
+    ],
+)
