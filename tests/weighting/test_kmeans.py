@@ -1,0 +1,132 @@
+"""The exact grouping: against all partitions, in rational arithmetic."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from fractions import Fraction
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from go4align_plugins.weighting import kmeans_1d
+from go4align_plugins.weighting.kmeans import DENSE_LIMIT, run_costs
+from go4align_plugins.weighting.monotone import RunCosts, solve_monotone
+
+
+def objective(values: Sequence[float], groups: Sequence[int]) -> Fraction:
+    total = Fraction(0)
+    for group in set(groups):
+        members = [Fraction(value) for value, own in zip(values, groups) if own == group]
+        mean = sum(members) / len(members)
+        total += sum((member - mean) ** 2 for member in members)
+    return total
+
+
+def optimum(values: Sequence[float], num_groups: int) -> Fraction:
+    ordered = sorted(values)
+    best = None
+    for cuts in itertools.combinations(range(1, len(values)), min(num_groups, len(values)) - 1):
+        ends = (0, *cuts, len(values))
+        groups = [g for g, (i, j) in enumerate(zip(ends, ends[1:])) for _ in range(i, j)]
+        found = objective(ordered, groups)
+        best = found if best is None else min(best, found)
+    return best
+
+
+def dense(values: Sequence[float], num_groups: int) -> list[int]:
+    return kmeans_1d(torch.tensor(values, dtype=torch.float64), num_groups).tolist()
+
+
+def monotone(values: Sequence[float], num_groups: int) -> list[int]:
+    """The path that thousands of values take, on few."""
+    tensor = torch.tensor(values, dtype=torch.float64)
+    distinct, inverse, counts = tensor.unique(return_inverse=True, return_counts=True)
+    return solve_monotone(distinct, counts.double(), num_groups)[inverse].tolist()
+
+
+both_paths = pytest.mark.parametrize('solve', [dense, monotone])
+
+numbers = st.one_of(
+    st.sampled_from([1.0, 2.0, 3.5, 3.6]),
+    st.floats(0, 1),
+    st.floats(-30, 30).map(lambda exponent: 10.0**exponent),
+    st.tuples(st.sampled_from([1.0, 1e6, 3e9]), st.floats(0, 1e-3)).map(sum),
+)
+
+
+@both_paths
+def test_by_hand(solve):
+    # {1, 2} and {10, 11, 12}: 0.5 + 2; any other cut costs more than 40.
+    assert solve([10, 1, 12, 2, 11], 2) == [1, 0, 1, 0, 1]
+    assert solve([3, 1, 2], 1) == [0, 0, 0]
+    assert solve([3, 1, 2], 3) == [2, 0, 1]
+
+
+@both_paths
+def test_tie_goes_to_the_earliest_begin(solve):
+    # {1}, {2, 3} and {1, 2}, {3} both cost 0.5.
+    assert solve([1, 2, 3], 2) == [0, 1, 1]
+
+
+@both_paths
+def test_tight_groups_far_from_zero(solve):
+    # Prefix sums of squares would lose the 1e-4 in 1e18.
+    assert solve([1e9, 1e9 + 1e-4, 1e9 + 3e-4, 1e9 + 4e-4, 5.0, 7.0], 4) == [2, 2, 3, 3, 0, 1]
+
+
+@both_paths
+@settings(max_examples=300, deadline=None)
+@given(values=st.lists(numbers, min_size=1, max_size=8), num_groups=st.integers(1, 9))
+def test_reaches_the_optimum(solve, values, num_groups):
+    groups = solve(values, num_groups)
+    best = optimum(values, num_groups)
+    assert objective(values, groups) - best <= best * Fraction(1, 10**12)
+    assert sorted(set(groups)) == list(range(min(num_groups, len(set(values)))))
+    assert all(
+        (a < b) <= (i <= j) and (a == b) <= (i == j)
+        for (a, i), (b, j) in itertools.product(zip(values, groups), repeat=2)
+    )
+
+
+@pytest.mark.parametrize('size', [DENSE_LIMIT + 1, 2000])
+@pytest.mark.parametrize('num_groups', [1, 2, 7])
+def test_many_values_agree_with_the_dense_path(size, num_groups):
+    generator = torch.Generator().manual_seed(size)
+    values = torch.randn(size, generator=generator, dtype=torch.float64).exp()
+    values[::5] = values[1::5][: len(values[::5])]
+    ordered, order = values.sort()
+    costs = run_costs(ordered, torch.ones_like(ordered))
+    best = costs[0]
+    for _ in range(num_groups - 1):
+        best = (costs[1:] + best[:-1, None]).min(0).values
+    groups = kmeans_1d(values, num_groups)
+    runs = [ordered[groups[order] == group] for group in range(num_groups)]
+    found = sum(((run - run.mean()) ** 2).sum() for run in runs)
+    torch.testing.assert_close(found, best[-1] * ordered.max() ** 2, rtol=1e-11, atol=0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(values=st.lists(numbers, min_size=2, max_size=40, unique=True))
+def test_both_ways_to_cost_a_run_agree(values):
+    ordered = torch.tensor(values, dtype=torch.float64).sort().values
+    counts = torch.arange(1, len(values) + 1, dtype=torch.float64)
+    table = RunCosts(ordered, counts)
+    begin, end = torch.triu_indices(len(values), len(values))
+    direct = run_costs(ordered, counts)[begin, end]
+    unit = (ordered.max().frexp().exponent.double().exp2() / ordered.max()) ** 2
+    torch.testing.assert_close(table(begin, end) * unit, direct, rtol=1e-11, atol=1e-300)
+
+
+def test_a_value_that_counts_nothing_changes_nothing():
+    values = torch.tensor([1.0, 1.4, 5.0, 5.1, 5.1])
+    counts = torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0])
+    assert kmeans_1d(values, 3, counts)[:4].tolist() == kmeans_1d(values[:4], 3).tolist()
+
+
+def test_global_random_state_is_left_alone():
+    state = torch.get_rng_state()
+    kmeans_1d(torch.rand(1000, generator=torch.Generator().manual_seed(0)), 4)
+    assert torch.equal(torch.get_rng_state(), state)
