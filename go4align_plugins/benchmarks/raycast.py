@@ -16,7 +16,7 @@ from go4align_plugins.benchmarks.solids import Solid, dot, turn
 
 NEAREST = 0.05  # metres; a solid that reaches behind this plane may be anywhere in the image
 HAZE = np.float32(0.75)  # brightness
-RUN = 32  # neighbouring rays that are tested for shadow together
+RUN = 16  # neighbouring rays that are tested for shadow together
 SKIN = 0.004  # metres by which shadow rays start off their surface
 
 
@@ -167,18 +167,16 @@ def shadowed(solids: Sequence[Solid], points: np.ndarray, target: np.ndarray) ->
     # First for runs of neighbouring points at once: few of them pass near any one solid.
     runs = np.arange(-(-total // RUN) * RUN).clip(max=total - 1).reshape(-1, RUN)
     start, middle = points[:, runs].mean(axis=2), way[:, runs].mean(axis=2)
-    off, veer = points[:, runs] - start[:, :, None], way[:, runs] - middle[:, :, None]
-    spread = np.sqrt(dot(off, off)).max(axis=1) + np.sqrt(dot(veer, veer)).max(axis=1)
+    # Between its ends, no ray of a run is farther from the run's middle than at one of them.
+    ends = points[:, runs] - start[:, :, None], target[:, runs] - (start + middle)[:, :, None]
+    spread = np.sqrt(np.maximum(*(dot(end, end).max(axis=1) for end in ends)))
     centres = np.stack([solid.centre for solid in solids], axis=1).astype(np.float32)[:, :, None]
     radii = np.array([[np.sqrt((solid.half**2).sum())] for solid in solids], np.float32)
     nearby = _near(centres, radii + spread, start[:, None], middle[:, None])
     for number in np.flatnonzero(nearby.any(axis=1)):
-        solid, centre, radius = solids[number], centres[:, number], radii[number]
         chosen = runs[nearby[number]].ravel()
         chosen = chosen[~dark[chosen]]
-        from_, along = points.take(chosen, 1), way.take(chosen, 1)
-        hits = _near(centre, radius, from_, along)
-        dark[chosen[hits]] = solid.meet(from_[:, hits], along[:, hits]) < 1
+        dark[chosen] = solids[number].meet(points.take(chosen, 1), way.take(chosen, 1)) < 1
     return dark
 
 

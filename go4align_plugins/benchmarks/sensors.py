@@ -12,6 +12,7 @@ from go4align_plugins.benchmarks.textures import noise
 # Four places in the unit ball, as columns.
 TETRAHEDRON = np.array([(1, 1, -1, -1), (1, -1, 1, -1), (1, -1, -1, 1)], np.float32) / 3**0.5
 BRIGHTNESS = 0.42  # of an image, before the exposure's own luck
+PARALLAX = 100  # baselines to the farthest thing that hides another from one eye alone
 MARGIN = 0.012  # of the image's height, without labels
 
 
@@ -152,4 +153,11 @@ def _hidden(scene: Scene, sensor: DepthSensor, starts: np.ndarray) -> np.ndarray
     """Whether the sensor's second eye misses the points (3, N)."""
     eye = scene.camera.position + sensor.baseline * scene.camera.axes[0]
     target = np.broadcast_to(eye.astype(np.float32)[:, None], starts.shape)
-    return shadowed(scene.solids, starts, target)
+    # Farther away, the eyes are too close together to see past anything.
+    reach = PARALLAX * sensor.baseline
+    near = [
+        solid
+        for solid in scene.solids
+        if np.linalg.norm(solid.centre - eye) - np.linalg.norm(solid.half) < reach
+    ]
+    return shadowed(near, starts, target)

@@ -74,7 +74,7 @@ def _worth_seeing(solids: list[Solid], eye: np.ndarray) -> list[Solid]:
         apparent = 2 * solid.half.max() / np.linalg.norm(solid.centre - eye)
         if apparent > 0.05:
             kept.append(solid)
-        elif apparent > 0.012:
+        elif apparent > 0.018:
             kept.append(replace(solid, casts_shadow=False))
     return kept
 
