@@ -94,8 +94,7 @@ def report_problems(options: argparse.Namespace) -> int:
     published = ' + '.join(f'{count} {split}' for split, count in benchmark.num_frames.items())
     if not benchmark.embedded and _counts(root) != published:
         print(f'note: {_counts(root)} frames; the published {benchmark.title} has {published}.')
-    found = f'{len(problems)} problems' if problems else 'no problem'
-    print(f'{root}: {found} in {_counts(root)} frames.')
+    print(f'{root}: problems found in {_counts(root)} frames: {len(problems) or "none"}.')
     return 1 if problems else 0
 
 

@@ -150,7 +150,7 @@ def find_frames(root: Path, split: str) -> list[dict[str, Path]]:
     if missing:
         listed = '\n  '.join(missing[:10]) + ('\n  ...' if len(missing) > 10 else '')
         raise FileNotFoundError(
-            f'{len(missing)} files that belong to an image are missing:\n  {listed}\n{_where()}'
+            f'Partners of images are missing, {len(missing)} in all:\n  {listed}\n{_where()}'
         )
     return frames
 

@@ -208,7 +208,7 @@ def _survey(root: Path, split: str, folders: dict[str, Path]) -> tuple[int, list
     length = max((max(found) + 1 for found in numbers.values() if found), default=0)
     description = read_description(root)
     if description:
-        length = max(length, int(description['num_frames'][split]))
+        length = max(length, description.get('num_frames', {}).get(split, 0))
     if not length:
         return 0, [f'{root / split}: should hold frames named 0.npy, 1.npy, ... Found none.']
     problems = []

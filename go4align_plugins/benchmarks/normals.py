@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# Share of the inverse depth by which a surface may rise within half a window.
+STEEPEST = 0.25
+
 
 @dataclass(frozen=True)
 class Intrinsics:
@@ -37,8 +40,8 @@ def fit_normals(
         depth: (H, W) along the optical axis, in any unit; 0 is no measurement.
         intrinsics: of the camera that saw it.
         radius: of the square window in pixels; every other row and column of it is used.
-        edge: neighbours whose inverse depth differs from the centre's by more than this share
-            belong to another surface and are left out.
+        edge: pixels that are off the centre's own slope by more than this share of its inverse
+            depth belong to another surface and are left out.
 
     Returns:
         (H, W, 3) float32 unit normals towards the camera (x right, y down, z forward): a wall
@@ -49,15 +52,21 @@ def fit_normals(
     inverse = np.divide(1.0, depth, out=np.zeros(depth.shape), where=valid)
     padded = np.pad(inverse, radius)
 
-    # Moments of the weighted neighbours about the centre: weights, ray offsets, inverse depth.
+    def shifted(dx: int, dy: int) -> np.ndarray:
+        top, left = radius + dy, radius + dx
+        return padded[top : top + height, left : left + width]
+
+    # Moments of the window's pixels about its centre: count, ray offsets, rise of inverse depth.
+    reach = max(1, radius // 2)
+    slope_x = _flatter_slope(shifted(-reach, 0), inverse, shifted(reach, 0)) / reach
+    slope_y = _flatter_slope(shifted(0, -reach), inverse, shifted(0, reach)) / reach
     sums = np.zeros((9, height, width))
     for dy in range(-radius, radius + 1, 2):
         for dx in range(-radius, radius + 1, 2):
-            neighbour = padded[
-                radius + dy : radius + dy + height, radius + dx : radius + dx + width
-            ]
+            neighbour = shifted(dx, dy)
             rise = neighbour - inverse
-            used = (neighbour > 0) & (np.abs(rise) <= edge * inverse)
+            used = np.abs(rise - slope_x * dx - slope_y * dy) <= edge * inverse
+            used &= neighbour > 0
             rise = np.where(used, rise, 0)
             x, y = dx / intrinsics.fx, dy / intrinsics.fy
             for total, factor in zip(sums[:6], (1.0, x, y, x * x, x * y, y * y)):
@@ -84,3 +93,12 @@ def fit_normals(
     # (n / d) . ray = 1 / z > 0 points away from the camera: the sign is turned.
     fits = fits[..., None] & (length > 0)
     return np.where(fits, -plane / np.where(length > 0, length, 1), 0).astype(np.float32)
+
+
+def _flatter_slope(before: np.ndarray, centre: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """The smaller one-sided difference: where one side is another surface, that of the own one."""
+    backward = np.where(before > 0, centre - before, np.inf)
+    forward = np.where(after > 0, after - centre, np.inf)
+    flatter = np.where(np.abs(forward) < np.abs(backward), forward, backward)
+    # Steeper on both sides than any surface is seen: something thin, taken to be flat.
+    return np.where(np.abs(flatter) <= STEEPEST * centre, flatter, 0)

@@ -51,11 +51,17 @@ def write_dataset(
         The number of frames written; those already there are not counted.
 
     Raises:
-        ValueError: if the folder holds a dataset made with other options, or not by this function.
+        ValueError: if the folder holds a dataset made with other options, or not by this function,
+            or if ``num_frames`` or ``workers`` is less than 1.
         OSError: if a file cannot be written; the message names it.
     """
     if workers is not None and workers < 1:
         raise ValueError(f'Parameter `workers` should be at least 1. Found `workers = {workers}`.')
+    if min(num_frames.values()) < 1:
+        raise ValueError(
+            'Parameter `num_frames` should be at least 1 for every split. '
+            f'Found `num_frames = {dict(num_frames)}`.'
+        )
     root = Path(root).expanduser()
     _claim(root, {'benchmark': benchmark.name, **options, 'num_frames': dict(num_frames)})
     parts = ('image', *benchmark.task_names)
