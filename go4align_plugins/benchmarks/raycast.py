@@ -214,19 +214,7 @@ def shade(
         openness: (N,) share of the ambient light that reaches the points.
         spread: (3, N) places in the unit ball, the part of a light that each point looks to.
     """
-    albedo, normal = np.zeros_like(points), np.zeros_like(points)
-    gloss, glow = np.zeros_like(openness), np.zeros_like(openness)
-    order = np.argsort(which, kind='stable')
-    bounds = np.searchsorted(which[order], np.arange(-1, len(scene.solids) + 1))
-    if scene.background is not None:
-        sky = order[: bounds[1]]
-        albedo[:, sky], glow[sky] = scene.background(points[:, sky]), 1.0
-    for number, solid in enumerate(scene.solids):
-        seen = order[bounds[number + 1] : bounds[number + 2]]
-        if seen.size:
-            places, own, normal[:, seen] = solid.surface(points[:, seen])
-            albedo[:, seen] = solid.material.paint(places, own)
-            gloss[seen], glow[seen] = solid.material.gloss, solid.material.glow
+    albedo, glow, normal, gloss = _surfaces(scene, points, which)
     below, above = scene.ambient.astype(np.float32)[:, :, None]
     lit = (below + (above - below) * (0.5 + 0.5 * normal[2])) * openness
     shine = np.zeros_like(points)
@@ -245,9 +233,31 @@ def shade(
         power = np.float32(1) / (1 + (distance[reached] / np.float32(light.reach)) ** 2)
         colour = light.colour.astype(np.float32)[:, None]
         lit[:, reached] += colour * (power * slope[reached])
-        halfway = way[:, reached] / distance[reached] + toward[:, reached]
-        mirror = dot(normal[:, reached], halfway) / np.sqrt(dot(halfway, halfway))
-        shine[:, reached] += colour * (gloss[reached] * power * mirror**50)
+        bright = gloss[reached] > 0
+        seen = reached[bright]
+        halfway = way[:, seen] / distance[seen] + toward[:, seen]
+        mirror = dot(normal[:, seen], halfway) / np.sqrt(dot(halfway, halfway))
+        shine[:, seen] += colour * (gloss[seen] * power[bright] * mirror**50)
     colour = albedo**2 * (lit * (1 - glow) + glow) + shine
     haze = np.where(which < 0, 0, 1 - np.exp(-away / np.float32(scene.visibility)))
     return Shaded(colour + (HAZE - colour) * haze, normal, gloss)
+
+
+def _surfaces(
+    scene: Scene, points: np.ndarray, which: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Colour (3, N), glow (N,), outward normal (3, N) and gloss (N,) of what is seen."""
+    albedo, normal = np.zeros_like(points), np.zeros_like(points)
+    gloss, glow = np.zeros_like(points[0]), np.zeros_like(points[0])
+    order = np.argsort(which, kind='stable')
+    bounds = np.searchsorted(which[order], np.arange(-1, len(scene.solids) + 1))
+    if scene.background is not None:
+        sky = order[: bounds[1]]
+        albedo[:, sky], glow[sky] = scene.background(points[:, sky]), 1.0
+    for number, solid in enumerate(scene.solids):
+        seen = order[bounds[number + 1] : bounds[number + 2]]
+        if seen.size:
+            places, own, normal[:, seen] = solid.surface(points[:, seen])
+            albedo[:, seen] = solid.material.paint(places, own)
+            gloss[seen], glow[seen] = solid.material.gloss, solid.material.glow
+    return albedo, glow, normal, gloss

@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from go4align_plugins.benchmarks import furniture
-from go4align_plugins.benchmarks.furniture import LABEL, Piece, draw_seed, pick, tint
+from go4align_plugins.benchmarks.furniture import Piece
 from go4align_plugins.benchmarks.raycast import Camera, Light, Scene
 from go4align_plugins.benchmarks.solids import Solid, box, turn
 from go4align_plugins.benchmarks.textures import Material
+from go4align_plugins.benchmarks.things import LABEL, cloth, draw_seed, pick, tint, wood
 
 Builder = Callable[[np.random.Generator], Piece]
 
@@ -158,7 +159,7 @@ def _shell(rng: np.random.Generator, width: float, length: float, height: float)
         pattern = pick(rng, 'stripes', 'cloud')
         paper = Material(pattern, paint, darker, rng.uniform(0.12, 0.4), draw_seed(rng))
     white = Material('plain', tint(rng, (0, 0.17), (0, 0.06), (0.85, 0.97)), seed=draw_seed(rng))
-    board = furniture.wood(rng)
+    board = wood(rng)
     slab = (width + 1, length + 1, 0.2)
     # All light comes from within the room, so its shell shades nothing.
     solids = [
@@ -201,7 +202,7 @@ def _wall(
         elif kind < 0.68:
             solids += _pictures(rng, x, reach, rng.uniform(1.45, 1.75))
         elif kind < 0.76:
-            panel = furniture.wood(rng)
+            panel = wood(rng)
             label = LABEL['wall']
             solids += [
                 box((x, reach, 1.0), (0.98, 0.05, 2.06), label, panel),
@@ -235,12 +236,12 @@ def _glazing(
     ]
     choice = rng.random()
     if choice < 0.55:
-        cloth = replace(furniture.cloth(rng), pattern='folds', accent=None, scale=0.12)
+        curtain = replace(cloth(rng), pattern='folds', accent=None, scale=0.12)
         drop = z + height / 2 + 0.15
         for side in (-1, 1):
             w = rng.uniform(0.15, 0.35) * width + 0.1
             centre = (x + side * (width / 2 + 0.1 - w / 2), y - 0.12, drop / 2 + 0.1)
-            solids.append(box(centre, (w, 0.08, drop - 0.2), label, cloth))
+            solids.append(box(centre, (w, 0.08, drop - 0.2), label, curtain))
     elif choice < 0.75:
         slats = Material('stripes', (0.9, 0.88, 0.82), (0.7, 0.67, 0.6), 0.07, 0, glow=0.35)
         fall = height * rng.uniform(0.3, 0.9)
@@ -257,7 +258,7 @@ def _pictures(rng: np.random.Generator, x: float, y: float, z: float) -> list[So
     for i in range(number):
         w, h = rng.uniform(0.35, 0.9) / number**0.7, rng.uniform(0.35, 0.75)
         centre = x + (i - (number - 1) / 2) * 0.62
-        frame = furniture.wood(rng)
+        frame = wood(rng)
         art = Material(
             pick(rng, 'cloud', 'cloud', 'view', 'checks'),
             tint(rng),

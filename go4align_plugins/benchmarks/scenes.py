@@ -22,8 +22,7 @@ LARGEST_SIDE = 4096
 # CityScapes: 20.9 cm of baseline times 2262 pixels of focal length give the disparity in pixels at
 # one metre; MTAN's download has it divided by 256, which keeps it below 0.5.
 DISPARITY = 0.209 * 2262 / 256
-
-
+# Kinect, and CityScapes' pair of cameras.
 SENSORS = {
     'rooms': DepthSensor(0.075, 0.5, 10.0, grazing=0.07),
     'streets': DepthSensor(0.209, DISPARITY / 0.5, 150.0, grazing=0.0),
