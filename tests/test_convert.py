@@ -310,9 +310,9 @@ def test_bad_tree(official, tmp_path):
     Image.fromarray(np.zeros((16, 64), np.uint8)).save(label)
     with pytest.raises(ValueError, match=r'labelIds.png: should have the size of its image'):
         convert_tree(official, tmp_path / 'out')
-    disparity = official / 'disparity' / 'train' / 'aachen' / 'aachen_000000_000019_disparity.png'
+    disparity = official / 'disparity' / 'train' / 'aachen' / 'aachen_000001_000019_disparity.png'
     disparity.write_bytes(disparity.read_bytes()[:-500])
-    with pytest.raises(ValueError, match=r'aachen_000000.*disparity.png: cannot be read'):
+    with pytest.raises(ValueError, match=r'aachen_000001.*disparity.png: cannot be read'):
         convert_tree(official, tmp_path / 'out')
     label.unlink()
     with pytest.raises(FileNotFoundError, match=r'1 in all:\n.*aachen_000001.*labelIds'):
