@@ -198,6 +198,20 @@ def test_check_of_a_wanted_size(root):
     assert len(check(root, ROOMS, (6, 4), progress=False)) == 5 * 4
 
 
+def test_check_takes_the_usual_size(root):
+    write(root, 'train', 0, {'image': np.zeros((5, 6, 3))})
+    problems = check(root, ROOMS, progress=False)
+    assert len(problems) == 1
+    assert 'train/image/0.npy: should have shape (4, 6, 3)' in problems[0].replace('\\', '/')
+
+
+def test_a_number_far_off_takes_no_memory(root):
+    write(root, 'train', 20261122093000, arrays())
+    problems = check(root, ROOMS, progress=False)
+    assert len(problems) == 4
+    assert 'Found 4; missing: 3, 4, 5, 6, 7, ....' in problems[0]
+
+
 def test_bad_first_image(root):
     write(root, 'train', 0, {'image': np.zeros(7)})
     with pytest.raises(ValueError, match=r'0\.npy: should have shape \(H, W, 3\). Found \(7,\)'):

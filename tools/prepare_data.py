@@ -172,7 +172,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code = options.run(options)
     except KeyboardInterrupt:
-        parser.exit(130, '\nstopped; the same command again goes on from here\n')
+        onward = '; the same command again goes on from here' if options.run is prepare else ''
+        parser.exit(130, f'\nstopped{onward}\n')
     except (ValueError, OSError, ImportError) as error:
         full = isinstance(error, OSError) and error.errno == errno.ENOSPC
         hint = '\nFree some space; the same command again goes on from here.' if full else ''

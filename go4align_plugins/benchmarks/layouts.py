@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +124,8 @@ def check(
     Args:
         root: the folder that holds ``train`` and ``val``.
         benchmark: whose tasks the dataset should have.
-        size: height and width that all frames should have. None (default): the first image's.
+        size: height and width that all frames should have. None (default): what most have of
+            the first images.
         progress: whether to draw a progress bar.
         num_classes: of the segmentation. None (default) takes the benchmark's.
 
@@ -152,6 +156,7 @@ def check(
             ]
             files += [(part, folder / f'{number}.npy') for number in _numbers(folder)]
 
+    size = size or _usual_size([path for part, path in files if part == 'image'])
     tqdm = import_optional('tqdm').tqdm
     for part, path in tqdm(files, unit=' files', disable=not progress):
         try:
@@ -159,10 +164,7 @@ def check(
         except ValueError as error:
             problems.append(str(error))
             continue
-        broken = list(find_problems(part, array, size, num_classes))
-        problems += [f'{path}: {problem}' for problem in broken]
-        if size is None and part == 'image' and not broken:
-            size = (array.shape[0], array.shape[1])
+        problems += [f'{path}: {text}' for text in find_problems(part, array, size, num_classes)]
     return problems
 
 
@@ -185,6 +187,16 @@ def read_description(root: Path) -> dict | None:
         return dict(json.loads(path.read_text()))
     except (ValueError, TypeError) as error:
         raise ValueError(f'{path}: should be a JSON object. Found: {error}.') from error
+
+
+def _usual_size(images: Sequence[Path]) -> tuple[int, int] | None:
+    """The commonest size among the first images; None if none can be read."""
+    sizes: Counter[tuple[int, int]] = Counter()
+    for path in images[:20]:
+        with suppress(ValueError):
+            height, width, _ = load_array(path).shape
+            sizes[height, width] += 1
+    return sizes.most_common(1)[0][0] if sizes else None
 
 
 def _folder(root: Path, split: str, part: str, num_classes: int) -> Path:
@@ -213,9 +225,9 @@ def _survey(root: Path, split: str, folders: dict[str, Path]) -> tuple[int, list
         return 0, [f'{root / split}: should hold frames named 0.npy, 1.npy, ... Found none.']
     problems = []
     for folder, found in numbers.items():
-        missing = sorted(set(range(length)) - found)
-        if missing:
-            listed = ', '.join(map(str, missing[:5])) + (', ...' if len(missing) > 5 else '')
+        if len(found) < length:
+            missing = islice((str(index) for index in range(length) if index not in found), 5)
+            listed = ', '.join(missing) + (', ...' if length - len(found) > 5 else '')
             problems.append(
                 f'{folder}: should hold frames 0 to {length - 1}. '
                 f'Found {len(found)}; missing: {listed}.'
