@@ -87,7 +87,8 @@ def _attributes(model: nn.Module) -> dict[str, Any]:
     internal = vars(nn.Module()).keys()
     kept: dict[str, Any] = {}
     for name, value in vars(model).items():
-        if name in internal:
+        # RLW makes its distribution anew; all its randomness is the global generator's.
+        if name in internal or isinstance(value, torch.distributions.Distribution):
             continue
         value = _plain(value)
         if isinstance(value, torch.optim.Optimizer):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -16,9 +17,6 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from go4align_plugins.benchmarks import Benchmark
 from go4align_plugins.benchmarks.augment import augment
 from go4align_plugins.benchmarks.layouts import FrameFolder
-
-EPOCH_STRIDE = 1 << 32
-"""Above any number of frames: each pair of epoch and frame has an augmentation of its own."""
 
 
 class DenseFrames(Dataset):
@@ -45,7 +43,7 @@ class DenseFrames(Dataset):
         for part in frame.keys() & {'image', 'depth', 'normal'}:
             frame[part] = frame[part].movedim(-1, 0).contiguous()
         if self.augmented:
-            generator = torch.Generator().manual_seed(_mix(self.seed, self.epoch, index))
+            generator = _generator(self.seed, self.epoch, index)
             frame = augment(frame, generator)
         return frame.pop('image'), frame
 
@@ -62,7 +60,7 @@ class EpochSampler(Sampler[int]):
         return self.length
 
     def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator().manual_seed(_mix(self.seed, self.epoch, EPOCH_STRIDE - 1))
+        generator = _generator(self.seed, self.epoch)
         return iter(torch.randperm(self.length, generator=generator).tolist())
 
 
@@ -117,6 +115,7 @@ def set_epoch(loader: DataLoader, epoch: int) -> None:
     loader.dataset.epoch = loader.sampler.epoch = epoch  # type: ignore[attr-defined]
 
 
-def _mix(seed: int, epoch: int, index: int) -> int:
-    """One number for the three: a generator's seed has 64 bits, and Mersenne's mixes them well."""
-    return (seed * 1_000_003 + epoch) * EPOCH_STRIDE % (1 << 63) + index
+def _generator(*numbers: int) -> torch.Generator:
+    """A generator of its own for each tuple, mixed since torch looks at 32 bits of a seed."""
+    mixed = np.random.SeedSequence(numbers).generate_state(1)
+    return torch.Generator().manual_seed(int(mixed[0]))

@@ -6,6 +6,7 @@ A LibMTL model inherits from an architecture and a strategy. It calls ``init_par
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,17 +69,25 @@ class LossWeighting(AbsWeighting):
         Raises:
             ValueError: if an option or a loss is out of its range.
         """
-        if weight_args != self.weight_args:
-            agrm = self.build(weight_args).to(self.device)
-            agrm.load_state_dict(self.agrm.state_dict())
-            self.agrm, self.weight_args = agrm, weight_args
+        self.configure(weight_args)
         weights = self.agrm(losses)
         (weights * losses).sum().backward()
         return weights.float().cpu().numpy()
 
+    def configure(self, weight_args: Mapping[str, Any]) -> None:
+        """Take over LibMTL's ``weight_args`` where they have changed; the state is kept.
+
+        Raises:
+            ValueError: if an option is out of its range.
+        """
+        if weight_args != self.weight_args:
+            agrm = self.build(weight_args).to(self.device)
+            agrm.load_state_dict(self.agrm.state_dict())
+            self.agrm, self.weight_args = agrm, weight_args
+
+    @abstractmethod
     def build(self, weight_args: Mapping[str, Any]) -> AGRM:
         """The weighting for LibMTL's ``weight_args``."""
-        raise NotImplementedError
 
     @classmethod
     def strategy_name(cls) -> str:

@@ -20,6 +20,7 @@ from go4align_plugins.libmtl.loop import DenseTrainer
 from go4align_plugins.libmtl.models import BACKBONES, RESNET_WIDTHS, build_model
 from go4align_plugins.libmtl.protocols import PROTOCOLS, SMALL, get_protocol
 from go4align_plugins.libmtl.tasks import build_task_dict
+from go4align_plugins.libmtl.trainer import as_offered
 
 LibMTL: Any = import_libmtl()
 
@@ -140,7 +141,7 @@ def resolve(
         'workers': options.workers,
     }
     config['pretrained'] = config['backbone'] in RESNET_WIDTHS and options.pretrained
-    for name, least in (('epochs', 1), ('batch_size', 2), ('workers', 0)):
+    for name, least in (('epochs', 1), ('batch_size', 2), ('workers', 0), ('seed', 0)):
         if config[name] < least:
             raise ValueError(
                 f'Parameter `{name}` should be at least {least}. Found `{name} = {config[name]}`.'
@@ -150,6 +151,8 @@ def resolve(
             f'Parameter `weighting` should not be one of {", ".join(OWN_LOOP)}, which LibMTL '
             f'trains by a loop of their own. Found `{config["weighting"]}`.'
         )
+    as_offered(config['weighting'], LibMTL.weighting)
+    as_offered(config['arch'], LibMTL.architecture)
     known = argparse.Namespace(
         mode='train',
         weighting=config['weighting'],

@@ -57,11 +57,14 @@ class Trainer(LibMTL.trainer.Trainer):
     def _prepare_model(
         self, weighting: str | type, architecture: str | type, encoder_class: Any, decoders: Any
     ) -> None:
-        weighting = _as_offered(weighting, LibMTL.weighting)
-        architecture = _as_offered(architecture, LibMTL.architecture)
+        weighting = as_offered(weighting, LibMTL.weighting)
+        architecture = as_offered(architecture, LibMTL.architecture)
         if TAKES_NAMES:
             self.weighting = weighting
         super()._prepare_model(weighting, architecture, encoder_class, decoders)
+        if hasattr(self.model, 'configure'):
+            # LibMTL hands the options over at each step: ours are looked at before the first.
+            self.model.configure(self.kwargs['weight_args'])
         self.model.zero_grad_share_params = partial(_zero_shared_gradients, self.model)
 
     def _prepare_optimizer(self, optim_param: dict, scheduler_param: dict | None) -> None:
@@ -81,7 +84,7 @@ class Trainer(LibMTL.trainer.Trainer):
         return data, label
 
 
-def _as_offered(choice: str | type, offered: Any) -> str | type:
+def as_offered(choice: str | type, offered: Any) -> str | type:
     """A strategy or architecture in the form that the installed LibMTL takes.
 
     Raises:

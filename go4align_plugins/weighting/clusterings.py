@@ -31,6 +31,12 @@ def _require(module: str, package: str) -> ModuleType:
         ) from error
 
 
+def _scaled(values: Tensor) -> Tensor:
+    """The values in units of the largest magnitude, on the host: no square overflows."""
+    values = values.double().cpu()
+    return values / values.abs().max().clamp(min=1e-290)
+
+
 class _BoundedMeter:
     """Takes the place of kmeans-pytorch's progress bar: silent, and its loop ends."""
 
@@ -86,7 +92,7 @@ class KMeansPytorch:
                 f'Parameter `values` should be finite. Found `values = {values.tolist()}`.'
             )
         # The package works in float32, where distinct values may meet or overflow.
-        points = (values.double().cpu() / values.abs().max().clamp(min=1e-290).cpu()).float()
+        points = _scaled(values).float()
         distinct, inverse = torch.unique(points, return_inverse=True)
         if len(distinct) <= num_groups:
             return inverse
@@ -124,7 +130,7 @@ class Spectral:
 
     def __call__(self, values: Tensor, num_groups: int) -> Tensor:
         """Group distinct values (M,)."""
-        scaled = (values / values.abs().max().clamp(min=1e-290)).cpu().numpy()
+        scaled = _scaled(values).numpy()
         clustering = self.module.SpectralClustering(
             n_clusters=num_groups, affinity='linear', assign_labels='cluster_qr', random_state=0
         )
@@ -160,7 +166,8 @@ class SemidefiniteKMeans:
     def __call__(self, values: Tensor, num_groups: int) -> Tensor:
         """Group distinct values (M,)."""
         cvxpy = self.module
-        scaled = ((values - values.mean()) / values.std().clamp(min=1e-290)).cpu().numpy()
+        values = _scaled(values)
+        scaled = ((values - values.mean()) / values.std().clamp(min=1e-290)).numpy()
         relation = cvxpy.Variable((len(scaled), len(scaled)), PSD=True)
         cost = cvxpy.sum(cvxpy.multiply((scaled[:, None] - scaled) ** 2, relation))
         rules = [relation >= 0, cvxpy.sum(relation, axis=1) == 1]

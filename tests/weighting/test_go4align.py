@@ -6,14 +6,14 @@ import copy
 import json
 import math
 import pickle
-from pathlib import Path
 
 import pytest
 import torch
 
 from go4align_plugins import AGRM, GO4Align
 
-SHARED = Path(__file__).parents[2].parent / 'shared'
+from .. import SHARED
+
 GOLDEN = SHARED / 'golden' / 'released_weights.json'
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +13,10 @@ from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.benchmarks.layouts import FrameFolder, check
 from go4align_plugins.benchmarks.prepare import write_dataset
 
+from .. import ROOT, TOOLS
+
 STREETS = get_benchmark('streets')
-TOOL = Path(__file__).parents[1] / 'tools' / 'prepare_data.py'
+TOOL = TOOLS / 'prepare_data.py'
 COUNTS = {'train': 3, 'val': 2}
 
 
@@ -41,7 +42,7 @@ def run(*arguments, **options):
         [sys.executable, str(TOOL), *map(str, arguments)],
         capture_output=True,
         text=True,
-        env={**os.environ, 'PYTHONPATH': str(TOOL.parents[1])},
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
         **options,
     )
 
@@ -217,7 +218,7 @@ def test_stopped_and_run_again(tmp_path, kill, code):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env={**os.environ, 'PYTHONPATH': str(TOOL.parents[1])},
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
     )
     while process.poll() is None and len(list(root.glob('*/normal/*.npy'))) < 4:
         time.sleep(0.02)

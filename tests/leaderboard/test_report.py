@@ -3,12 +3,13 @@ import importlib.util
 import io
 import json
 import math
-from pathlib import Path
 
 import pytest
 
 from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.leaderboard import build_report, load_run
+
+from .. import TOOLS
 
 STREETS = get_benchmark('streets')
 TASKS = ['segmentation', 'depth']
@@ -260,7 +261,7 @@ def test_broken_files_are_named(tmp_path, name, text, message):
 
 @pytest.fixture
 def tool():
-    path = Path(__file__).parents[1] / 'tools' / 'report.py'
+    path = TOOLS / 'report.py'
     spec = importlib.util.spec_from_file_location('report_tool', path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -9,9 +9,10 @@ import pytest
 from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.benchmarks.layouts import FrameFolder, check
 
+from .. import SHARED
+
 ROOMS = get_benchmark('rooms')
 STREETS = get_benchmark('streets')
-SHARED = Path(__file__).parents[2] / 'shared'
 SIZE = (4, 6)
 
 

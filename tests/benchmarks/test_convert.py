@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import h5py
 import numpy as np
 import pytest
@@ -10,15 +8,17 @@ from go4align_plugins.benchmarks.layouts import FrameFolder, check
 from go4align_plugins.benchmarks.normals import Intrinsics, fit_normals
 from go4align_plugins.benchmarks.resize import resize_image, resize_nearest
 
-SHARED = Path(__file__).parents[2] / 'shared' / 'data' / 'nyuv2' / 'frames.npz'
+from .. import SHARED
+
+FRAMES = SHARED / 'data' / 'nyuv2' / 'frames.npz'
 SMALL = convert_nyuv2.INTRINSICS.scaled(0.25, 0.25)
 
 
 @pytest.fixture(scope='module')
 def shared():
-    if not SHARED.exists():
+    if not FRAMES.exists():
         pytest.skip('the real NYUv2 frames are not beside the repository')
-    with np.load(SHARED) as frames:
+    with np.load(FRAMES) as frames:
         return dict(frames)
 
 

@@ -11,6 +11,8 @@ from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.benchmarks.scenes import class_colours
 from go4align_plugins.leaderboard import Run, learning_curves, predictions_grid, weights_heatmap
 
+from .. import TOOLS
+
 ROOMS = get_benchmark('rooms')
 SIZE = (12, 16)
 
@@ -164,7 +166,7 @@ def test_absent_matplotlib_names_the_extra(tmp_path, monkeypatch):
 
 
 def test_command_names_the_bad_folder(tmp_path, capsys):
-    path = Path(__file__).parents[1] / 'tools' / 'plot.py'
+    path = TOOLS / 'plot.py'
     spec = importlib.util.spec_from_file_location('plot_tool', path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -1,0 +1,176 @@
+"""GO4Align and SI inside LibMTL's Trainer; the rest of LibMTL's strategies on today's torch."""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+import pytest
+import torch
+
+from go4align_plugins import GO4Align
+from go4align_plugins.libmtl import Trainer, register
+
+from .toy import TASKS, LibMTL, build_loader, build_trainer, train
+
+# In 1.1.5; GradDrop is for representation gradients alone.
+BY_LOSSES = ('EW', 'UW', 'DWA', 'GLS', 'RLW')
+BY_GRADIENTS = ('GradNorm', 'MGDA', 'PCGrad', 'GradVac', 'IMTL', 'CAGrad')
+
+
+def parse(*options: str) -> tuple[argparse.Namespace, dict]:
+    params = LibMTL.config.LibMTL_args.parse_args(options)
+    return params, LibMTL.config.prepare_args(params)[0]
+
+
+def test_registered_by_name_and_as_a_class():
+    assert LibMTL.weighting.GO4Align.__name__ == 'GO4Align'
+    assert {'GO4Align', 'SI'} <= set(LibMTL.weighting.__all__)
+    assert LibMTL.Trainer is Trainer
+    register()
+    assert LibMTL.weighting.__all__.count('GO4Align') == 1
+
+
+@pytest.mark.parametrize('weighting', ['GO4Align', LibMTL.weighting.GO4Align])
+def test_weights_are_those_of_the_method(weighting):
+    trainer = build_trainer(weighting, weight_args={'GO4Align_step_size': 0.1})
+    reference = GO4Align(3, 2, step_size=0.1)
+    seen = []
+    backward = trainer.model.backward
+    trainer.model.backward = lambda losses, **args: (
+        seen.append(losses.detach().clone()) or backward(losses, **args)
+    )
+    weights = train(trainer)
+    expected = [reference(losses).numpy() for losses in seen]
+    np.testing.assert_array_equal(weights.reshape(3, -1), np.stack(expected, 1))
+    assert torch.equal(trainer.model.agrm.groups, reference.groups)
+
+
+def test_gradient_is_that_of_the_weighted_sum():
+    trainer = build_trainer('GO4Align')
+    inputs, targets = trainer._process_data([None, iter(build_loader())])
+    losses = (
+        trainer.forward4loss(trainer.model, inputs, targets)
+        if hasattr(trainer, 'forward4loss')
+        else trainer._compute_loss(trainer.model(inputs), targets)
+    )
+    weights = GO4Align(3)(losses)
+    parameters = list(trainer.model.parameters())
+    expected = torch.autograd.grad((weights * losses).sum(), parameters, retain_graph=True)
+    trainer.model.backward(losses)
+    for parameter, gradient in zip(parameters, expected):
+        torch.testing.assert_close(parameter.grad, gradient)
+
+
+def test_si_weights_are_inverse_losses():
+    trainer = build_trainer('SI')
+    losses = torch.tensor([0.5, 0.0, 4.0], requires_grad=True)
+    assert trainer.model.backward(losses).tolist() == [2, 0, 0.25]
+    # d/dL of log L, but for the absent task.
+    assert losses.grad.tolist() == [2, 0, 0.25]
+
+
+def test_options_arrive_from_the_command_line(capsys):
+    params, kwargs = parse('--weighting', 'GO4Align', '--GO4Align_num_groups', '3')
+    assert kwargs['weight_args'] == {
+        'GO4Align_num_groups': 3,
+        'GO4Align_step_size': 1e-4,
+        'GO4Align_grouping': 'exact',
+        'GO4Align_risk_scale': 'sum',
+    }
+    assert 'GO4Align_num_groups: 3' in capsys.readouterr().out
+    trainer = build_trainer(params.weighting, **kwargs)
+    train(trainer, epochs=1)
+    assert trainer.model.agrm.num_groups == 3
+
+
+def test_other_strategies_keep_their_options():
+    assert parse('--weighting', 'DWA', '--T', '3')[1]['weight_args'] == {'T': 3.0}
+    assert parse('--weighting', 'SI')[1]['weight_args'] == {}
+    with pytest.raises(ValueError, match='No support weighting method Unknown'):
+        parse('--weighting', 'Unknown')
+
+
+@pytest.mark.parametrize(
+    ('weight_args', 'message'),
+    [
+        ({'GO4Align_num_groups': 4}, '`num_groups` should be between 1 and 3'),
+        ({'GO4Align_step_size': -1.0}, '`step_size` should be finite and at least 0'),
+        (
+            {'GO4Align_groups': 2},
+            '`weight_args` should hold GO4Align_num_groups.*`GO4Align_groups`',
+        ),
+        ({'num_groups': 2}, '`weight_args` should hold GO4Align_num_groups.*`num_groups`'),
+    ],
+)
+def test_bad_options_are_refused_before_the_first_step(weight_args, message):
+    with pytest.raises(ValueError, match=message):
+        build_trainer('GO4Align', weight_args=weight_args)
+
+
+@pytest.mark.parametrize('weighting', ['GO4Align', 'SI'])
+def test_representation_gradients_are_refused(weighting):
+    with pytest.raises(ValueError, match=f'`rep_grad` should be False with {weighting}'):
+        build_trainer(weighting, rep_grad=True)
+
+
+def test_negative_loss_is_named_by_its_task():
+    trainer = build_trainer('GO4Align')
+    with pytest.raises(ValueError, match=f'task `{TASKS[1]}`'):
+        trainer.model.backward(torch.tensor([1.0, -1.0, 1.0], requires_grad=True))
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(
+        ValueError, match=r'`weighting` should be one of .*GO4Align.*Found `GO4All`'
+    ):
+        build_trainer('GO4All')
+    with pytest.raises(ValueError, match=r'`architecture` should be one of .*HPS.*Found `HSP`'):
+        build_trainer('GO4Align', architecture='HSP')
+
+
+def test_state_is_part_of_the_model():
+    trainer = build_trainer('GO4Align', weight_args={'GO4Align_step_size': 0.1})
+    train(trainer)
+    other = build_trainer('GO4Align', weight_args={'GO4Align_step_size': 0.1})
+    other.model.load_state_dict(trainer.model.state_dict())
+    losses = torch.tensor([0.1, 1.0, 9.0], requires_grad=True)
+    arguments = trainer.kwargs['weight_args']
+    np.testing.assert_array_equal(
+        other.model.backward(losses, **arguments), trainer.model.backward(losses, **arguments)
+    )
+
+
+def test_one_task_has_one_group():
+    decoders = torch.nn.ModuleDict({'small': torch.nn.Linear(8, 1)})
+    full = build_trainer('GO4Align')
+    alone = {'small': full.task_dict['small']}
+    trainer = build_trainer('GO4Align', task_dict=alone, decoders=decoders)
+    assert train(trainer, epochs=1).tolist() == [[[1.0] * 3]]
+
+
+@pytest.mark.parametrize('weighting', BY_LOSSES + BY_GRADIENTS)
+def test_libmtls_own_strategies_run_on_todays_torch(weighting):
+    _, kwargs = parse('--weighting', weighting)
+    trainer = build_trainer(weighting, **kwargs)
+    before = [parameter.detach().clone() for parameter in trainer.model.encoder.parameters()]
+    weights = train(trainer)
+    assert np.isfinite(weights).all()
+    assert not any(map(torch.equal, before, trainer.model.encoder.parameters()))
+
+
+def test_error_in_the_data_is_raised_not_retried():
+    class Broken(torch.utils.data.Dataset):
+        reads = 0
+
+        def __len__(self):
+            return 16
+
+        def __getitem__(self, index):
+            Broken.reads += 1
+            raise ValueError('frame is broken')
+
+    loader = torch.utils.data.DataLoader(Broken(), batch_size=4)
+    with pytest.raises(ValueError, match='frame is broken'):
+        build_trainer('EW').train(loader, loader, 1)
+    assert Broken.reads == 1
