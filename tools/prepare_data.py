@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from go4align_plugins.benchmarks import convert_cityscapes, convert_nyuv2
+from go4align_plugins.benchmarks.conversion import cityscapes, nyuv2
 from go4align_plugins.benchmarks.layouts import SPLITS, check, count_frames
 from go4align_plugins.benchmarks.prepare import write_dataset
 from go4align_plugins.benchmarks.table import BENCHMARKS, get_benchmark
@@ -63,11 +63,9 @@ def prepare(options: argparse.Namespace) -> int:
     benchmark = get_benchmark(options.command)
     size = tuple(options.size or benchmark.image_size)
     if options.command == 'nyuv2':
-        written = convert_nyuv2.convert(
-            options.mat, options.out, size, options.crop, options.workers
-        )
+        written = nyuv2.convert(options.mat, options.out, size, options.crop, options.workers)
     elif options.command == 'cityscapes':
-        written = convert_cityscapes.convert(
+        written = cityscapes.convert(
             options.root, options.out, size, options.classes, options.workers
         )
     else:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from go4align_plugins.benchmarks.raycast import Scene
-from go4align_plugins.benchmarks.rooms import build_room
-from go4align_plugins.benchmarks.sensors import DepthSensor, record
-from go4align_plugins.benchmarks.streets import build_street
+from go4align_plugins.benchmarks.rendering.raycast import Scene
+from go4align_plugins.benchmarks.rendering.rooms import build_room
+from go4align_plugins.benchmarks.rendering.sensors import DepthSensor, record
+from go4align_plugins.benchmarks.rendering.streets import build_street
 from go4align_plugins.benchmarks.table import get_benchmark
 
 SPLITS = ('train', 'val')

@@ -5,10 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from go4align_plugins.benchmarks.raycast import Camera, Light, Scene, cast, shade, shadowed
-from go4align_plugins.benchmarks.sensors import DepthSensor, Record, record
-from go4align_plugins.benchmarks.solids import Solid, box
-from go4align_plugins.benchmarks.textures import PATTERNS, Material
+from go4align_plugins.benchmarks.rendering.raycast import (
+    Camera,
+    Light,
+    Scene,
+    cast,
+    shade,
+    shadowed,
+)
+from go4align_plugins.benchmarks.rendering.sensors import DepthSensor, Record, record
+from go4align_plugins.benchmarks.rendering.solids import Solid, box
+from go4align_plugins.benchmarks.rendering.textures import PATTERNS, Material
 
 SIZE = (24, 32)
 GREY = Material('plain', (0.5, 0.5, 0.5))

@@ -8,10 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from go4align_plugins.benchmarks.raycast import Camera
-from go4align_plugins.benchmarks.rooms import build_room
+from go4align_plugins.benchmarks.rendering.raycast import Camera
+from go4align_plugins.benchmarks.rendering.rooms import build_room
+from go4align_plugins.benchmarks.rendering.sensors import record
 from go4align_plugins.benchmarks.scenes import DISPARITY, SENSORS, Frame, class_colours, render
-from go4align_plugins.benchmarks.sensors import record
 from go4align_plugins.benchmarks.table import BENCHMARKS
 
 SIZE = (24, 32)

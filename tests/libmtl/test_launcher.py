@@ -106,6 +106,7 @@ def test_unchanged_script_trains(script, tmp_path):
     assert 'GO4Align_num_groups: 1' in done.stdout
 
 
+@pytest.mark.integration
 def test_launcher_explains_itself(tmp_path):
     done = launch('--help', cwd=tmp_path)
     assert '--no-pretrained' in done.stdout

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from go4align_plugins.benchmarks.solids import Solid, box
-from go4align_plugins.benchmarks.textures import Material
-from go4align_plugins.benchmarks.things import (
+from go4align_plugins.benchmarks.rendering.solids import Solid, box
+from go4align_plugins.benchmarks.rendering.textures import Material
+from go4align_plugins.benchmarks.rendering.things import (
     LABEL,
     cloth,
     clutter,

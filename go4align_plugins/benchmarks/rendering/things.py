@@ -6,9 +6,9 @@ import colorsys
 
 import numpy as np
 
-from go4align_plugins.benchmarks.solids import Solid, box
+from go4align_plugins.benchmarks.rendering.solids import Solid, box
+from go4align_plugins.benchmarks.rendering.textures import Material
 from go4align_plugins.benchmarks.table import NYUV2_CLASSES
-from go4align_plugins.benchmarks.textures import Material
 
 LABEL = {name: number for number, name in enumerate(NYUV2_CLASSES)}
 Colour = tuple[float, float, float]

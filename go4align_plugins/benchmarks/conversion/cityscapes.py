@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from go4align_plugins.benchmarks.conversion.resize import resize_image, resize_nearest
 from go4align_plugins.benchmarks.layouts import SPLITS
 from go4align_plugins.benchmarks.optional import import_optional
 from go4align_plugins.benchmarks.prepare import write_dataset
-from go4align_plugins.benchmarks.resize import resize_image, resize_nearest
 from go4align_plugins.benchmarks.table import CITYSCAPES_CLASSES, get_benchmark
 
 FULL_RANGE = 65535

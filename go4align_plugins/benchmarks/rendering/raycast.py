@@ -1,7 +1,7 @@
 """Vectorised ray casting: a camera, the solid that each ray meets first, light and shadow.
 
-Conventions are those of :mod:`~go4align_plugins.benchmarks.solids`; a camera's own coordinates are
-x right, y down, z forward.
+Conventions are those of :mod:`~go4align_plugins.benchmarks.rendering.solids`; a camera's own
+coordinates are x right, y down, z forward.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from go4align_plugins.benchmarks.solids import Solid, dot, turn
+from go4align_plugins.benchmarks.rendering.solids import Solid, dot, turn
 
 NEAREST = 0.05  # metres; a solid that reaches behind this plane may be anywhere in the image
 HAZE = np.float32(0.75)  # brightness

@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from go4align_plugins.benchmarks.textures import Material
+from go4align_plugins.benchmarks.rendering.textures import Material
 
 CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]).T
 SHAPES = ('box', 'cylinder', 'ellipsoid')

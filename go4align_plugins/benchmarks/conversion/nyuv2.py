@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from go4align_plugins.benchmarks.normals import Intrinsics, fit_normals
+from go4align_plugins.benchmarks.conversion.normals import Intrinsics, fit_normals
+from go4align_plugins.benchmarks.conversion.resize import resize_image, resize_nearest
 from go4align_plugins.benchmarks.optional import import_optional
 from go4align_plugins.benchmarks.prepare import write_dataset
-from go4align_plugins.benchmarks.resize import resize_image, resize_nearest
 from go4align_plugins.benchmarks.table import NYUV2_CLASSES, get_benchmark
 
 # The colour camera's, to which the depth is registered, and the area that the depth camera sees,

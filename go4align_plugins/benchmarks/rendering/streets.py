@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from go4align_plugins.benchmarks.raycast import Camera, Light, Scene
-from go4align_plugins.benchmarks.solids import Solid, box
-from go4align_plugins.benchmarks.textures import Material, noise
-from go4align_plugins.benchmarks.things import draw_seed, pick, tint
-from go4align_plugins.benchmarks.traffic import LABEL, car, person, pole, tree, vehicle
+from go4align_plugins.benchmarks.rendering.raycast import Camera, Light, Scene
+from go4align_plugins.benchmarks.rendering.solids import Solid, box
+from go4align_plugins.benchmarks.rendering.textures import Material, noise
+from go4align_plugins.benchmarks.rendering.things import draw_seed, pick, tint
+from go4align_plugins.benchmarks.rendering.traffic import LABEL, car, person, pole, tree, vehicle
 
 FAR = 90.0  # metres to which the street is furnished
 

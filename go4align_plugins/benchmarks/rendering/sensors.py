@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from go4align_plugins.benchmarks.raycast import SKIN, Scene, cast, shade, shadowed
-from go4align_plugins.benchmarks.textures import noise
+from go4align_plugins.benchmarks.rendering.raycast import SKIN, Scene, cast, shade, shadowed
+from go4align_plugins.benchmarks.rendering.textures import noise
 
 # Four places in the unit ball, as columns.
 TETRAHEDRON = np.array([(1, 1, -1, -1), (1, -1, 1, -1), (1, -1, -1, 1)], np.float32) / 3**0.5

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from go4align_plugins.benchmarks.solids import Solid, box
+from go4align_plugins.benchmarks.rendering.solids import Solid, box
+from go4align_plugins.benchmarks.rendering.textures import Material
+from go4align_plugins.benchmarks.rendering.things import Colour, draw_seed, pick, tint
 from go4align_plugins.benchmarks.table import CITYSCAPES_CLASSES
-from go4align_plugins.benchmarks.textures import Material
-from go4align_plugins.benchmarks.things import Colour, draw_seed, pick, tint
 
 LABEL = {name: number for number, name in enumerate(CITYSCAPES_CLASSES)}
 RUBBER = Material('plain', (0.06, 0.06, 0.07))

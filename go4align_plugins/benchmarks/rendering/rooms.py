@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from go4align_plugins.benchmarks import furniture
-from go4align_plugins.benchmarks.furniture import Piece
-from go4align_plugins.benchmarks.raycast import Camera, Light, Scene
-from go4align_plugins.benchmarks.solids import Solid, box, turn
-from go4align_plugins.benchmarks.textures import Material
-from go4align_plugins.benchmarks.things import LABEL, cloth, draw_seed, pick, tint, wood
+from go4align_plugins.benchmarks.rendering import furniture
+from go4align_plugins.benchmarks.rendering.furniture import Piece
+from go4align_plugins.benchmarks.rendering.raycast import Camera, Light, Scene
+from go4align_plugins.benchmarks.rendering.solids import Solid, box, turn
+from go4align_plugins.benchmarks.rendering.textures import Material
+from go4align_plugins.benchmarks.rendering.things import LABEL, cloth, draw_seed, pick, tint, wood
 
 Builder = Callable[[np.random.Generator], Piece]
 
