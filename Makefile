@@ -5,7 +5,6 @@ VENV ?= .venv
 RUN = PYTHONPATH=$(CURDIR) $(VENV)/bin/python
 INSTALLED = $(VENV)/installed
 
-DEMO_EPOCHS ?= 10
 TASKS = segmentation depth normal
 METHODS = EW UW DWA GO4Align
 BASELINES = $(TASKS:%=runs/rooms/STL-%-0)
@@ -33,16 +32,16 @@ demo: env
 	$(RUN) tools/prepare_data.py rooms --out data/rooms
 	@for task in $(TASKS); do \
 		$(RUN) tools/train_libmtl.py --dataset rooms --weighting EW --tasks $$task \
-			--epochs $(DEMO_EPOCHS) --resume || exit $$?; \
+			--resume || exit $$?; \
 	done
 	@for method in $(METHODS); do \
 		$(RUN) tools/train_libmtl.py --dataset rooms --weighting $$method \
-			--epochs $(DEMO_EPOCHS) --resume || exit $$?; \
+			--resume || exit $$?; \
 	done
 	$(RUN) tools/plot.py weights $(RUNS) --out demo/weights.png
 	$(RUN) tools/plot.py curves $(RUNS) --out demo/curves.png
 	$(RUN) tools/plot.py predictions $(BASELINES) runs/rooms/EW-0 runs/rooms/GO4Align-0 \
-		--out demo/predictions.png
+		--frames 3 10 20 --out demo/predictions.png
 	$(RUN) tools/report.py $(BASELINES) $(RUNS) --last 3 --out demo
 
 test: env

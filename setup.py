@@ -17,7 +17,8 @@ LIBMTL = [
     'torchvision>=0.16',
     'numpy>=1.22',
     'tqdm>=4.60',
-    'pillow>=9',
+    # Image.Resampling came with 9.1.
+    'pillow>=9.1',
     'h5py>=3.7',
     # Legends outside of the panels ("outside right").
     'matplotlib>=3.7',

@@ -34,7 +34,7 @@ class Protocol:
 
 PROTOCOLS: dict[str, Protocol] = {
     # Minutes on two cores: for the embedded data, demonstrations and trends.
-    SMALL: Protocol('HPS', 'segnet-small', 12, 8, 1e-3, 0.0, None, False),
+    SMALL: Protocol('HPS', 'segnet-small', 10, 4, 2e-3, 0.0, None, False),
     # LibMTL's own NYUv2 and CityScapes examples: dilated ResNet-50 and ASPP heads.
     LIBMTL: Protocol('HPS', 'resnet50', 200, 8, 1e-4, 1e-5, 100, False),
     # NashMTL's, FAMO's and GO4Align's: SegNet with MTAN's attention, from scratch.
