@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from go4align_plugins.libmtl.compat import import_libmtl
 from go4align_plugins.weighting import AGRM
 from go4align_plugins.weighting import GO4Align as GO4AlignWeighting
+
+if TYPE_CHECKING:
+    import numpy as np
 
 AbsWeighting: Any = import_libmtl().weighting.AbsWeighting
 
