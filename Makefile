@@ -5,6 +5,9 @@ VENV ?= .venv
 RUN = PYTHONPATH=$(CURDIR) $(VENV)/bin/python
 INSTALLED = $(VENV)/installed
 
+# Waiting threads sleep: where others use the cores too, spinning ones double the time.
+export OMP_WAIT_POLICY ?= passive
+
 TASKS = segmentation depth normal
 METHODS = EW UW DWA GO4Align
 BASELINES = $(TASKS:%=runs/rooms/STL-%-0)
