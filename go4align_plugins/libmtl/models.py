@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.error import URLError
 
 from torch import nn
 from torchvision.models.segmentation.deeplabv3 import DeepLabHead
@@ -73,14 +74,20 @@ def build_model(
         pretrained: whether a ResNet begins with ImageNet's weights, which torch downloads.
 
     Raises:
-        ValueError: if there is no such backbone, or LibMTL has no such architecture for it.
+        ValueError: if there is no such backbone.
     """
     if backbone in RESNET_WIDTHS:
         width = RESNET_WIDTHS[backbone]
         heads = {task.name: DeepLabHead(width, task.channels) for task in tasks}
 
         def resnet() -> nn.Module:
-            return LibMTL.model.resnet_dilated(backbone, pretrained=pretrained)
+            try:
+                return LibMTL.model.resnet_dilated(backbone, pretrained=pretrained)
+            except URLError as error:
+                raise ConnectionError(
+                    f"ImageNet's weights of {backbone} could not be downloaded ({error.reason}); "
+                    '--no-pretrained begins from random ones.'
+                ) from error
 
         return Model(architecture, resnet, nn.ModuleDict(heads))
     if backbone not in SEGNETS:

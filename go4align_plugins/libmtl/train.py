@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         trainer, train_loader, test_loader = build(config, libmtl_options)
         folder = RunFolder(config['out'], config, options.resume)
         trainer.fit(train_loader, test_loader, config['epochs'], folder)
-    except (ValueError, FileNotFoundError, ImportError) as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f'{parser.prog}: error: {error}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
