@@ -89,7 +89,7 @@ class RiskGuidedIndicator(nn.Module):
             log_losses = losses.log()
             log_indicator = log_losses.logsumexp(0) - log_losses
             if self.risk_scale == 'mean':
-                log_indicator = log_indicator - present.sum().log()
+                log_indicator = log_indicator - present.sum().double().log()
         if self.smooth_alignment:
             # Kept as a plain sum, so that an absent task's entry stays as it is, and bounded, so
             # that even losses near the end of float64's range leave a finite state.
