@@ -26,7 +26,7 @@ from go4align_plugins.libmtl.strategies import LossWeighting
 from go4align_plugins.libmtl.trainer import Trainer
 
 BATCHES_IN_STEP = {'MoDo': 3, 'SDMGrad': 3}
-"""Strategies that LibMTL gives several batches a step."""
+"""Strategies that take several batches a step; an epoch is one pass over the data all the same."""
 
 
 class DenseTrainer(Trainer):

@@ -73,8 +73,9 @@ def _extend(config: Any) -> Any:
         with mock.patch.object(config, '_display'):
             kwargs, optim_param, scheduler_param = original(equal)
         if params.weighting == 'GO4Align':
+            chosen = {option: getattr(params, PREFIX + option) for option in COMMAND_LINE_OPTIONS}
             kwargs['weight_args'] = {
-                PREFIX + option: getattr(params, PREFIX + option) for option in COMMAND_LINE_OPTIONS
+                PREFIX + option: value for option, value in chosen.items() if value is not None
             }
         config._display(params, kwargs, optim_param, scheduler_param)
         return kwargs, optim_param, scheduler_param

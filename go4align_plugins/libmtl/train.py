@@ -169,8 +169,8 @@ def resolve(
     )
     params = LibMTL.config.LibMTL_args.parse_args(list(rest), known)
     kwargs, optim_param, scheduler_param = LibMTL.config.prepare_args(params)
-    if kwargs['weight_args'].get('GO4Align_num_groups', 0) is None:
-        kwargs['weight_args']['GO4Align_num_groups'] = min(2, len(tasks))
+    if config['weighting'] == 'GO4Align':
+        kwargs['weight_args'].setdefault('GO4Align_num_groups', min(2, len(tasks)))
     libmtl_options = {'optim_param': optim_param, 'scheduler_param': scheduler_param, **kwargs}
     config.update(libmtl_options, rep_grad=params.rep_grad)
     config.update(describe_environment('torch', 'torchvision', 'numpy', 'LibMTL'))
