@@ -194,7 +194,7 @@ def _draw_groups(axes: Axes, run: Run) -> float:
                 width=1.0,
                 bottom=row + 0.95 - STRIP + STRIP * bottoms[:, row, group],
                 color=shade,
-                label=f'steps in group {group + 1}' if row == 0 else None,
+                label=f'steps in group {group}' if row == 0 else None,
             )
     axes.legend(
         loc='lower right',

@@ -70,7 +70,11 @@ class Report:
 
     def markdown(self) -> str:
         """As a Markdown table; the best of the multi-task methods is bold."""
-        titles = ['<br>'.join(filter(None, (c.key[0], c.title, c.unit))) for c in self.columns]
+        escaped = (c.title.replace('<', '&lt;') for c in self.columns)
+        titles = [
+            '<br>'.join(filter(None, (c.key[0], title, c.unit)))
+            for c, title in zip(self.columns, escaped)
+        ]
         cells = self._cells(lambda text, best: f'**{text}**' if best else text)
         lines = [['method', *titles], ['---', *('---:' for _ in titles)], *cells]
         table = '\n'.join(f'| {" | ".join(line)} |' for line in lines)

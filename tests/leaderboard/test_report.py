@@ -125,8 +125,10 @@ def test_published_rows_give_the_published_delta_m(tmp_path):
         line = {**entry(0, MULTI), 'test': {'metrics': {task: metrics[task] for task in tasks}}}
         (folder / 'metrics.jsonl').write_text(json.dumps(line))
         runs.append(load_run(folder))
-    row = cells(build_report(runs[-1:], runs[:-1], benchmark))[1]
-    assert float(row['delta_m']) == pytest.approx(-6.08, abs=0.01)
+    report = build_report(runs[-1:], runs[:-1], benchmark)
+    assert float(cells(report)[1]['delta_m']) == pytest.approx(-6.08, abs=0.01)
+    # Markdown would take a bare < for the beginning of a tag.
+    assert 'normal<br>&lt;11.25 ↑<br>%' in report.markdown()
 
 
 def test_seeds_are_averaged_with_their_deviation(tmp_path, singles):
