@@ -26,18 +26,22 @@ def flip(frame: Frame) -> Frame:
     return mirrored
 
 
-def scale_crop(frame: Frame, scale: float, top: int, left: int) -> Frame:
+def scale_crop(
+    frame: Frame, scale: float, top: int, left: int, inverse_depth: bool = False
+) -> Frame:
     """Cut out a window and enlarge it to the full size again, as if coming closer.
 
     What looks ``scale`` times larger is taken to be ``scale`` times closer: the depth is divided by
-    it, as in MTAN's protocol. Directions do not change, but between two pixels the interpolated
-    normal is shorter: it is brought back to length 1, and pixels without a normal stay without.
+    it, as in MTAN's protocol, and an inverse depth multiplied (the papers' code divides CityScapes'
+    inverse depth, too). Directions do not change, but between two pixels the interpolated normal is
+    shorter: it is brought back to length 1, and pixels without a normal stay without.
 
     Args:
         frame: the parts; H and W are those of its image.
         scale: at least 1; the window has the full size divided by it, rounded down.
         top: the window's first row.
         left: the window's first column.
+        inverse_depth: whether ``depth`` holds inverse depths.
     """
     size = frame['image'].shape[-2:]
     height, width = (int(length / scale) for length in size)
@@ -52,27 +56,34 @@ def scale_crop(frame: Frame, scale: float, top: int, left: int) -> Frame:
     if 'segmentation' in frame:
         result['segmentation'] = cut(frame['segmentation'], 'nearest')[0].long()
     if 'depth' in frame:
-        result['depth'] = cut(frame['depth'], 'nearest') / scale
+        closer = scale if inverse_depth else 1 / scale
+        result['depth'] = cut(frame['depth'], 'nearest') * closer
     if 'normal' in frame:
         valid = (cut(frame['normal'], 'nearest') != 0).any(0)
         result['normal'] = F.normalize(cut(frame['normal'], 'bilinear'), dim=0) * valid
     return result
 
 
-def augment(frame: Frame, generator: torch.Generator, scales: Sequence[float] = SCALES) -> Frame:
+def augment(
+    frame: Frame,
+    generator: torch.Generator,
+    scales: Sequence[float] = SCALES,
+    inverse_depth: bool = False,
+) -> Frame:
     """MTAN's augmentation: one of the zoom factors at a random place, and a flip every other time.
 
     Args:
         frame: the parts.
         generator: all randomness comes from it.
         scales: the zoom factors to choose from.
+        inverse_depth: whether ``depth`` holds inverse depths.
     """
     scale = scales[_below(len(scales), generator)]
     height, width = frame['image'].shape[-2:]
     top = _below(height - int(height / scale) + 1, generator)
     left = _below(width - int(width / scale) + 1, generator)
     if scale != 1:
-        frame = scale_crop(frame, scale, top, left)
+        frame = scale_crop(frame, scale, top, left, inverse_depth)
     return flip(frame) if _below(2, generator) else frame
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+INVERSE_DEPTH = 'inverse depth'
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -79,6 +81,11 @@ class Benchmark:
     def __post_init__(self) -> None:
         object.__setattr__(self, 'task_names', tuple(task.name for task in self.tasks))
 
+    @property
+    def inverse_depth(self) -> bool:
+        """Whether its depth is inverse: near is large."""
+        return self.task('depth').metrics[0].unit == INVERSE_DEPTH
+
     def task(self, name: str) -> Task:
         """The task of that name.
 
@@ -136,7 +143,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         Benchmark(
             'cityscapes',
             'CityScapes',
-            (segmentation(7), depth('inverse depth')),
+            (segmentation(7), depth(INVERSE_DEPTH)),
             CITYSCAPES_CLASSES,
             (128, 256),
             {'train': 2975, 'val': 500},
@@ -154,7 +161,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         Benchmark(
             'streets',
             'streets (rendered)',
-            (segmentation(7), depth('inverse depth')),
+            (segmentation(7), depth(INVERSE_DEPTH)),
             CITYSCAPES_CLASSES,
             (96, 128),
             {'train': 240, 'val': 60},

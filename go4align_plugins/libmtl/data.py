@@ -26,12 +26,20 @@ class DenseFrames(Dataset):
         folder: the frames on disk.
         augmented: whether to augment them (see :mod:`go4align_plugins.benchmarks.augment`).
         seed: of the augmentation.
+        inverse_depth: whether the frames' depth is inverse.
     """
 
-    def __init__(self, folder: FrameFolder, augmented: bool = False, seed: int = 0) -> None:
+    def __init__(
+        self,
+        folder: FrameFolder,
+        augmented: bool = False,
+        seed: int = 0,
+        inverse_depth: bool = False,
+    ) -> None:
         self.folder = folder
         self.augmented = augmented
         self.seed = seed
+        self.inverse_depth = inverse_depth
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -44,7 +52,7 @@ class DenseFrames(Dataset):
             frame[part] = frame[part].movedim(-1, 0).contiguous()
         if self.augmented:
             generator = _generator(self.seed, self.epoch, index)
-            frame = augment(frame, generator)
+            frame = augment(frame, generator, inverse_depth=self.inverse_depth)
         return frame.pop('image'), frame
 
 
@@ -88,7 +96,8 @@ def build_loaders(
         ValueError: if the data is incomplete or broken, or the train split has less than a batch.
     """
     folders = [FrameFolder(root, benchmark, split, tasks) for split in ('train', 'val')]
-    train, test = DenseFrames(folders[0], augmented, seed), DenseFrames(folders[1])
+    train = DenseFrames(folders[0], augmented, seed, benchmark.inverse_depth)
+    test = DenseFrames(folders[1])
     if len(train) < batch_size:
         raise ValueError(
             f'Parameter `batch_size` should be at most {len(train)}, the number of frames in '
