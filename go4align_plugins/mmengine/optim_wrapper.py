@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from mmengine.dist import all_gather_object
@@ -71,6 +71,7 @@ class GO4AlignOptimWrapper(OptimWrapper):
 
     weighting: GO4Align | None
     """The method and its state; None until the tasks are known."""
+    _keeper: LossKeeper | None
 
     def __init__(
         self,
@@ -85,22 +86,31 @@ class GO4AlignOptimWrapper(OptimWrapper):
         **kwargs: Any,
     ) -> None:
         super().__init__(optimizer=optimizer, **kwargs)
-        self._options: dict[str, Any] = {
-            'num_groups': num_groups,
-            'step_size': step_size,
-            'grouping': grouping,
-            'risk_scale': risk_scale,
-            'scale_balance': scale_balance,
-            'smooth_alignment': smooth_alignment,
-        }
-        self._task_of = TaskPatterns(tasks)
-        self._keeper: LossKeeper | None = None
-        self.weighting = None
-        if self._task_of.names:
-            self._set_tasks(self._task_of.names)
-        else:
-            # Not kept: a wrong option is an error now, and not when the first losses arrive.
-            GO4Align(num_tasks=max(num_groups, 1), **self._options)
+        self._set_up(
+            tasks,
+            num_groups=num_groups,
+            step_size=step_size,
+            grouping=grouping,
+            risk_scale=risk_scale,
+            scale_balance=scale_balance,
+            smooth_alignment=smooth_alignment,
+        )
+
+    @classmethod
+    def adopt(cls, wrapper: OptimWrapper, **options: Any) -> None:
+        """Make a wrapper that exists one of this class, in place.
+
+        What holds the wrapper already, as learning rate schedulers do, holds this one then.
+
+        Args:
+            wrapper: of the class that this one adds GO4Align to.
+            **options: ``num_groups``, ``step_size``, ``tasks`` and so on.
+
+        Raises:
+            ValueError: if an option is out of its range.
+        """
+        wrapper.__class__ = cls
+        cast(GO4AlignOptimWrapper, wrapper)._set_up(**options)
 
     @property
     def task_names(self) -> tuple[str, ...]:
@@ -174,6 +184,22 @@ class GO4AlignOptimWrapper(OptimWrapper):
                 f'`{tuple(saved["task_names"])}`. Found `{self.task_names}`.'
             )
         weighting.load_state_dict(saved['state_dict'])
+
+    def _set_up(
+        self,
+        tasks: Mapping[str, str | Sequence[str]] | None = None,
+        num_groups: int = 2,
+        **options: Any,
+    ) -> None:
+        self._task_of = TaskPatterns(tasks)
+        self._options = {'num_groups': num_groups, **options}
+        self._keeper = None
+        self.weighting = None
+        if self._task_of.names:
+            self._set_tasks(self._task_of.names)
+        else:
+            # Not kept: a wrong option is an error now, and not when the first losses arrive.
+            GO4Align(num_tasks=max(num_groups, 1), **self._options)
 
     def _summands(self, loss: Tensor) -> dict[str, Tensor]:
         if self._keeper is None:

@@ -1,4 +1,4 @@
-"""Checkpoints that hold no code load on today's torch; mmcv-lite serves until it is asked to work."""
+"""Checkpoints without code load on today's torch; mmcv-lite serves until it is asked to work."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ import torch
 
 pytest.importorskip('mmengine', reason='MMEngine is not installed')
 
-from mmengine.logging import HistoryBuffer  # noqa: E402
+from mmengine.logging import HistoryBuffer
 
-import go4align_plugins.mmengine  # noqa: E402, F401
+import go4align_plugins.mmengine
 
 ROOT = Path(__file__).parents[2]
 SAFE_BY_DEFAULT = torch.__version__ >= '2.6'

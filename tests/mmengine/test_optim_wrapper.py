@@ -10,19 +10,19 @@ import torch
 
 pytest.importorskip('mmengine', reason='MMEngine is not installed')
 
-from mmengine.logging import MMLogger  # noqa: E402
-from mmengine.optim import (  # noqa: E402
+from mmengine.logging import MMLogger
+from mmengine.optim import (
     AmpOptimWrapper,
     OptimWrapper,
     OptimWrapperDict,
     build_optim_wrapper,
 )
-from mmengine.optim.optimizer import amp_optimizer_wrapper  # noqa: E402
-from mmengine.registry import OPTIM_WRAPPERS, DefaultScope  # noqa: E402
-from toys import ToyData, ToyModel  # noqa: E402
+from mmengine.optim.optimizer import amp_optimizer_wrapper
+from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
+from toys import ToyData, ToyModel
 
-from go4align_plugins import GO4Align  # noqa: E402
-from go4align_plugins.mmengine import (  # noqa: E402
+from go4align_plugins import GO4Align
+from go4align_plugins.mmengine import (
     GO4AlignAmpOptimWrapper,
     GO4AlignOptimWrapper,
 )

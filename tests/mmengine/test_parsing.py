@@ -13,8 +13,10 @@ import torch
 
 pytest.importorskip('mmengine', reason='MMEngine is not installed')
 
-from go4align_plugins.mmengine.parsing import LossKeeper  # noqa: E402
-from toys import ToyData, ToyModel  # noqa: E402
+from mmengine.model import ExponentialMovingAverage
+from toys import ToyData, ToyModel
+
+from go4align_plugins.mmengine.parsing import LossKeeper
 
 
 class AddsPenalty(ToyModel):
@@ -118,7 +120,7 @@ def test_hidden_summand_is_refused():
 
 
 def test_model_without_parse_losses_is_refused():
-    with pytest.raises(ValueError, match='should have the method `parse_losses`.*Found `Linear`'):
+    with pytest.raises(ValueError, match=r'should have the method `parse_losses`.*Found `Linear`'):
         LossKeeper.attach(torch.nn.Linear(1, 1))
 
 
@@ -142,7 +144,11 @@ def saved(model):
     return torch.load(file, weights_only=False)
 
 
-@pytest.mark.parametrize('make_copy', [copy.deepcopy, pickled, saved])
+def averaged(model):
+    return ExponentialMovingAverage(model).module
+
+
+@pytest.mark.parametrize('make_copy', [copy.deepcopy, averaged, pickled, saved])
 def test_copy_has_its_own_plain_method(model, make_copy):
     keeper = LossKeeper.attach(model)
     twin = make_copy(model)

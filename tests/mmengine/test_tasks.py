@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip('mmengine', reason='MMEngine is not installed')
 
-from go4align_plugins.mmengine.tasks import TaskPatterns  # noqa: E402
+from go4align_plugins.mmengine.tasks import TaskPatterns
 
 
 @pytest.mark.parametrize(
