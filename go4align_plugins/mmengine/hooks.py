@@ -23,7 +23,7 @@ class GO4AlignHook(Hook):
 
     Two bases of one config may not set the same key, so that a base cannot exchange the
     ``optim_wrapper`` of another; a hook can. Whatever the config says of the optimizer, clipping,
-    accumulation and mixed precision stays as it is.
+    accumulation and mixed precision stays as it is, and so does ``--amp`` of the libraries' tools.
 
     Args:
         **options: those of :class:`GO4AlignOptimWrapper` that concern the weighting:

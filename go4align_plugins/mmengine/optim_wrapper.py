@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
-from mmengine.dist import all_gather_object
 from mmengine.logging import print_log
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from go4align_plugins.mmengine.parsing import LossKeeper
-from go4align_plugins.mmengine.tasks import TaskPatterns
+from go4align_plugins.mmengine.tasks import TaskPatterns, sum_by_task, union_over_ranks
 from go4align_plugins.weighting import GO4Align
 from go4align_plugins.weighting.grouping import Grouping
 
@@ -41,9 +40,11 @@ class GO4AlignOptimWrapper(OptimWrapper):
     - A model of one task trains as ever: its weight is 1.
     - The message hub has ``train/weight/<task>`` and ``train/group/<task>`` at every iteration, and
       so have the log, TensorBoard and ``vis_data``. MMEngine logs the mean over a window for names
-      that contain ``loss`` or ``time``: see ``mean_pattern`` of its ``LogProcessor``.
-    - A checkpoint has the state beside the optimizer's. One of a plain ``OptimWrapper``
-      loads with a warning, and ours loads into a plain one.
+      that contain ``loss`` or ``time``, unless its ``LogProcessor`` has another ``mean_pattern``.
+    - A checkpoint has the state beside the optimizer's. One of a plain ``OptimWrapper`` loads with
+      a warning, and ours loads into a plain one.
+    - It is for MMEngine's ``Runner`` and one optimizer: in an ``OptimWrapperDict``, or under
+      ``FlexibleRunner``, the first iteration raises.
 
     Args:
         optimizer: the optimizer; one for the whole model.
@@ -146,8 +147,8 @@ class GO4AlignOptimWrapper(OptimWrapper):
         """
         terms = self._summands(loss)
         tasks = {key: self._task_of(key) for key in terms}
-        weighting = self.weighting or self._set_tasks(_union_over_ranks(tasks.values()))
-        losses = _sum_by_task(terms, tasks, weighting.task_names)
+        weighting = self.weighting or self._set_tasks(union_over_ranks(tasks.values()))
+        losses = sum_by_task(terms, tasks, weighting.task_names)
         # As many micro-batches as the inherited code divides by; at the end there may be fewer.
         micro_batches = round(1 / self.scale_loss(1.0))
         weights = weighting(losses, micro_batches=micro_batches)
@@ -205,9 +206,9 @@ class GO4AlignOptimWrapper(OptimWrapper):
         if self._keeper is None:
             raise ValueError(
                 f'`{type(self).__name__}.initialize_count_status(model, ...)` should be called '
-                'before training, as the Runner does: without it the tasks in a loss are not '
-                'known. Among several optimizers (`OptimWrapperDict`), where no Runner calls it, '
-                'this wrapper is not supported.'
+                "before training, as MMEngine's `Runner` does: without it the tasks in a loss are "
+                'not known. Several optimizers (`OptimWrapperDict`) and `FlexibleRunner`, where '
+                'nothing calls it, are not supported.'
             )
         return self._keeper.take(loss)
 
@@ -240,39 +241,3 @@ class GO4AlignAmpOptimWrapper(GO4AlignOptimWrapper, AmpOptimWrapper):
         **kwargs: see there; and those of ``AmpOptimWrapper``: ``dtype`` (``'float16'`` or
             ``'bfloat16'``), ``loss_scale``, ``use_fsdp``.
     """
-
-
-def _union_over_ranks(names: Iterable[str]) -> list[str]:
-    """The tasks that any rank has seen, in the same order on all: some may lack one at first."""
-    seen = all_gather_object(list(names))
-    return list(dict.fromkeys(name for ranks_names in seen for name in ranks_names))
-
-
-def _sum_by_task(
-    terms: Mapping[str, Tensor], tasks: Mapping[str, str], names: Sequence[str]
-) -> Tensor:
-    """The loss of each task, with its graph.
-
-    Args:
-        terms: loss key -> (): its value.
-        tasks: loss key -> task.
-        names: the M tasks in order.
-
-    Returns:
-        (M,) in float32 at least; 0 for a task without a loss.
-
-    Raises:
-        ValueError: if a loss belongs to a task that is not in ``names``.
-    """
-    losses: dict[str, Tensor] = {}
-    for key, value in terms.items():
-        name = tasks[key]
-        if name not in names:
-            raise ValueError(
-                f'Parameter `tasks` should name all tasks where the first iteration does not show '
-                f'them all. Found the loss `{key}`, and the tasks `{tuple(names)}`.'
-            )
-        value = value.to(torch.promote_types(value.dtype, torch.float32))
-        losses[name] = losses[name] + value if name in losses else value
-    absent = torch.zeros_like(next(iter(losses.values())))
-    return torch.stack([losses.get(name, absent) for name in names])

@@ -1,9 +1,13 @@
-"""Which task a model's loss belongs to."""
+"""Which task each of a model's losses belongs to, and what they add up to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+
+import torch
+from mmengine.dist import all_gather_object
+from torch import Tensor
 
 
 class TaskPatterns:
@@ -20,7 +24,7 @@ class TaskPatterns:
     """
 
     def __init__(self, tasks: Mapping[str, str | Sequence[str]] | None = None) -> None:
-        self._patterns: dict[str, tuple[str, ...]] | None = None
+        self._patterns: dict[str, list[str]] | None = None
         if tasks is None:
             return
         if not isinstance(tasks, Mapping) or not tasks:
@@ -52,13 +56,49 @@ class TaskPatterns:
             raise ValueError(
                 f'Parameter `tasks` should assign the loss `{key}` to exactly one task. '
                 f'Found {" and ".join(f"`{name}`" for name in claims) or "none"} of '
-                f'`tasks = { ({name: list(globs) for name, globs in self._patterns.items()}) }`.'
+                f'`tasks = {self._patterns}`.'
             )
         return claims[0]
 
 
-def _as_patterns(name: str, patterns: str | Sequence[str]) -> tuple[str, ...]:
-    listed = (patterns,) if isinstance(patterns, str) and patterns else tuple(patterns or ())
+def union_over_ranks(names: Iterable[str]) -> list[str]:
+    """The tasks that any rank has seen, in the same order on all: some may lack one at first."""
+    seen = all_gather_object(list(names))
+    return list(dict.fromkeys(name for ranks_names in seen for name in ranks_names))
+
+
+def sum_by_task(
+    terms: Mapping[str, Tensor], tasks: Mapping[str, str], names: Sequence[str]
+) -> Tensor:
+    """The loss of each task, with its graph.
+
+    Args:
+        terms: loss key -> (): its value.
+        tasks: loss key -> task.
+        names: the M tasks in order.
+
+    Returns:
+        (M,) in float32 at least; 0 for a task without a loss.
+
+    Raises:
+        ValueError: if a loss belongs to a task that is not in ``names``.
+    """
+    losses: dict[str, Tensor] = {}
+    for key, value in terms.items():
+        name = tasks[key]
+        if name not in names:
+            raise ValueError(
+                f'Parameter `tasks` should name all tasks where the first iteration does not show '
+                f'them all. Found the loss `{key}`, and the tasks `{tuple(names)}`.'
+            )
+        value = value.to(torch.promote_types(value.dtype, torch.float32))
+        losses[name] = losses[name] + value if name in losses else value
+    absent = torch.zeros_like(next(iter(losses.values())))
+    return torch.stack([losses.get(name, absent) for name in names])
+
+
+def _as_patterns(name: str, patterns: str | Sequence[str]) -> list[str]:
+    listed = [patterns] if isinstance(patterns, str) and patterns else list(patterns or ())
     if not listed or not all(isinstance(pattern, str) for pattern in listed):
         raise ValueError(
             f'Parameter `tasks` should give task `{name}` at least one pattern of loss keys. '

@@ -108,6 +108,7 @@ def test_environment_is_reported():
 
 
 @needs_lite
+@pytest.mark.integration
 def test_compiled_half_is_preferred(tmp_path):
     """A found `mmcv._ext` is left alone, wherever in the path it is."""
     package = tmp_path / 'mmcv'

@@ -191,7 +191,7 @@ def test_several_optimizers_are_refused(model):
     wrapper = GO4AlignOptimWrapper(torch.optim.SGD(model.scale.parameters(), lr=1))
     several = OptimWrapperDict(generator=wrapper)
     several.initialize_count_status(model, 0, 10)
-    with pytest.raises(ValueError, match='several optimizers'):
+    with pytest.raises(ValueError, match='Several optimizers'):
         model.step(several['generator'], {'a': 1})
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 pytest.importorskip('mmengine', reason='MMEngine is not installed')
 
-from go4align_plugins.mmengine.tasks import TaskPatterns
+from go4align_plugins.mmengine.tasks import TaskPatterns, sum_by_task
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,15 @@ def test_tasks_that_are_no_mapping(tasks):
 def test_task_without_patterns(patterns):
     with pytest.raises(ValueError, match='give task `depth` at least one pattern'):
         TaskPatterns({'depth': patterns})
+
+
+def test_losses_are_summed_by_task_in_single_precision():
+    terms = {'a.x': torch.tensor(1.5).half(), 'c.x': torch.tensor(4.0), 'a.y': torch.tensor(2.0)}
+    losses = sum_by_task(terms, {'a.x': 'a', 'c.x': 'c', 'a.y': 'a'}, ('a', 'b', 'c'))
+    assert losses.tolist() == [3.5, 0, 4]
+    assert losses.dtype == torch.float32
+
+
+def test_double_precision_is_kept():
+    terms = {'a': torch.tensor(1.0, dtype=torch.float64)}
+    assert sum_by_task(terms, {'a': 'a'}, ('a',)).dtype == torch.float64

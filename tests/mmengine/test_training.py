@@ -11,7 +11,8 @@ import torch
 
 pytest.importorskip('mmengine', reason='MMEngine is not installed')
 
-from toys import ToyModel, make_runner
+from mmengine.runner import FlexibleRunner
+from toys import ToyData, ToyModel, make_runner
 
 from go4align_plugins import GO4Align
 from go4align_plugins.mmengine import GO4AlignHook, GO4AlignOptimWrapper
@@ -150,3 +151,35 @@ def test_hook_keeps_out_of_runs_without_training(tmp_path):
     hook.before_run(runner)
     assert runner.optim_wrapper is config
     assert isinstance(config, dict)
+
+
+@pytest.mark.parametrize('wrapper_type', ['GO4AlignOptimWrapper', 'OptimWrapper'])
+def test_flexible_runner_is_refused(tmp_path, wrapper_type):
+    hooks = [{'type': 'GO4AlignHook'}] if wrapper_type == 'OptimWrapper' else None
+    runner = FlexibleRunner(
+        model=ToyModel(),
+        work_dir=str(tmp_path),
+        train_dataloader={
+            'dataset': ToyData(),
+            'batch_size': 2,
+            'collate_fn': {'type': 'default_collate'},
+            'sampler': {'type': 'InfiniteSampler', 'shuffle': False},
+        },
+        train_cfg={'by_epoch': False, 'max_iters': 2},
+        optim_wrapper={**PLAIN, 'type': wrapper_type},
+        custom_hooks=hooks,
+        experiment_name=f'flexible_{tmp_path.name}',
+    )
+    with pytest.raises(ValueError, match=r'`FlexibleRunner`.*are not supported'):
+        runner.train()
+
+
+def test_tensorboard_shows_weights_and_groups(tmp_path):
+    reader = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
+    visualizer = {'type': 'Visualizer', 'vis_backends': [{'type': 'TensorboardVisBackend'}]}
+    make_runner(tmp_path / 'run', visualizer=visualizer).train()
+    (folder,) = (tmp_path / 'run').glob('*/vis_data')
+    events = reader.EventAccumulator(str(folder)).Reload()
+    for kind in ('weight', 'group'):
+        for task in ('near', 'far'):
+            assert len(events.Scalars(f'{kind}/{task}')) == 6
