@@ -5,7 +5,15 @@ allow_failed_imports=False)`` registers everything: GO4Align's optimizer wrapper
 this package.
 """
 
-# First of all: it mends what importing mmseg needs.
+try:
+    import mmseg  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ImportError(
+        f'go4align_plugins.mmseg needs {error.name}, which is not installed: '
+        'pip install "go4align-plugins[mmseg]"'
+    ) from error
+
+# First of all: it mends what the rest of mmseg needs.
 import go4align_plugins.mmengine  # noqa: I001
 
 import go4align_plugins.mmseg.datasets

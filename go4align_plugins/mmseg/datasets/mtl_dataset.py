@@ -12,6 +12,9 @@ from mmseg.datasets import BaseSegDataset
 from go4align_plugins.benchmarks import BENCHMARKS, get_benchmark
 from go4align_plugins.benchmarks.layouts import FOLDERS, FrameFolder
 
+OPTIONS = ('indices', 'serialize_data', 'test_mode', 'lazy_init', 'max_refetch')
+"""Those of mmengine's ``BaseDataset`` that have a meaning here."""
+
 
 class Frames(Protocol):
     """The frames of a split."""
@@ -103,9 +106,6 @@ class MTLDataset(BaseSegDataset):
 
     def _has_classes_of(self, benchmark: str) -> bool:
         return BENCHMARKS[benchmark].class_names == self.METAINFO['classes']
-
-
-OPTIONS = ('indices', 'serialize_data', 'test_mode', 'lazy_init', 'max_refetch')
 
 
 def _refuse_unknown(options: dict[str, Any]) -> None:
