@@ -9,10 +9,10 @@ val_dataloader = dict(num_workers=2, dataset=dict(data_root=data_root, benchmark
 test_dataloader = val_dataloader
 
 val_evaluator = dict(
-    # Of the single-task configs of segnet-small, the last epoch, seed 0.
+    # Single tasks: segnet-small's configs, seed 0, mean over the last three epochs.
     baseline={
-        'segmentation': {'mIoU': 0.2, 'pixAcc': 0.6},
-        'depth': {'abs_err': 0.3, 'rel_err': 0.1},
+        'segmentation': {'mIoU': 0.5893, 'pixAcc': 0.9175},
+        'depth': {'abs_err': 0.02747, 'rel_err': 0.2305},
     }
 )
 test_evaluator = val_evaluator

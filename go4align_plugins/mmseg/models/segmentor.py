@@ -136,6 +136,12 @@ class MultiTaskSegmentor(EncoderDecoder):
         ]
         return torch.cat(maps, dim=1)
 
+    def _forward(
+        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
+    ) -> dict[str, Tensor]:
+        features = self.extract_feat(inputs)
+        return {task: head(features) for task, head in self.decode_head.items()}
+
     def postprocess_result(
         self, seg_logits: Tensor, data_samples: list[SegDataSample] | None = None
     ) -> list[SegDataSample]:

@@ -43,7 +43,7 @@ class MTLVisualizationHook(SegVisualizationHook):
         for image, output in zip(data_batch['inputs'], outputs):
             self._visualizer.add_datasample(
                 f'{mode}_{Path(output.img_path).stem}',
-                _to_rgb(image, output.ori_shape),
+                to_rgb(image, output.ori_shape),
                 data_sample=output,
                 show=self.show,
                 wait_time=self.wait_time,
@@ -51,7 +51,7 @@ class MTLVisualizationHook(SegVisualizationHook):
             )
 
 
-def _to_rgb(image: Tensor, size: tuple[int, int]) -> np.ndarray:
+def to_rgb(image: Tensor, size: tuple[int, int]) -> np.ndarray:
     """(3, h, w) blue, green, red, 0 to 255 -> (H, W, 3) uint8 RGB of the original size."""
     from mmcv.image import imresize
 
