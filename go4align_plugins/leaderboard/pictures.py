@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from go4align_plugins.benchmarks.canvas import GREY, PALETTE, new_figure, save
 from go4align_plugins.benchmarks.table import get_benchmark
-from go4align_plugins.leaderboard.canvas import GREY, PALETTE, new_figure, save
 from go4align_plugins.leaderboard.runs import SINGLE_TASK, Run, by_method
 from go4align_plugins.leaderboard.table import ARROWS, printed_unit
 

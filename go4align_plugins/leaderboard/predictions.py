@@ -1,24 +1,14 @@
-"""What models predict, as a picture: a row a frame, each task's truth beside its predictions."""
+"""What runs predict, as a picture."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
-from go4align_plugins.benchmarks.scenes import class_colours
+from go4align_plugins.benchmarks.canvas import save
+from go4align_plugins.benchmarks.maps import Legend, draw_maps
 from go4align_plugins.benchmarks.table import Benchmark
-from go4align_plugins.leaderboard.canvas import new_figure, save
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-WIDTH = 12.0  # inches, as all lengths here
-SPACE, TASK_SPACE, SCALE_SPACE = 0.04, 0.14, 0.36  # after a cell, a task, and depth's scale
-HEADER, CLASSES_IN_ROW, CLASS_LINE = 0.5, 8, 0.2
-DEPTH_COLOURS = 'viridis'
 
 
 def predictions_grid(
@@ -26,182 +16,14 @@ def predictions_grid(
 ) -> None:
     """Draws frames: the image, then for each task its true map and the map of every method.
 
-    Pixels without truth are blank in the true maps. Depth has one scale a row, that of its truth.
-    Normals are shown as the colour (n + 1) / 2.
-
     Args:
-        rows: a mapping for each frame: ``'image'``, (H, W, 3) in [0, 1] or uint8; ``'truth'``,
-            task -> array; ``'predictions'``, method -> task -> array. Arrays are (H, W) class
-            numbers (-1: no label), (H, W) or (H, W, 1) depths (0: no measurement), (H, W, 3)
-            normals of any length (0: no normal). A method may leave tasks out.
+        rows: as for :func:`~go4align_plugins.benchmarks.maps.draw_maps`.
         path: of the picture; the suffix tells the format.
         benchmark: whose tasks and classes these are.
 
     Raises:
-        ValueError: if there is no frame, frames differ in what they hold, an array's shape is not
-            that of its image, or a class is not the benchmark's.
+        ValueError: as there, and if the benchmark has no such task.
     """
-    if not rows:
-        raise ValueError('Parameter `rows` should hold at least one frame. Found none.')
-    columns = _columns(rows[0], benchmark)
-    for index, row in enumerate(rows):
-        if _columns(row, benchmark) != columns:
-            raise ValueError(
-                'Parameter `rows` should hold the same tasks and methods in every frame. '
-                f'Found `rows[{index}]` to differ from `rows[0]`.'
-            )
-    maps = [
-        {(task, name): _map(row, task, name, benchmark) for task, name in columns} for row in rows
-    ]
-    classes = _classes(maps)
-
-    lefts, cell = _layout(columns)
-    height, width = np.shape(rows[0]['image'])[:2]
-    cell_height = cell * height / width
-    legend_height = CLASS_LINE * (len(classes) // CLASSES_IN_ROW + 2)
-    total = HEADER + len(rows) * (cell_height + SPACE) + legend_height
-    figure = new_figure(WIDTH, total)
-    figure.set_layout_engine('none')
-    for (task, name), left in zip(columns, lefts):
-        centre = (left + cell / 2) / WIDTH
-        figure.text(centre, 1 - (HEADER - 0.06) / total, name, ha='center', va='bottom', size=9)
-        if name == 'truth':
-            title = _title(task, benchmark)
-            figure.text(left / WIDTH, 1 - 0.2 / total, title, weight='bold', va='bottom', size=10)
-    for index, frame in enumerate(maps):
-        bottom = total - HEADER - (index + 1) * (cell_height + SPACE) + SPACE
-        scale = _depth_scale(frame.get(('depth', 'truth')))
-        for (task, name), left in zip(columns, lefts):
-            box = (left / WIDTH, bottom / total, cell / WIDTH, cell_height / total)
-            axes = figure.add_axes(box, xticks=[], yticks=[])
-            axes.spines[:].set(linewidth=0.5, color='0.75')
-            colours = _colours(task, frame[task, name], scale, name == 'truth', benchmark)
-            axes.imshow(colours, aspect='auto', interpolation='nearest')
-        ends = [left for (task, _), left in zip(columns, lefts) if task == 'depth']
-        if ends:
-            box = ((ends[-1] + cell + 0.05) / WIDTH, bottom / total, 0.06 / WIDTH, box[3])
-            _draw_scale(figure, box, scale)
-    _draw_classes(figure, classes, benchmark)
-    save(figure, path)
-
-
-def _columns(row: Mapping[str, Any], benchmark: Benchmark) -> list[tuple[str, str]]:
-    """Task and source of each picture in a row; the image belongs to no task."""
-    columns = [('', 'image')]
-    for task in benchmark.select(row['truth']):
-        methods = [name for name, maps in row['predictions'].items() if task.name in maps]
-        columns += [(task.name, name) for name in ('truth', *methods)]
-    return columns
-
-
-def _map(row: Mapping[str, Any], task: str, name: str, benchmark: Benchmark) -> np.ndarray:
-    """One checked array: (H, W) classes or depths, (H, W, 3) normals or image."""
-    if not task:
-        array = np.asarray(row['image'])
-        return array / 255 if array.dtype == np.uint8 else array
-    array = np.asarray(row['truth'][task] if name == 'truth' else row['predictions'][name][task])
-    if task == 'depth' and array.ndim == 3:
-        array = array[..., 0]
-    height, width = np.shape(row['image'])[:2]
-    expected = (height, width, 3) if task == 'normal' else (height, width)
-    if array.shape != expected:
-        raise ValueError(
-            f'Parameter `rows` should hold {task} of shape {expected}. '
-            f'Found {array.shape} in {name}.'
-        )
-    num_classes = len(benchmark.class_names)
-    if task == 'segmentation' and not (array.min() >= -1 and array.max() < num_classes):
-        raise ValueError(
-            f'Parameter `rows` should hold classes from -1 to {num_classes - 1}. '
-            f'Found {array.min()} to {array.max()} in {name}.'
-        )
-    return array
-
-
-def _classes(maps: Sequence[Mapping[tuple[str, str], np.ndarray]]) -> list[int]:
-    """The classes that occur in any map."""
-    numbers = {
-        int(number)
-        for frame in maps
-        for (task, _), array in frame.items()
-        if task == 'segmentation'
-        for number in np.unique(array)
-    }
-    return sorted(numbers - {-1})
-
-
-def _colours(
-    task: str, array: np.ndarray, scale: tuple[float, float], is_truth: bool, benchmark: Benchmark
-) -> np.ndarray:
-    """(H, W, 3) in [0, 1]; white where there is nothing."""
-    from matplotlib import colormaps
-
-    if task == 'segmentation':
-        palette = np.vstack([class_colours(benchmark.name), [[255, 255, 255]]]) / 255
-        return palette[array.astype(int)]  # class -1 is the last row
-    if task == 'depth':
-        low, high = scale
-        colours = colormaps[DEPTH_COLOURS]((array - low) / (high - low))[..., :3]
-        absent = ~np.isfinite(array) | (is_truth & (array == 0))
-    elif task == 'normal':
-        length = np.linalg.norm(array, axis=-1, keepdims=True)
-        absent = ~(length[..., 0] > 0)
-        colours = (array / np.where(absent[..., None], 1, length) + 1) / 2
-    else:
-        return np.clip(array, 0, 1)
-    return np.where(absent[..., None], 1.0, colours)
-
-
-def _depth_scale(truth: np.ndarray | None) -> tuple[float, float]:
-    """The range of the measured pixels."""
-    measured = np.array([]) if truth is None else truth[truth > 0]
-    if not measured.size:
-        return 0.0, 1.0
-    low, high = float(measured.min()), float(measured.max())
-    return low, max(high, low * 1.001)
-
-
-def _layout(columns: Sequence[tuple[str, str]]) -> tuple[list[float], float]:
-    """The left edge of each column, and the width of a cell."""
-    spaces = []
-    for (task, _), (following, _) in zip(columns, [*columns[1:], ('end', '')]):
-        between = SPACE if following == task else TASK_SPACE
-        spaces.append(between + (SCALE_SPACE if task == 'depth' and following != task else 0))
-    cell = (WIDTH - TASK_SPACE - sum(spaces)) / len(columns)
-    lefts = TASK_SPACE + np.cumsum([0.0, *spaces[:-1]]) + cell * np.arange(len(columns))
-    return lefts.tolist(), cell
-
-
-def _title(task: str, benchmark: Benchmark) -> str:
-    return f'depth ({benchmark.task(task).metrics[0].unit})' if task == 'depth' else task
-
-
-def _draw_scale(
-    figure: Figure, box: tuple[float, float, float, float], scale: tuple[float, float]
-) -> None:
-    axes = figure.add_axes(box, xticks=[], yticks=[])
-    axes.imshow(np.linspace(1, 0, 64)[:, None], aspect='auto', cmap=DEPTH_COLOURS)
-    axes.spines[:].set_visible(False)
-    digits = 1 if scale[1] >= 1 else 2
-    for height, alignment, value in ((0, 'bottom', scale[0]), (1, 'top', scale[1])):
-        text = f'{value:.{digits}f}'
-        axes.text(1.5, height, text, transform=axes.transAxes, va=alignment, size=8)
-
-
-def _draw_classes(figure: Figure, classes: Sequence[int], benchmark: Benchmark) -> None:
-    from matplotlib.patches import Patch
-
-    palette = class_colours(benchmark.name) / 255
-    patches = [Patch(color=palette[c], label=benchmark.class_names[c]) for c in classes]
-    patches.append(Patch(facecolor='white', edgecolor='0.75', label='no truth'))
-    figure.legend(
-        handles=patches,
-        loc='lower left',
-        bbox_to_anchor=(TASK_SPACE / WIDTH, 0),
-        ncols=CLASSES_IN_ROW,
-        frameon=False,
-        fontsize=9,
-        handlelength=1,
-        borderpad=0.2,
-        borderaxespad=0,
-    )
+    for row in rows:
+        benchmark.select(row['truth'])
+    save(draw_maps(rows, Legend.of(benchmark)), path)

@@ -11,8 +11,7 @@ from torch import nn
 from torchvision.models.segmentation.deeplabv3 import DeepLabHead
 
 from go4align_plugins.benchmarks import Task
-from go4align_plugins.libmtl.compat import import_libmtl
-from go4align_plugins.libmtl.segnet import (
+from go4align_plugins.benchmarks.segnet import (
     SEGNET_CHANNELS,
     SEGNET_CONVOLUTIONS,
     SEGNET_SMALL_CHANNELS,
@@ -21,6 +20,7 @@ from go4align_plugins.libmtl.segnet import (
     SegNetMTAN,
     TaskHead,
 )
+from go4align_plugins.libmtl.compat import import_libmtl
 
 LibMTL: Any = import_libmtl()
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from go4align_plugins.libmtl.segnet import (
+from go4align_plugins.benchmarks.segnet import (
     SEGNET_SMALL_CHANNELS,
     SEGNET_SMALL_CONVOLUTIONS,
     SegNet,

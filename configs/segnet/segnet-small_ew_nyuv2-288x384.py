@@ -1,0 +1,7 @@
+_base_ = [
+    '../_base_/models/segnet-small.py',
+    '../_base_/datasets/nyuv2.py',
+    '../_base_/schedules/mtan_200e.py',
+    '../_base_/weighting/equal.py',
+    '../_base_/default_runtime.py',
+]

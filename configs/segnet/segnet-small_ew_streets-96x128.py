@@ -1,0 +1,8 @@
+_base_ = [
+    '../_base_/models/segnet-small.py',
+    '../_base_/datasets/streets.py',
+    '../_base_/schedules/small_12e.py',
+    '../_base_/weighting/equal.py',
+    '../_base_/default_runtime.py',
+]
+model = dict(tasks=['segmentation', 'depth'], num_classes=7)

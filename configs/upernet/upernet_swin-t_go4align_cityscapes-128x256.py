@@ -1,0 +1,8 @@
+_base_ = [
+    '../_base_/models/upernet_swin-t.py',
+    '../_base_/datasets/cityscapes.py',
+    '../_base_/schedules/adamw_200e.py',
+    '../_base_/weighting/go4align.py',
+    '../_base_/default_runtime.py',
+]
+model = dict(tasks=['segmentation', 'depth'], num_classes=7)

@@ -1,0 +1,26 @@
+"""The plug into MMEngine: name a wrapper in `optim_wrapper` and any model trains with GO4Align.
+
+Importing this package registers the wrappers, and a hook for configs that inherit theirs, in
+MMEngine's root registry, where every OpenMMLab library finds them by their bare names. It also
+mends what today's torch and mmcv-lite break (`compat`).
+"""
+
+from go4align_plugins.mmengine.compat import allow_checkpoints, provide_mmcv_operations
+
+# First of all: the imports below must already find what is missing.
+allow_checkpoints()
+provide_mmcv_operations()
+
+from go4align_plugins.mmengine.hooks import GO4AlignHook  # noqa: E402
+from go4align_plugins.mmengine.optim_wrapper import (  # noqa: E402
+    GO4AlignAmpOptimWrapper,
+    GO4AlignOptimWrapper,
+)
+
+__all__ = [
+    'GO4AlignAmpOptimWrapper',
+    'GO4AlignHook',
+    'GO4AlignOptimWrapper',
+    'allow_checkpoints',
+    'provide_mmcv_operations',
+]

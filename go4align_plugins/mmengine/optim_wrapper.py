@@ -1,0 +1,243 @@
+"""Optimizer wrappers that weigh the tasks' losses by GO4Align before they go backward."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import torch
+from mmengine.logging import print_log
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.registry import OPTIM_WRAPPERS
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from go4align_plugins.mmengine.parsing import LossKeeper
+from go4align_plugins.mmengine.tasks import TaskPatterns, sum_by_task, union_over_ranks
+from go4align_plugins.weighting import GO4Align
+from go4align_plugins.weighting.grouping import Grouping
+
+STATE_KEY = 'weighting'
+
+
+@OPTIM_WRAPPERS.register_module()
+class GO4AlignOptimWrapper(OptimWrapper):
+    """MMEngine's ``OptimWrapper`` with GO4Align (https://arxiv.org/abs/2404.06486).
+
+    Each iteration: the model's losses, kept apart by task -> GO4Align -> one backward of their
+    weighted sum -> the inherited accumulation, clipping and step. No model is changed: the Runner
+    introduces the model by ``initialize_count_status``, and its ``parse_losses`` is listened to.
+
+    What to rely on:
+
+    - Weights come from unscaled, detached losses in float32 at least; the weighted sum is scaled
+      once, by the inherited code.
+    - With ``accumulative_counts=k`` each micro-batch has the weights of its own losses and moves
+      the state by 1/k of a step.
+    - All ranks use the same weights: the losses are averaged over them first.
+    - A task without a loss in an iteration is absent from it: weight 0, group -1, state unchanged.
+    - A model of one task trains as ever: its weight is 1.
+    - The message hub has ``train/weight/<task>`` and ``train/group/<task>`` at every iteration, and
+      so have the log, TensorBoard and ``vis_data``. MMEngine logs the mean over a window for names
+      that contain ``loss`` or ``time``, unless its ``LogProcessor`` has another ``mean_pattern``.
+    - A checkpoint has the state beside the optimizer's. One of a plain ``OptimWrapper`` loads with
+      a warning, and ours loads into a plain one.
+    - It is for MMEngine's ``Runner`` and one optimizer: in an ``OptimWrapperDict``, or under
+      ``FlexibleRunner``, the first iteration raises.
+
+    Args:
+        optimizer: the optimizer; one for the whole model.
+        num_groups: K, between 1 and the number of tasks.
+        step_size: beta of the smooth alignment.
+        tasks: task name -> glob patterns of its loss keys, in the order of the tasks. None: the
+            part of each loss key before its first dot, or the whole key where it has none, in the
+            order in which the first iteration shows them.
+        grouping: ``'exact'``, ``'kmeans_pytorch'``, ``'spectral'``, ``'sdp'`` or a callable.
+        risk_scale: ``'sum'`` (the released code) or ``'mean'`` (Eq. 5).
+        scale_balance: False takes Eq. 5 out.
+        smooth_alignment: False takes Eq. 6 out.
+        **kwargs: those of ``OptimWrapper``: ``accumulative_counts``, ``clip_grad``.
+
+    Raises:
+        ValueError: if a parameter is out of its range; in training, if a loss is negative, or
+            belongs to no task or to two.
+
+    Example:
+        >>> optim_wrapper = dict(
+        ...     type='GO4AlignOptimWrapper',
+        ...     optimizer=dict(type='AdamW', lr=1e-4),
+        ...     tasks=dict(segmentation=['decode.*', 'aux*'], depth=['depth.*']))
+    """
+
+    weighting: GO4Align | None
+    """The method and its state; None until the tasks are known."""
+    _keeper: LossKeeper | None
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        num_groups: int = 2,
+        step_size: float = 1e-4,
+        tasks: Mapping[str, str | Sequence[str]] | None = None,
+        grouping: str | Grouping = 'exact',
+        risk_scale: str = 'sum',
+        scale_balance: bool = True,
+        smooth_alignment: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(optimizer=optimizer, **kwargs)
+        self._set_up(
+            tasks,
+            num_groups=num_groups,
+            step_size=step_size,
+            grouping=grouping,
+            risk_scale=risk_scale,
+            scale_balance=scale_balance,
+            smooth_alignment=smooth_alignment,
+        )
+
+    @classmethod
+    def adopt(cls, wrapper: OptimWrapper, **options: Any) -> None:
+        """Make a wrapper that exists one of this class, in place.
+
+        What holds the wrapper already, as learning rate schedulers do, holds this one then.
+
+        Args:
+            wrapper: of the class that this one adds GO4Align to.
+            **options: ``num_groups``, ``step_size``, ``tasks`` and so on.
+
+        Raises:
+            ValueError: if an option is out of its range.
+        """
+        wrapper.__class__ = cls
+        cast(GO4AlignOptimWrapper, wrapper)._set_up(**options)
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """The tasks in the order of the weights; empty until they are known."""
+        return () if self.weighting is None else self.weighting.task_names
+
+    def initialize_count_status(self, model: nn.Module, init_counts: int, max_counts: int) -> None:
+        """Meet the model whose losses are to be weighed; the Runner calls this before training.
+
+        Args:
+            model: the model, bare or in a distributed wrapper.
+            init_counts: the iteration at which training begins.
+            max_counts: the iteration at which it ends.
+        """
+        super().initialize_count_status(model, init_counts, max_counts)
+        self._keeper = LossKeeper.attach(model)
+
+    def update_params(
+        self,
+        loss: Tensor,
+        step_kwargs: dict[str, Any] | None = None,
+        zero_kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        """Weigh the losses that make up ``loss``, and update the parameters as inherited.
+
+        Args:
+            loss: (): the total that the model's ``parse_losses`` returned.
+            step_kwargs: for the optimizer's ``step``.
+            zero_kwargs: for the optimizer's ``zero_grad``.
+
+        Raises:
+            ValueError: if the loss is not such a total, or its parts do not fit the tasks.
+        """
+        terms = self._summands(loss)
+        tasks = {key: self._task_of(key) for key in terms}
+        weighting = self.weighting or self._set_tasks(union_over_ranks(tasks.values()))
+        losses = sum_by_task(terms, tasks, weighting.task_names)
+        # As many micro-batches as the inherited code divides by; at the end there may be fewer.
+        micro_batches = round(1 / self.scale_loss(1.0))
+        weights = weighting(losses, micro_batches=micro_batches)
+        super().update_params((weights * losses).sum(), step_kwargs, zero_kwargs)
+        # Only now, when the device has its work, may the host wait for the numbers.
+        self._publish(weights, weighting.groups)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The inherited state, and the weighting's under ``'weighting'`` once tasks are known."""
+        state = super().state_dict()
+        if self.weighting is not None:
+            state[STATE_KEY] = {
+                'task_names': list(self.task_names),
+                'state_dict': self.weighting.state_dict(),
+            }
+        return state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load a state of this wrapper, or of one that has no weighting, with a warning.
+
+        Raises:
+            ValueError: if it was saved for other tasks.
+        """
+        state_dict = dict(state_dict)
+        saved = state_dict.pop(STATE_KEY, None)
+        super().load_state_dict(state_dict)
+        if saved is None:
+            self._warn('The checkpoint has no state of the weighting: it begins anew.')
+            return
+        weighting = self.weighting or self._set_tasks(saved['task_names'])
+        if self.task_names != tuple(saved['task_names']):
+            raise ValueError(
+                f'Parameter `tasks` should name the tasks of the checkpoint in their order, '
+                f'`{tuple(saved["task_names"])}`. Found `{self.task_names}`.'
+            )
+        weighting.load_state_dict(saved['state_dict'])
+
+    def _set_up(
+        self,
+        tasks: Mapping[str, str | Sequence[str]] | None = None,
+        num_groups: int = 2,
+        **options: Any,
+    ) -> None:
+        self._task_of = TaskPatterns(tasks)
+        self._options = {'num_groups': num_groups, **options}
+        self._keeper = None
+        self.weighting = None
+        if self._task_of.names:
+            self._set_tasks(self._task_of.names)
+        else:
+            # Not kept: a wrong option is an error now, and not when the first losses arrive.
+            GO4Align(num_tasks=max(num_groups, 1), **self._options)
+
+    def _summands(self, loss: Tensor) -> dict[str, Tensor]:
+        if self._keeper is None:
+            raise ValueError(
+                f'`{type(self).__name__}.initialize_count_status(model, ...)` should be called '
+                "before training, as MMEngine's `Runner` does: without it the tasks in a loss are "
+                'not known. Several optimizers (`OptimWrapperDict`) and `FlexibleRunner`, where '
+                'nothing calls it, are not supported.'
+            )
+        return self._keeper.take(loss)
+
+    def _set_tasks(self, names: Sequence[str]) -> GO4Align:
+        options = dict(self._options)
+        if len(names) == 1:
+            options['num_groups'] = 1
+            self._warn(f'There is one task, `{names[0]}`: its weight is 1.')
+        self.weighting = GO4Align(num_tasks=len(names), task_names=names, **options)
+        return self.weighting
+
+    def _publish(self, weights: Tensor, groups: Tensor) -> None:
+        numbers = torch.stack([weights.double(), groups.double()]).tolist()
+        for name, weight, group in zip(self.task_names, *numbers):
+            self.message_hub.update_scalar(f'train/weight/{name}', weight)
+            self.message_hub.update_scalar(f'train/group/{name}', int(group))
+
+    def _warn(self, message: str) -> None:
+        print_log(f'{type(self).__name__}: {message}', logger='current', level=logging.WARNING)
+
+
+@OPTIM_WRAPPERS.register_module()
+class GO4AlignAmpOptimWrapper(GO4AlignOptimWrapper, AmpOptimWrapper):
+    """MMEngine's ``AmpOptimWrapper`` (automatic mixed precision) with GO4Align.
+
+    A step that the gradient scaler skips for a non-finite loss leaves no trace in the weighting.
+
+    Args:
+        *args: see :class:`GO4AlignOptimWrapper`.
+        **kwargs: see there; and those of ``AmpOptimWrapper``: ``dtype`` (``'float16'`` or
+            ``'bfloat16'``), ``loss_scale``, ``use_fsdp``.
+    """

@@ -1,0 +1,22 @@
+"""Multi-task dense prediction in MMSegmentation: segmentation, depth and surface normals at once.
+
+In a config, ``custom_imports = dict(imports=['go4align_plugins.mmseg'],
+allow_failed_imports=False)`` registers everything: GO4Align's optimizer wrappers, and the parts of
+this package.
+"""
+
+try:
+    import mmseg  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ImportError(
+        f'go4align_plugins.mmseg needs {error.name}, which is not installed: '
+        'pip install "go4align-plugins[mmseg]"'
+    ) from error
+
+# First of all: it mends what the rest of mmseg needs.
+import go4align_plugins.mmengine  # noqa: I001
+
+import go4align_plugins.mmseg.datasets
+import go4align_plugins.mmseg.evaluation
+import go4align_plugins.mmseg.models
+import go4align_plugins.mmseg.visualization  # noqa: F401

@@ -1,0 +1,118 @@
+"""Inference for programs: an image in, its maps out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Union
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmseg.apis import inference_model, init_model
+from mmseg.structures import SegDataSample
+
+from go4align_plugins.mmseg.apis.launch import register_package
+from go4align_plugins.mmseg.visualization import MTLVisualizer
+
+Image = Union[str, Path, np.ndarray]
+
+
+class MTLInferencer:
+    """A trained model as a function of an image.
+
+    Args:
+        config: path of the config, or the config.
+        checkpoint: path of the checkpoint; None: the weights are random.
+        device: where it runs. None (default): the first GPU, or the CPU where there is none.
+
+    Example:
+        >>> infer = MTLInferencer('config.py', 'epoch_12.pth')
+        >>> maps = infer('frame.png')
+        >>> maps['segmentation'].shape, maps['depth'].shape, maps['normal'].shape
+        ((96, 128), (96, 128), (96, 128, 3))
+    """
+
+    def __init__(
+        self,
+        config: str | Path | Config,
+        checkpoint: str | Path | None = None,
+        device: str | None = None,
+    ) -> None:
+        register_package()
+        if device is None:
+            device = 'cuda:0' if torch.cuda.is_available() else 'cpu'
+        weights = None if checkpoint is None else str(checkpoint)
+        self.model = init_model(config, weights, device)
+        self._visualizer: MTLVisualizer | None = None
+
+    def __call__(self, image: Image) -> dict[str, np.ndarray]:
+        """Predict an image's maps, each of the image's size.
+
+        Args:
+            image: path of a picture, or of an image in MTAN's layout (``.npy``: (H, W, 3) RGB in
+                [0, 1]); or (H, W, 3) uint8 RGB.
+
+        Returns:
+            Of the model's tasks: ``'segmentation'`` (H, W) int64 classes; ``'depth'`` (H, W)
+            float32 in the unit of the training data; ``'normal'`` (H, W, 3) float32 unit vectors.
+
+        Raises:
+            ValueError: if the image is of another shape or type, or its file cannot be read.
+        """
+        sample = self._infer(read_image(image))
+        fields = {'segmentation': 'sem_seg', 'depth': 'depth_map', 'normal': 'normal_map'}
+        maps = {
+            task: sample.get(f'pred_{field}').data.cpu().numpy()
+            for task, field in fields.items()
+            if f'pred_{field}' in sample
+        }
+        return {
+            task: data.transpose(1, 2, 0) if task == 'normal' else data[0]
+            for task, data in maps.items()
+        }
+
+    def draw(self, image: Image, path: str | Path) -> None:
+        """Draw an image and its predicted maps into a file.
+
+        Args:
+            image: as for :meth:`__call__`.
+            path: of the picture; its folder is made if need be.
+        """
+        array = read_image(image)
+        if self._visualizer is None:
+            self._visualizer = MTLVisualizer()
+        meta: dict[str, Any] = self.model.dataset_meta
+        self._visualizer.dataset_meta = meta
+        self._visualizer.add_datasample('', array, self._infer(array), out_file=str(path))
+
+    def _infer(self, image: np.ndarray) -> SegDataSample:
+        # As mmseg's loaders give them, blue comes first.
+        return inference_model(self.model, np.ascontiguousarray(image[..., ::-1]))
+
+
+def read_image(image: Image) -> np.ndarray:
+    """(H, W, 3) uint8 RGB from a path or an array.
+
+    Raises:
+        ValueError: if it is no such image.
+    """
+    name = 'image' if isinstance(image, np.ndarray) else str(image)
+    try:
+        array = image if isinstance(image, np.ndarray) else _read_file(Path(image))
+    except (OSError, ValueError) as error:
+        raise ValueError(f'{name}: should be an image. {error}') from error
+    if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
+        raise ValueError(
+            f'{name}: should be of shape (H, W, 3) and type uint8. '
+            f'Found shape {array.shape} and type {array.dtype}.'
+        )
+    return array
+
+
+def _read_file(path: Path) -> np.ndarray:
+    if path.suffix == '.npy':
+        return np.rint(np.load(path).clip(0, 1) * 255).astype(np.uint8)
+    from PIL import Image as Pictures
+
+    with Pictures.open(path) as picture:
+        return np.asarray(picture.convert('RGB'))

@@ -1,0 +1,108 @@
+"""What the tools share: reading a config, and making it run where it is started."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.config.utils import MODULE2PACKAGE
+
+PACKAGE, DISTRIBUTION = 'go4align_plugins', 'go4align-plugins'
+MMSEG_FORK = 'onedl-mmsegmentation'
+
+
+def add_launch_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that mmseg's own tools share."""
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override settings of the config: model.num_classes=7 key="[a,b]" '
+        'key="[(a,b),(c,d)]", quoted and without white space',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started the processes (none: there is one); without GPUs, pytorch',
+    )
+    # torch.distributed.launch passes it; torchrun sets the environment variable.
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+def load_config(options: argparse.Namespace) -> Config:
+    """Read the config that a command line asks for, and prepare it for this machine.
+
+    In this order: ``--cfg-options``, then ``--work-dir``, or ``work_dirs/<name of the config>`` if
+    the config names none. Without GPUs several processes talk by gloo, and synchronised batch
+    normalisation, which needs GPUs, becomes the plain one.
+
+    Args:
+        options: with ``config``, ``work_dir``, and those of :func:`add_launch_options`.
+
+    Raises:
+        FileNotFoundError: if there is no such config.
+        ValueError: if the launcher needs GPUs and there are none.
+    """
+    os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
+    register_package()
+    config = Config.fromfile(options.config)
+    config.launcher = options.launcher
+    if options.cfg_options is not None:
+        config.merge_from_dict(options.cfg_options)
+    if options.work_dir is not None:
+        config.work_dir = options.work_dir
+    elif config.get('work_dir') is None:
+        config.work_dir = str(Path('work_dirs', Path(options.config).stem))
+    if not torch.cuda.is_available():
+        replace_in(config.model, 'type', {'SyncBN': 'BN', 'mmseg.SyncBN': 'BN'})
+        if options.launcher != 'none':
+            _use_gloo(config)
+    return config
+
+
+def register_package() -> None:
+    """Let configs inherit this package's by ``'go4align_plugins::...'``, and the fork's mmseg's."""
+    MODULE2PACKAGE.setdefault(PACKAGE, DISTRIBUTION)
+    if _is_installed(MMSEG_FORK) and not _is_installed('mmsegmentation'):
+        MODULE2PACKAGE['mmseg'] = MMSEG_FORK
+
+
+def replace_in(config: Any, key: str, replacements: Mapping[Any, Any]) -> None:
+    """Replace values under a key, at any depth of dicts and lists, in place."""
+    children = config
+    if isinstance(config, dict):
+        value = config.get(key)
+        if isinstance(value, str) and value in replacements:
+            config[key] = replacements[value]
+        children = list(config.values())
+    if isinstance(children, (list, tuple)):
+        for child in children:
+            replace_in(child, key, replacements)
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.distribution(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _use_gloo(config: Config) -> None:
+    if config.launcher != 'pytorch':
+        raise ValueError(
+            'Parameter `launcher` should be none or pytorch on a machine without GPUs. '
+            f'Found `{config.launcher}`.'
+        )
+    # MMEngine's own start would choose a GPU for each process.
+    torch.distributed.init_process_group('gloo')
+    config.model_wrapper_cfg = {'type': 'MMDistributedDataParallel', 'device_ids': None}
+    config.pop('sync_bn', None)

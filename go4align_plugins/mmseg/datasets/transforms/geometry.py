@@ -1,0 +1,173 @@
+"""Transforms of shape, which treat every target by its kind.
+
+mmseg's own know label maps alone: they flip normals without turning them, and zoom without coming
+closer. Labels, depth and normals are never mixed between pixels here, but
+for MTAN's zoom, whose one definition is in :mod:`go4align_plugins.benchmarks.augment`.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from mmcv.transforms.utils import cache_randomness
+from mmseg.datasets.transforms import RandomCrop, RandomFlip, Resize
+from mmseg.registry import TRANSFORMS
+
+from go4align_plugins.benchmarks.augment import SCALES, Frame, scale_crop
+from go4align_plugins.mmseg.datasets.transforms.loading import TARGETS
+
+MIRRORED = {
+    'horizontal': (-1.0, 1.0, 1.0),
+    'vertical': (1.0, -1.0, 1.0),
+    'diagonal': (-1.0, -1.0, 1.0),
+}
+"""Direction of a flip -> what becomes of the components of a normal."""
+
+
+@TRANSFORMS.register_module()
+class MTLRandomFlip(RandomFlip):
+    """mmseg's ``RandomFlip``; the normals are mirrored with the scene.
+
+    Args:
+        prob: see ``RandomFlip``.
+        direction: ``'horizontal'`` (default), ``'vertical'`` or ``'diagonal'``, or several.
+    """
+
+    def __init__(
+        self,
+        prob: float | Sequence[float] | None = None,
+        direction: str | Sequence[str | None] = 'horizontal',
+    ) -> None:
+        # `swap_seg_labels` is not offered: mmseg would exchange values of the depth as well.
+        super().__init__(prob, direction)
+
+    def _flip(self, results: dict[str, Any]) -> None:
+        super()._flip(results)
+        if 'gt_normal_map' in results:
+            signs = np.array(MIRRORED[results['flip_direction']], np.float32)
+            results['gt_normal_map'] = results['gt_normal_map'] * signs
+
+
+@TRANSFORMS.register_module()
+class MTLScaleCrop(BaseTransform):
+    """MTAN's zoom: a random window, enlarged to the full size again; its depth is divided.
+
+    Args:
+        scales: the factors to choose from, each at least 1. Default: those of the protocol.
+    """
+
+    def __init__(self, scales: Sequence[float] = SCALES) -> None:
+        if not scales or min(scales) < 1:
+            raise ValueError(
+                f'Parameter `scales` should hold numbers of at least 1. Found `scales = {scales}`.'
+            )
+        self.scales = tuple(scales)
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Zoom in."""
+        scale, top, left = self.choose_window(*results['img'].shape[:2])
+        if scale != 1:
+            _update(results, scale_crop(_as_frame(results), scale, top, left))
+        return results
+
+    @cache_randomness
+    def choose_window(self, height: int, width: int) -> tuple[float, int, int]:
+        """A scale, and the first row and column of a window of the size divided by it."""
+        scale = random.choice(self.scales)
+        top = random.randint(0, height - int(height / scale))
+        left = random.randint(0, width - int(width / scale))
+        return scale, top, left
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(scales={self.scales})'
+
+
+@TRANSFORMS.register_module()
+class MTLResize(Resize):
+    """mmseg's ``Resize``: targets by the nearest pixel; normals and depth keep their values.
+
+    Args:
+        *args: see ``Resize``.
+        resize_targets: whether targets are resized with the image (default). False is for testing
+            at another size than the data's: predictions come back at the size of the targets.
+        divide_depth: whether depth is divided by the scale, the geometric mean of those of the
+            width and the height, as if coming closer. It is right where the scale is random
+            (``dict(type='RandomResize', resize_type='MTLResize', divide_depth=True, ...)``), as in
+            MTAN's zoom; not where all frames, test frames too, are resized alike (default False).
+        **kwargs: see ``Resize``.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        resize_targets: bool = True,
+        divide_depth: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.resize_targets = resize_targets
+        self.divide_depth = divide_depth
+
+    def _resize_seg(self, results: dict[str, Any]) -> None:
+        if not self.resize_targets:
+            return
+        super()._resize_seg(results)
+        if self.divide_depth and 'gt_depth_map' in results:
+            scale = math.sqrt(math.prod(results['scale_factor']))
+            results['gt_depth_map'] = results['gt_depth_map'] / np.float32(scale)
+
+
+@TRANSFORMS.register_module()
+class MTLRandomCrop(RandomCrop):
+    """mmseg's ``RandomCrop``; without labels, where ``cat_max_ratio`` means nothing, it crops, too.
+
+    A frame that is smaller stays so; ``MTLDataPreProcessor`` pads it.
+
+    Args:
+        crop_size: height and width, or one number for both.
+        cat_max_ratio: the largest share of the labelled pixels that one class should have; after
+            10 attempts any will do. Default 1.
+    """
+
+    def __init__(self, crop_size: int | tuple[int, int], cat_max_ratio: float = 1.0) -> None:
+        super().__init__(crop_size, cat_max_ratio)
+
+    @cache_randomness
+    def crop_bbox(self, results: dict[str, Any]) -> tuple[int, int, int, int]:
+        """First and last row, first and last column of a random window."""
+        if 'gt_seg_map' in results:
+            return super().crop_bbox(results)
+        plain = RandomCrop(self.crop_size)
+        return plain.crop_bbox(results)
+
+
+def _as_frame(results: dict[str, Any]) -> Frame:
+    """The tensors of :mod:`go4align_plugins.benchmarks.augment`."""
+    keys = {'image': 'img', **TARGETS}
+    frame = {
+        part: torch.from_numpy(np.ascontiguousarray(results[key]))
+        for part, key in keys.items()
+        if key in results
+    }
+    for part in frame.keys() & {'image', 'normal'}:
+        frame[part] = frame[part].movedim(-1, 0)
+    if 'depth' in frame:
+        frame['depth'] = frame['depth'][None]
+    return frame
+
+
+def _update(results: dict[str, Any], frame: Frame) -> None:
+    """Put a frame's tensors in the place of the arrays that they were made of."""
+    results['img'] = frame['image'].movedim(0, -1).contiguous().numpy()
+    if 'segmentation' in frame:
+        results['gt_seg_map'] = frame['segmentation'].to(torch.uint8).numpy()
+    if 'depth' in frame:
+        results['gt_depth_map'] = frame['depth'][0].numpy()
+    if 'normal' in frame:
+        results['gt_normal_map'] = frame['normal'].movedim(0, -1).contiguous().numpy()

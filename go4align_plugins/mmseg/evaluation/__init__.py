@@ -1,0 +1,17 @@
+"""Metrics, delta_m and the record of a run, the same figures as on LibMTL's side."""
+
+from go4align_plugins.mmseg.evaluation.delta_m import MTLDeltaM
+from go4align_plugins.mmseg.evaluation.metrics import (
+    MTLDepthMetric,
+    MTLNormalMetric,
+    MTLSegmentationMetric,
+)
+from go4align_plugins.mmseg.evaluation.run_folder_hook import RunFolderHook
+
+__all__ = [
+    'MTLDeltaM',
+    'MTLDepthMetric',
+    'MTLNormalMetric',
+    'MTLSegmentationMetric',
+    'RunFolderHook',
+]

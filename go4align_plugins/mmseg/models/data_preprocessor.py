@@ -1,0 +1,38 @@
+"""Batches of images with depth and normals, padded as what they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch.nn.functional as F
+from mmengine.structures import PixelData
+from mmseg.models.data_preprocessor import SegDataPreProcessor
+from mmseg.registry import MODELS
+
+NOTHING_AT_ZERO = ('gt_depth_map', 'gt_normal_map')
+
+
+@MODELS.register_module()
+class MTLDataPreProcessor(SegDataPreProcessor):
+    """mmseg's, which pads labels, but depth with the number of no class and normals not at all.
+
+    Here depth and normals are padded with 0: no measurement.
+    """
+
+    def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        """Normalise and stack the images of a batch; in training, pad them and their truth."""
+        samples = data.get('data_samples') or []
+        maps = [
+            {name: sample.pop(name) for name in NOTHING_AT_ZERO if name in sample}
+            for sample in samples
+        ]
+        batch = super().forward(data, training)
+        height, width = batch['inputs'].shape[-2:]
+        for sample, truths in zip(batch['data_samples'] or [], maps):
+            for name, truth in truths.items():
+                array = truth.data.to(batch['inputs'].device)
+                if training:
+                    missing = (0, width - array.shape[-1], 0, height - array.shape[-2])
+                    array = F.pad(array, missing)
+                sample.set_field(PixelData(data=array), name, PixelData)
+        return batch

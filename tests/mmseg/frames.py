@@ -1,0 +1,71 @@
+"""Small frames on disk, written by hand, rendered, or in CityScapes' official tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from go4align_plugins.benchmarks.scenes import render
+
+SIZE = (8, 12)
+
+
+def make_frame(seed: int, size: tuple[int, int] = SIZE) -> dict[str, np.ndarray]:
+    """A random frame as in MTAN's layout, with pixels of which nothing is known."""
+    rng = np.random.default_rng(seed)
+    normal = rng.normal(size=(*size, 3))
+    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+    frame = {
+        'image': rng.uniform(size=(*size, 3)).astype(np.float32),
+        'label': rng.integers(0, 13, size).astype(np.float32),
+        'depth': rng.uniform(1, 9, (*size, 1)).astype(np.float32),
+        'normal': normal.astype(np.float32),
+    }
+    frame['label'][0, 1] = -1
+    frame['depth'][1, 2] = 0
+    frame['normal'][2, 3] = 0
+    return frame
+
+
+def write_frame(root: Path, split: str, index: int, frame: dict[str, np.ndarray]) -> None:
+    for name, array in frame.items():
+        folder = root / split / name
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / f'{index}.npy', array)
+
+
+def write_frames(root: Path, counts: dict[str, int], size: tuple[int, int] = SIZE) -> Path:
+    for split, count in counts.items():
+        for index in range(count):
+            write_frame(root, split, index, make_frame(10 * index + len(split), size))
+    return root
+
+
+def render_frames(
+    root: Path, benchmark: str, counts: dict[str, int], size: tuple[int, int] = (32, 48)
+) -> Path:
+    for split, count in counts.items():
+        for index in range(count):
+            frame = vars(render(benchmark, 0, index, size, split=split))
+            parts = {name: array for name, array in frame.items() if array is not None}
+            write_frame(root, split, index, parts)
+    return root
+
+
+def write_official(root: Path, split: str = 'train', count: int = 2) -> Path:
+    """CityScapes' official tree with images of 16 x 24 pixels."""
+    rng = np.random.default_rng(0)
+    for index in range(count):
+        name = f'aachen_{index:06}_000019'
+        arrays = {
+            'leftImg8bit': ('leftImg8bit', rng.integers(0, 256, (16, 24, 3), np.uint8)),
+            'gtFine': ('gtFine_labelIds', rng.integers(0, 34, (16, 24), np.uint8)),
+            'disparity': ('disparity', rng.integers(0, 32000, (16, 24), np.uint16)),
+        }
+        for folder, (ending, array) in arrays.items():
+            path = root / folder / split / 'aachen' / f'{name}_{ending}.png'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(array).save(path)
+    return root

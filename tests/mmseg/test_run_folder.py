@@ -1,0 +1,276 @@
+"""A training in MMEngine leaves the run folder that LibMTL's side leaves, killed or not."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+import torch
+
+pytest.importorskip('mmseg', reason='MMSegmentation is not installed')
+
+import go4align_plugins.mmengine  # noqa: I001  (mends what importing mmseg needs)
+
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.model import BaseModel
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from torch import nn
+
+import go4align_plugins.mmseg  # noqa: F401
+from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.leaderboard.runs import load_run
+from go4align_plugins.measures import LOSSES, delta_m
+
+from .frames import render_frames
+
+pytestmark = pytest.mark.integration
+
+ROOMS = get_benchmark('rooms')
+BASELINE = {
+    task.name: {metric.name: 2.0 if metric.unit == 'degrees' else 0.5 for metric in task.metrics}
+    for task in ROOMS.tasks
+}
+CHANNELS = {task.name: task.channels for task in ROOMS.tasks}
+GO4ALIGN = {
+    'type': 'GO4AlignOptimWrapper',
+    'optimizer': {'type': 'SGD', 'lr': 0.01},
+    'step_size': 0.1,
+}
+
+
+@MODELS.register_module()
+class OneLayer(BaseModel):
+    """A convolution that predicts all maps."""
+
+    def __init__(self, data_preprocessor):
+        super().__init__(data_preprocessor)
+        self.backbone = nn.Conv2d(3, sum(CHANNELS.values()), 3, padding=1)
+
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        maps = dict(zip(CHANNELS, self.backbone(inputs).split(list(CHANNELS.values()), dim=1)))
+        if mode == 'loss':
+            truth = {
+                'segmentation': [sample.gt_sem_seg.data[0] for sample in data_samples],
+                'depth': [sample.gt_depth_map.data for sample in data_samples],
+                'normal': [sample.gt_normal_map.data for sample in data_samples],
+            }
+            truth = {task: torch.stack(targets) for task, targets in truth.items()}
+            truth['segmentation'][truth['segmentation'] == 255] = -1
+            return {f'{task}.loss': LOSSES[task](maps[task], truth[task]) for task in maps}
+        for index, sample in enumerate(data_samples):
+            fields = {
+                'seg_logits': maps['segmentation'][index],
+                'pred_depth_map': maps['depth'][index],
+                'pred_normal_map': maps['normal'][index],
+            }
+            sample.set_data({name: PixelData(data=data) for name, data in fields.items()})
+        return data_samples
+
+
+@HOOKS.register_module()
+class Killer(Hook):
+    """Ends the process, as it were, before a validation."""
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self, after):
+        self.after = after
+
+    def before_val_epoch(self, runner):
+        if runner.iter == self.after:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope='module')
+def rooms(tmp_path_factory):
+    return render_frames(tmp_path_factory.mktemp('rooms'), 'rooms', {'train': 6, 'val': 3})
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    logging.disable(logging.INFO)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def make_config(rooms, work_dir, by_epoch=True, **changes):
+    def loader(split, sampler):
+        pipeline = [{'type': 'LoadMTLFrame'}, {'type': 'PackMTLInputs'}]
+        return {
+            'batch_size': 2,
+            'num_workers': 0,
+            'sampler': sampler,
+            'dataset': {
+                'type': 'MTLNYUv2Dataset', 'data_root': str(rooms), 'split': split,
+                'benchmark': 'rooms', 'pipeline': pipeline,
+            },
+        }  # fmt: skip
+
+    loop = (
+        {'by_epoch': True, 'max_epochs': 3}
+        if by_epoch
+        else {'by_epoch': False, 'max_iters': 10, 'val_interval': 4}
+    )
+    sampler = {'type': 'DefaultSampler' if by_epoch else 'InfiniteSampler', 'shuffle': True}
+    return Config(
+        {
+            'default_scope': 'mmseg',
+            'work_dir': str(work_dir),
+            'experiment_name': str(work_dir).replace('/', '-') + str(len(changes)),
+            'model': {
+                'type': 'OneLayer',
+                'data_preprocessor': {'type': 'SegDataPreProcessor', 'std': [58.0] * 3,
+                                      'mean': [110.0] * 3, 'size': (32, 48)},
+            },
+            'train_dataloader': loader('train', sampler),
+            'val_dataloader': loader('val', {'type': 'DefaultSampler', 'shuffle': False}),
+            'val_evaluator': {
+                'type': 'MTLDeltaM', 'baseline': BASELINE,
+                'metrics': [{'type': f'MTL{task.title()}Metric'} for task in CHANNELS],
+            },
+            'train_cfg': loop,
+            'val_cfg': {},
+            'optim_wrapper': GO4ALIGN,
+            'default_hooks': {
+                'checkpoint': {'type': 'CheckpointHook', 'interval': 1 if by_epoch else 4,
+                               'by_epoch': by_epoch, 'save_best': 'delta_m', 'rule': 'less'},
+                'logger': {'type': 'LoggerHook', 'interval': 1, 'log_metric_by_epoch': by_epoch},
+                'run_folder': {'type': 'RunFolderHook', 'protocol': 'tiny'},
+            },
+            'log_processor': {'by_epoch': by_epoch},
+            'randomness': {'seed': 5},
+            **changes,
+        }
+    )  # fmt: skip
+
+
+def train(config):
+    Runner.from_cfg(config).train()
+    return load_run(config.work_dir)
+
+
+def without_seconds(run):
+    return [{key: entry[key] for key in entry if key != 'seconds'} for entry in run.epochs]
+
+
+@pytest.fixture(scope='module')
+def whole(rooms, tmp_path_factory):
+    """The uninterrupted run."""
+    folder = tmp_path_factory.mktemp('whole')
+    return folder, train(make_config(rooms, folder))
+
+
+def test_run_is_one_for_the_leaderboard(whole):
+    run = whole[1]
+    assert run.label == 'GO4Align'
+    assert run.tasks == ROOMS.task_names
+    assert run.config['benchmark'] == 'rooms'
+    assert run.config['weight_args'] == {'step_size': 0.1}
+    assert (run.config['epochs'], run.config['seed'], run.config['protocol']) == (3, 5, 'tiny')
+    assert (run.config['arch'], run.config['backbone']) == ('OneLayer', 'Conv2d')
+    assert run.config['num_frames'] == {'train': 6, 'val': 3}
+    assert [entry['iteration'] for entry in run.epochs] == [3, 6, 9]
+    for entry in run.epochs:
+        assert set(entry['weights']) == set(entry['train']['loss']) == set(run.tasks)
+        assert all(len(shares) == 2 for shares in entry['groups'].values())
+        assert sum(map(sum, entry['groups'].values())) == pytest.approx(3)
+        assert entry['seconds']['train'] > 0
+        assert entry['seconds']['test'] > 0
+
+
+def test_entries_are_what_mmengine_logs(whole):
+    folder, run = whole
+    lines = [json.loads(line) for line in next(folder.glob('*/vis_data/scalars.json')).open()]
+    steps = [line for line in lines if 'loss' in line]
+    tests = [line for line in lines if 'delta_m' in line]
+    assert len(steps) == 9
+    assert len(tests) == 3
+    for epoch, (entry, test) in enumerate(zip(run.epochs, tests)):
+        assert test['step'] == epoch + 1
+        columns = [(task.name, metric) for task in ROOMS.tasks for metric in task.metrics]
+        for task, metric in columns:
+            assert test[f'{task}/{metric.name}'] == entry['test']['metrics'][task][metric.name]
+        assert test['delta_m'] == delta_m(
+            [entry['test']['metrics'][task][metric.name] for task, metric in columns],
+            [BASELINE[task][metric.name] for task, metric in columns],
+            [metric.higher_is_better for _, metric in columns],
+        )
+        weights = [step['weight/depth'] for step in steps[3 * epoch : 3 * epoch + 3]]
+        assert entry['weights']['depth'] == pytest.approx(sum(weights) / 3)
+    # MMEngine logs the mean over up to ten steps; the first is the first step's own.
+    total = sum(run.epochs[0]['train']['loss'].values())
+    assert total == pytest.approx(steps[2]['loss'], rel=1e-5)
+    assert list(folder.glob('best_delta_m_*.pth'))
+
+
+@pytest.mark.parametrize(('by_epoch', 'after'), [(True, 6), (False, 8), (False, 4)])
+def test_killed_before_a_validation(rooms, tmp_path, whole, by_epoch, after):
+    """The checkpoint is there, the validation is not: MMEngine alone would never make it."""
+    if by_epoch:
+        expected = whole[1]
+    else:
+        expected = train(make_config(rooms, tmp_path / 'whole', by_epoch=False))
+        assert [entry['iteration'] for entry in expected.epochs] == [4, 8, 10]
+        assert expected.config['epochs'] == 3
+    folder = tmp_path / 'killed'
+    killer = [{'type': 'Killer', 'after': after}]
+    with pytest.raises(KeyboardInterrupt):
+        train(make_config(rooms, folder, by_epoch, custom_hooks=killer))
+    resumed = train(make_config(rooms, folder, by_epoch, resume=True))
+    assert without_seconds(resumed) == without_seconds(expected)
+
+
+def test_resumed_from_an_older_checkpoint(rooms, tmp_path, whole):
+    """The entries of what is trained again are replaced, and a half-written line is dropped."""
+    train(make_config(rooms, tmp_path))
+    for epoch in (2, 3):
+        (tmp_path / f'epoch_{epoch}.pth').unlink()
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_1.pth'))
+    with (tmp_path / 'metrics.jsonl').open('a') as file:
+        file.write('{"epoch": 3, "itera')
+    resumed = train(make_config(rooms, tmp_path, resume=True))
+    assert without_seconds(resumed) == without_seconds(whole[1])
+
+
+def test_finished_run_stays_as_it_is(rooms, tmp_path):
+    train(make_config(rooms, tmp_path))
+    before = (tmp_path / 'metrics.jsonl').read_text()
+    train(make_config(rooms, tmp_path, resume=True))
+    assert (tmp_path / 'metrics.jsonl').read_text() == before
+
+
+def test_another_run_is_not_overwritten(rooms, tmp_path):
+    train(make_config(rooms, tmp_path))
+    with pytest.raises(ValueError, match='holds a run already'):
+        train(make_config(rooms, tmp_path, load_from=None))
+    other = {**GO4ALIGN, 'step_size': 0.2}
+    with pytest.raises(ValueError, match='should be as in the run that is resumed'):
+        train(make_config(rooms, tmp_path, resume=True, optim_wrapper=other))
+
+
+def test_equal_weighting(rooms, tmp_path):
+    plain = {'type': 'OptimWrapper', 'optimizer': GO4ALIGN['optimizer']}
+    run = train(make_config(rooms, tmp_path, optim_wrapper=plain))
+    assert run.label == 'EW'
+    assert run.epochs[-1]['weights'] == dict.fromkeys(run.tasks, 1.0)
+    assert run.epochs[-1]['groups'] == {}
+
+
+def test_weighting_by_a_hook_is_recorded(rooms, tmp_path):
+    plain = {'type': 'OptimWrapper', 'optimizer': GO4ALIGN['optimizer']}
+    hooks = [{'type': 'go4align_plugins.mmengine.GO4AlignHook', 'step_size': 0.1}]
+    run = train(make_config(rooms, tmp_path, optim_wrapper=plain, custom_hooks=hooks))
+    assert run.label == 'GO4Align'
+    assert run.config['weight_args'] == {'step_size': 0.1}
+    assert set(run.epochs[0]['groups']) == set(run.tasks)
+
+
+def test_needs_a_validation(rooms, tmp_path):
+    nothing = dict.fromkeys(('val_dataloader', 'val_evaluator', 'val_cfg'))
+    with pytest.raises(ValueError, match='with validation'):
+        Runner.from_cfg(make_config(rooms, tmp_path, **nothing)).train()

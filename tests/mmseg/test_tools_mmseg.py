@@ -1,0 +1,217 @@
+"""The tools as a new user runs them: training, resuming, two processes, pictures, inference."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip('mmseg', reason='MMSegmentation is not installed')
+
+import go4align_plugins.mmseg  # noqa: F401, I001  (mends what importing mmseg needs)
+
+from mmengine.config import Config, ConfigDict
+
+from go4align_plugins.mmseg.apis import MTLInferencer
+from go4align_plugins.mmseg.apis.launch import replace_in
+from go4align_plugins.mmseg.apis import test as test_tool
+from go4align_plugins.mmseg.apis.train import build_parser, drop_pretrained, main, use_amp
+
+from .. import ROOT, TOOLS
+from .frames import write_frames
+
+CONFIG = ROOT / 'configs/segnet/segnet-small_go4align_rooms-96x128.py'
+COUNTS = {'train': 8, 'val': 2}
+
+
+@pytest.fixture(scope='module')
+def rooms(tmp_path_factory):
+    return write_frames(tmp_path_factory.mktemp('rooms'), COUNTS, (64, 64))
+
+
+def options(rooms: Path, epochs: int = 1) -> list[str]:
+    data = [f'{loader}_dataloader.dataset.data_root={rooms}' for loader in ('train', 'val', 'test')]
+    workers = [
+        f'{loader}_dataloader.{key}'
+        for loader in ('train', 'val', 'test')
+        for key in ('num_workers=0', 'persistent_workers=False')
+    ]
+    batch = ['train_dataloader.batch_size=2', f'train_cfg.max_epochs={epochs}']
+    return ['--cfg-options', *data, *workers, *batch, 'randomness.seed=0']
+
+
+def run(tool: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, str(TOOLS / tool), *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def read_log(work_dir: Path) -> list[dict]:
+    """All runs of a folder, one after the other."""
+    paths = sorted(work_dir.glob('*/vis_data/scalars.json'))
+    return [json.loads(line) for path in paths for line in path.read_text().splitlines()]
+
+
+@pytest.fixture(scope='module')
+def trained(rooms, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('trained')
+    done = run('train_mmseg.py', CONFIG, *options(rooms), cwd=folder)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return folder / 'work_dirs' / CONFIG.stem, done
+
+
+@pytest.mark.integration
+def test_log_has_weights_groups_and_metrics(trained):
+    folder, done = trained
+    (val,) = [line for line in read_log(folder) if 'delta_m' in line]
+    assert {'segmentation/mIoU', 'depth/abs_err', 'normal/mean', 'normal/<11.25'} <= set(val)
+    (line,) = [line for line in done.stdout.splitlines() if 'Epoch(val) [1]' in line]
+    assert 'delta_m' in line
+    assert (folder / 'metrics.jsonl').exists()
+    assert json.loads((folder / 'config.json').read_text())['weighting'] == 'GO4Align'
+
+
+@pytest.mark.integration
+def test_resumed_run_goes_on(trained, rooms):
+    folder, _ = trained
+    done = run('train_mmseg.py', CONFIG, '--resume', *options(rooms, 2), cwd=folder.parents[1])
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert [json.loads(line)['epoch'] for line in (folder / 'metrics.jsonl').open()] == [0, 1]
+
+
+@pytest.mark.integration
+def test_pictures_show_each_frame(trained, rooms, tmp_path):
+    folder, _ = trained
+    checkpoint = (folder / 'last_checkpoint').read_text()
+    done = run(
+        'test_mmseg.py', CONFIG, checkpoint, '--show-dir', 'pictures', *options(rooms), cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    pictures = sorted((tmp_path / 'pictures').glob('**/*.png'))
+    assert len(pictures) == COUNTS['val']
+    pixels = np.asarray(Image.open(pictures[0]).convert('RGB'))
+    assert pixels.shape[1] > 1000
+    # A map that is drawn has many colours; text and paper have few.
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 1000
+
+
+@pytest.mark.integration
+def test_two_processes_train_alike(rooms, tmp_path):
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    done = subprocess.run(
+        [str(TOOLS / 'dist_train.sh'), str(CONFIG), '2', '--work-dir', 'two', *options(rooms)],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            'PORT': str(port),
+            'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}',
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len((tmp_path / 'two/metrics.jsonl').read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize('task_shapes', [(64, 64), (50, 70)], ids=str)
+def test_inferencer_gives_maps_of_the_images_size(task_shapes, tmp_path):
+    infer = MTLInferencer(CONFIG, device='cpu')
+    image = np.random.default_rng(0).integers(0, 256, (*task_shapes, 3), np.uint8)
+    maps = infer(image)
+    assert {name: array.shape for name, array in maps.items()} == {
+        'segmentation': task_shapes,
+        'depth': task_shapes,
+        'normal': (*task_shapes, 3),
+    }
+    np.testing.assert_allclose(np.linalg.norm(maps['normal'], axis=-1), 1, rtol=1e-5)
+    # The same image in other forms.
+    Image.fromarray(image).save(tmp_path / 'image.png')
+    np.save(tmp_path / 'image.npy', (image / 255).astype(np.float32))
+    for name in ('image.png', 'image.npy'):
+        np.testing.assert_array_equal(infer(tmp_path / name)['depth'], maps['depth'])
+
+
+@pytest.mark.parametrize(
+    ('image', 'message'),
+    [
+        ('missing.png', 'missing.png: should be an image'),
+        (np.zeros((4, 4), np.uint8), r'Found shape \(4, 4\)'),
+        (np.zeros((4, 4, 3)), 'type float64'),
+    ],
+)
+def test_inferencer_refuses_what_is_no_image(image, message):
+    with pytest.raises(ValueError, match=message):
+        MTLInferencer(CONFIG, device='cpu')(image)
+
+
+def test_missing_files_are_errors_without_traceback(capsys):
+    assert main(['missing.py']) == 2
+    assert 'train_mmseg.py: error:' in capsys.readouterr().err
+    assert test_tool.main([str(CONFIG), 'missing.pth']) == 2
+    assert 'missing.pth: there is no such checkpoint' in capsys.readouterr().err
+
+
+def test_picture_options_are_checked(tmp_path, capsys):
+    checkpoint = tmp_path / 'a.pth'
+    checkpoint.touch()
+    arguments = [str(CONFIG), str(checkpoint), '--show-dir', 'pictures', '--interval', '0']
+    assert test_tool.main(arguments) == 2
+    assert 'Found `interval = 0`' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('before', 'after'),
+    [
+        ('OptimWrapper', 'AmpOptimWrapper'),
+        ('AmpOptimWrapper', 'AmpOptimWrapper'),
+        ('GO4AlignOptimWrapper', 'GO4AlignAmpOptimWrapper'),
+    ],
+)
+def test_amp_changes_the_wrapper_alone(before, after):
+    config = Config({'optim_wrapper': {'type': before, 'accumulative_counts': 2}})
+    use_amp(config)
+    assert config.optim_wrapper.type == after
+    assert config.optim_wrapper.accumulative_counts == 2
+
+
+def test_amp_refuses_other_wrappers():
+    with pytest.raises(ValueError, match='Found `DeepSpeedOptimWrapper`'):
+        use_amp(Config({'optim_wrapper': {'type': 'DeepSpeedOptimWrapper'}}))
+
+
+def test_pretrained_weights_are_dropped_at_any_depth():
+    normal = {'type': 'Normal', 'std': 0.01}
+    model = ConfigDict(
+        pretrained='a',
+        backbone=[{'init_cfg': {'type': 'Pretrained', 'checkpoint': 'b'}}],
+        head={'init_cfg': normal},
+    )
+    drop_pretrained(model)
+    assert model == {'backbone': [{'init_cfg': None}], 'head': {'init_cfg': normal}}
+
+
+def test_values_are_replaced_at_any_depth():
+    model = {'a': [{'type': 'SyncBN'}], 'b': {'type': 'LN', 'c': {'type': 'SyncBN'}}}
+    replace_in(model, 'type', {'SyncBN': 'BN'})
+    assert model == {'a': [{'type': 'BN'}], 'b': {'type': 'LN', 'c': {'type': 'BN'}}}
+
+
+def test_help_names_every_option():
+    text = build_parser().format_help()
+    for name in ('work-dir', 'resume', 'amp', 'no-pretrained', 'cfg-options', 'launcher'):
+        assert f'--{name}' in text
