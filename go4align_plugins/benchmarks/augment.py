@@ -26,6 +26,11 @@ def flip(frame: Frame) -> Frame:
     return mirrored
 
 
+def closer_depth(scale: float, inverse_depth: bool) -> float:
+    """The factor of a depth that comes ``scale`` times closer."""
+    return scale if inverse_depth else 1 / scale
+
+
 def scale_crop(
     frame: Frame, scale: float, top: int, left: int, inverse_depth: bool = False
 ) -> Frame:
@@ -56,8 +61,7 @@ def scale_crop(
     if 'segmentation' in frame:
         result['segmentation'] = cut(frame['segmentation'], 'nearest')[0].long()
     if 'depth' in frame:
-        closer = scale if inverse_depth else 1 / scale
-        result['depth'] = cut(frame['depth'], 'nearest') * closer
+        result['depth'] = cut(frame['depth'], 'nearest') * closer_depth(scale, inverse_depth)
     if 'normal' in frame:
         valid = (cut(frame['normal'], 'nearest') != 0).any(0)
         result['normal'] = F.normalize(cut(frame['normal'], 'bilinear'), dim=0) * valid

@@ -160,6 +160,15 @@ def test_resize_divides_depth_if_asked():
     np.testing.assert_array_equal(results['gt_normal_map'][::2, ::2], results_of()['gt_normal_map'])
 
 
+def test_inverse_depth_is_multiplied():
+    resize = build('MTLResize', scale_factor=2.0, divide_depth=True)
+    results = resize({**results_of(), 'inverse_depth': True})
+    label = results['gt_seg_map'].astype(float)
+    np.testing.assert_allclose(results['gt_depth_map'], 2 * (1 + label), rtol=1e-6)
+    zoomed = build('MTLScaleCrop', scales=(2.0,))({**results_of(), 'inverse_depth': True})
+    assert set(zoomed['gt_depth_map'].flat) <= set((2 * results_of()['gt_depth_map']).flat)
+
+
 def test_resize_of_the_image_alone():
     results = build('MTLResize', scale=(24, 16), resize_targets=False, divide_depth=True)(
         results_of()

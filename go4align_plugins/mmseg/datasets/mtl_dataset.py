@@ -85,6 +85,7 @@ class MTLDataset(BaseSegDataset):
                 'frame': index,
                 'label_map': self.label_map,
                 'reduce_zero_label': False,
+                'inverse_depth': self.benchmark.inverse_depth,
                 'seg_fields': [],
             }
             for index, image in enumerate(images)

@@ -19,7 +19,7 @@ from mmcv.transforms.utils import cache_randomness
 from mmseg.datasets.transforms import RandomCrop, RandomFlip, Resize
 from mmseg.registry import TRANSFORMS
 
-from go4align_plugins.benchmarks.augment import SCALES, Frame, scale_crop
+from go4align_plugins.benchmarks.augment import SCALES, Frame, closer_depth, scale_crop
 from go4align_plugins.mmseg.datasets.transforms.loading import TARGETS
 
 MIRRORED = {
@@ -56,7 +56,7 @@ class MTLRandomFlip(RandomFlip):
 
 @TRANSFORMS.register_module()
 class MTLScaleCrop(BaseTransform):
-    """MTAN's zoom: a random window, enlarged to the full size again; its depth is divided.
+    """MTAN's zoom: a random window, enlarged to the full size again, and so much closer.
 
     Args:
         scales: the factors to choose from, each at least 1. Default: those of the protocol.
@@ -73,7 +73,8 @@ class MTLScaleCrop(BaseTransform):
         """Zoom in."""
         scale, top, left = self.choose_window(*results['img'].shape[:2])
         if scale != 1:
-            _update(results, scale_crop(_as_frame(results), scale, top, left))
+            frame = _as_frame(results)
+            _update(results, scale_crop(frame, scale, top, left, _has_inverse_depth(results)))
         return results
 
     @cache_randomness
@@ -96,8 +97,8 @@ class MTLResize(Resize):
         *args: see ``Resize``.
         resize_targets: whether targets are resized with the image (default). False is for testing
             at another size than the data's: predictions come back at the size of the targets.
-        divide_depth: whether depth is divided by the scale, the geometric mean of those of the
-            width and the height, as if coming closer. It is right where the scale is random
+        divide_depth: whether depth is divided, inverse depth multiplied, by the scale, as if coming
+            closer (by the geometric mean of width's and height's). It is right where it is random
             (``dict(type='RandomResize', resize_type='MTLResize', divide_depth=True, ...)``), as in
             MTAN's zoom; not where all frames, test frames too, are resized alike (default False).
         **kwargs: see ``Resize``.
@@ -120,7 +121,8 @@ class MTLResize(Resize):
         super()._resize_seg(results)
         if self.divide_depth and 'gt_depth_map' in results:
             scale = math.sqrt(math.prod(results['scale_factor']))
-            results['gt_depth_map'] = results['gt_depth_map'] / np.float32(scale)
+            closer = closer_depth(scale, _has_inverse_depth(results))
+            results['gt_depth_map'] = results['gt_depth_map'] * np.float32(closer)
 
 
 @TRANSFORMS.register_module()
@@ -145,6 +147,11 @@ class MTLRandomCrop(RandomCrop):
             return super().crop_bbox(results)
         plain = RandomCrop(self.crop_size)
         return plain.crop_bbox(results)
+
+
+def _has_inverse_depth(results: dict[str, Any]) -> bool:
+    """What the data set says of its depth; another's data set says nothing."""
+    return results.get('inverse_depth', False)
 
 
 def _as_frame(results: dict[str, Any]) -> Frame:
