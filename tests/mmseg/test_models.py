@@ -261,6 +261,14 @@ def test_tasks_choose_heads():
     assert {key for key in result.keys() if key.startswith('pred')} == {'pred_depth_map'}  # noqa: SIM118
 
 
+def test_order_of_the_heads_is_not_that_of_the_config():
+    """A resumed run may read its config sorted; an optimizer's state goes by the order."""
+    sorted_heads = dict(sorted(HEADS.items()))
+    assert list(sorted_heads) != list(HEADS)
+    names = [[name for name, _ in build(heads=h).named_parameters()] for h in (HEADS, sorted_heads)]
+    assert names[0] == names[1]
+
+
 def test_num_classes_is_that_of_all_segmentation_heads():
     model = build(num_classes=7, auxiliary_heads={'segmentation': HEAD})
     assert model.decode_head['segmentation'].num_classes == 7

@@ -54,6 +54,8 @@ def load_config(options: argparse.Namespace) -> Config:
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
     register_package()
     config = Config.fromfile(options.config)
+    # What is inherited by `go4align_plugins::` is marked so, but is registered in mmseg's registry.
+    replace_in(list(config.values()), '_scope_', {PACKAGE: 'mmseg'})
     config.launcher = options.launcher
     if options.cfg_options is not None:
         config.merge_from_dict(options.cfg_options)

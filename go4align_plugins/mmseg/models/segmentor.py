@@ -197,13 +197,13 @@ class MultiTaskSegmentor(EncoderDecoder):
 
 
 def _select(heads: Mapping[str, Any], names: Sequence[str] | None) -> tuple[str, ...]:
-    """The tasks to build, in the order of the heads."""
+    """The tasks to build, in an order of their own: a config that MMEngine has saved is sorted."""
     unknown = [task for task in heads if task not in HEAD_TYPES]
     if unknown:
         raise ValueError(
             f'Parameter `heads` should name tasks of {", ".join(HEAD_TYPES)}. Found `{unknown[0]}`.'
         )
-    present = [task for task, config in heads.items() if config is not None]
+    present = [task for task in HEAD_TYPES if heads.get(task) is not None]
     missing = [task for task in names or () if task not in present]
     if missing or (names is not None and not names) or not present:
         raise ValueError(
