@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN = PYTHONPATH=$(CURDIR) $(VENV)/bin/python
-INSTALLED = $(VENV)/installed
+FOR_DEMO = $(VENV)/for-demo
+FOR_TESTS = $(VENV)/for-tests
 
 # Waiting threads sleep: where others use the cores too, spinning ones double the time.
 export OMP_WAIT_POLICY ?= passive
@@ -20,18 +21,24 @@ help:
 	@echo 'make test       all tests'
 	@echo 'make test-unit  the tests that need neither training nor rendering'
 	@echo 'make lint       ruff and mypy'
-	@echo 'make env        only install, into $(VENV)'
+	@echo 'make env        only install what the tests need, into $(VENV)'
 
-env: $(INSTALLED)
+env: $(FOR_TESTS)
 
-$(INSTALLED): setup.py
+$(FOR_DEMO): setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --upgrade pip
-	$(VENV)/bin/python -m pip install --quiet --editable '.[libmtl,clustering,dev]'
-	touch $(INSTALLED)
+	$(VENV)/bin/python -m pip install --quiet --editable '.[libmtl]'
+	touch $@
+
+$(FOR_TESTS): setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)/bin/python -m pip install --quiet --editable '.[all,dev]'
+	touch $@
 
 # Every step keeps what is finished: run it again to go on.
-demo: env
+demo: $(FOR_DEMO)
 	$(RUN) tools/prepare_data.py rooms --out data/rooms
 	@for task in $(TASKS); do \
 		$(RUN) tools/train_libmtl.py --dataset rooms --weighting EW --tasks $$task \

@@ -59,6 +59,10 @@ MMSEG = [
 
 DEV = [
     'pytest>=7',
+    # Trained by the tests: an unchanged multi-task model of another library of OpenMMLab's.
+    'mmpretrain>=1.2',
+    # Read back by the tests: what a training leaves for it.
+    'tensorboard>=2.10',
     'hypothesis>=6.80',
     # Another release formats and finds other things.
     'ruff==0.17.6',
