@@ -20,7 +20,7 @@ import go4align_plugins.mmseg  # noqa: F401, I001  (mends what importing mmseg n
 from mmengine.config import Config, ConfigDict
 
 from go4align_plugins.mmseg.apis import MTLInferencer
-from go4align_plugins.mmseg.apis.launch import replace_in
+from go4align_plugins.mmseg.apis.launch import load_config, replace_in
 from go4align_plugins.mmseg.apis import test as test_tool
 from go4align_plugins.mmseg.apis.train import build_parser, drop_pretrained, main, use_amp
 
@@ -166,6 +166,12 @@ def test_missing_files_are_errors_without_traceback(capsys):
     assert 'missing.pth: there is no such checkpoint' in capsys.readouterr().err
 
 
+def test_missing_data_is_an_error_without_traceback(tmp_path, capsys):
+    nowhere = f'train_dataloader.dataset.data_root={tmp_path / "nowhere"}'
+    assert main([str(CONFIG), '--work-dir', str(tmp_path), '--cfg-options', nowhere]) == 2
+    assert 'python tools/prepare_data.py' in capsys.readouterr().err
+
+
 def test_picture_options_are_checked(tmp_path, capsys):
     checkpoint = tmp_path / 'a.pth'
     checkpoint.touch()
@@ -209,6 +215,15 @@ def test_values_are_replaced_at_any_depth():
     model = {'a': [{'type': 'SyncBN'}], 'b': {'type': 'LN', 'c': {'type': 'SyncBN'}}}
     replace_in(model, 'type', {'SyncBN': 'BN'})
     assert model == {'a': [{'type': 'BN'}], 'b': {'type': 'LN', 'c': {'type': 'BN'}}}
+
+
+def test_configs_of_this_package_are_of_mmsegs_scope(tmp_path):
+    path = tmp_path / 'own.py'
+    # As MMEngine marks what is inherited by `go4align_plugins::`.
+    path.write_text("model = dict(backbone=dict(type='MTLSegNet', _scope_='go4align_plugins'))\n")
+    config = load_config(build_parser().parse_args([str(path)]))
+    assert config.model.backbone['_scope_'] == 'mmseg'
+    assert config.work_dir == str(Path('work_dirs', 'own'))
 
 
 def test_help_names_every_option():

@@ -1,5 +1,7 @@
 # CityScapes as it is downloaded: 19 classes and disparity at 1024 x 2048, trained on crops.
 _base_ = './cityscapes.py'
+# Holds leftImg8bit, gtFine and disparity.
+data_root = 'data/cityscapes_official'
 crop_size = (512, 1024)
 train_pipeline = [
     dict(type='LoadMTLFrame'),
@@ -16,8 +18,11 @@ train_pipeline = [
     dict(type='MTLPhotoMetricDistortion'),
     dict(type='PackMTLInputs'),
 ]
-train_dataloader = dict(batch_size=2, dataset=dict(layout='official', pipeline=train_pipeline))
-val_dataloader = dict(batch_size=1, dataset=dict(layout='official'))
+train_dataloader = dict(
+    batch_size=2,
+    dataset=dict(data_root=data_root, layout='official', pipeline=train_pipeline),
+)
+val_dataloader = dict(batch_size=1, dataset=dict(data_root=data_root, layout='official'))
 test_dataloader = val_dataloader
 
 # There are no published single-task results of this protocol.

@@ -58,8 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, FileNotFoundError, ImportError) as error:
         print(f'{parser.prog}: error: {error}', file=sys.stderr)
         return 2
-    runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
-    runner.test()
+    try:
+        runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+        runner.test()
+    except FileNotFoundError as error:
+        # Data that is not there; what else goes wrong keeps its traceback.
+        print(f'{parser.prog}: error: {error}', file=sys.stderr)
+        return 2
     return 0
 
 
