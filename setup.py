@@ -1,9 +1,11 @@
 """Installs go4align-plugins: ``pip install -e ".[libmtl]"``; every bound below has its reason."""
 
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 VERSION = re.search(r"__version__ = '(.+)'", (ROOT / 'go4align_plugins/__init__.py').read_text())[1]
@@ -70,6 +72,22 @@ DEV = [
     'pre-commit>=3',
 ]
 
+
+class BuildWithConfigs(build_py):
+    """Puts configs, tools and the model index where OpenMMLab's packages have them: in `.mim`."""
+
+    def run(self) -> None:
+        """Build, then add what is no Python package."""
+        super().run()
+        if self.editable_mode:
+            return
+        target = Path(self.build_lib, 'go4align_plugins', '.mim')
+        for folder in ('configs', 'tools'):
+            ignored = shutil.ignore_patterns('__pycache__')
+            shutil.copytree(ROOT / folder, target / folder, ignore=ignored, dirs_exist_ok=True)
+        shutil.copy(ROOT / 'model-index.yml', target)
+
+
 setup(
     name='go4align-plugins',
     version=VERSION,
@@ -79,6 +97,7 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['go4align_plugins*']),
     package_data={'go4align_plugins': ['py.typed', '**/*.json']},
+    cmdclass={'build_py': BuildWithConfigs},
     python_requires='>=3.9',
     # 2.1 is the oldest whose optimizers, loaders and safe checkpoints behave as used here.
     install_requires=['torch>=2.1'],

@@ -8,6 +8,8 @@ env_cfg = dict(
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='MTLVisualizer', vis_backends=vis_backends, name='visualizer')
 log_processor = dict(by_epoch=True)
+# Another seed: --cfg-options randomness.seed=1
+randomness = dict(seed=0)
 log_level = 'INFO'
 load_from = None
 resume = False

@@ -16,11 +16,14 @@ from go4align_plugins.mmengine.optim_wrapper import (  # noqa: E402
     GO4AlignAmpOptimWrapper,
     GO4AlignOptimWrapper,
 )
+from go4align_plugins.mmengine.seeding import EpochSeedHook, seed_worker  # noqa: E402
 
 __all__ = [
+    'EpochSeedHook',
     'GO4AlignAmpOptimWrapper',
     'GO4AlignHook',
     'GO4AlignOptimWrapper',
     'allow_checkpoints',
     'provide_mmcv_operations',
+    'seed_worker',
 ]

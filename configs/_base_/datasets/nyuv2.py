@@ -11,15 +11,14 @@ test_pipeline = [dict(type='LoadMTLFrame'), dict(type='PackMTLInputs')]
 train_dataloader = dict(
     batch_size=8,
     num_workers=4,
-    persistent_workers=True,
     drop_last=True,
+    worker_init_fn=dict(type='seed_worker'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(type=dataset_type, data_root=data_root, split='train', pipeline=train_pipeline),
 )
 val_dataloader = dict(
     batch_size=8,
     num_workers=4,
-    persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(type=dataset_type, data_root=data_root, split='val', pipeline=test_pipeline),
 )

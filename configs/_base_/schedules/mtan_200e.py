@@ -14,4 +14,5 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='MTLVisualizationHook'),
     run_folder=dict(type='RunFolderHook'),
+    epoch_seed=dict(type='EpochSeedHook'),
 )
