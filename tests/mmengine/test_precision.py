@@ -1,0 +1,119 @@
+"""Accumulation and mixed precision: what is scaled, and what is skipped."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+pytest.importorskip('mmengine', reason='MMEngine is not installed')
+
+from mmengine.optim import (
+    AmpOptimWrapper,
+)
+from toys import ToyData, ToyModel
+from wrappers import Scales, accumulated, logged, make_amp_wrapper, make_wrapper, moved
+
+from go4align_plugins.mmengine import (
+    GO4AlignAmpOptimWrapper,
+)
+
+
+def test_half_precision_losses_are_weighed_in_single(model):
+    wrapper = make_wrapper(model, step_size=0)
+    # sum / L overflows in float16, whose largest number is 65504.
+    terms = {
+        'a.loss': (model.scale['a'] * 1000).half(),
+        'b.loss': (model.scale['b'] * 0.001).half(),
+    }
+    wrapper.update_params(model.parse_losses(terms)[0])
+    assert logged(wrapper, 'weight/b') == pytest.approx(0.5 * 1000 / 0.001, rel=1e-3)
+
+
+@pytest.mark.parametrize('count', [1, 2, 3, 5])
+def test_equal_micro_batches_move_the_state_as_one_step(count):
+    states = []
+    for accumulative_counts in (1, count):
+        model = Scales()
+        wrapper = make_wrapper(model, step_size=0.1, accumulative_counts=accumulative_counts)
+        for _ in range(accumulative_counts):
+            model.step(wrapper, {'a': 1, 'b': 3})
+        states.append(accumulated(wrapper))
+    torch.testing.assert_close(*states, rtol=1e-15, atol=0)
+
+
+def test_micro_batches_at_the_end_are_fewer():
+    # 5 iterations in steps of 3: the last step has 2 micro-batches, and each counts for a half.
+    model = Scales()
+    wrapper = make_wrapper(model, step_size=0.1, accumulative_counts=3, max_counts=5)
+    for expected in (1 / 3, 2 / 3, 1, 3 / 2, 2):
+        model.step(wrapper, {'a': 1, 'b': 3})
+        assert accumulated(wrapper).tolist() == pytest.approx([0.1 * expected, 0.3 * expected])
+
+
+def test_accumulated_gradient_is_the_mean_of_the_micro_batches(model):
+    wrapper = make_wrapper(model, step_size=0, accumulative_counts=2)
+    model.step(wrapper, {'a': 1, 'b': 3})
+    assert moved(model) == [0, 0]
+    model.step(wrapper, {'a': 5, 'b': 1})
+    # Weights x losses: half of the sum for each task, 2 and then 3.
+    assert moved(model) == pytest.approx([2.5, 2.5])
+
+
+def test_gradients_are_clipped_as_inherited(model):
+    wrapper = make_wrapper(model, step_size=0, clip_grad={'max_norm': 0.1})
+    model.step(wrapper, {'a': 1, 'b': 3})
+    assert math.hypot(*moved(model)) == pytest.approx(0.1, rel=1e-4)
+    assert logged(wrapper, 'grad_norm') == pytest.approx(math.hypot(2, 2), rel=1e-6)
+
+
+@pytest.mark.usefixtures('on_accelerator')
+def test_mixed_precision_scales_once():
+    results = []
+    for make in (make_wrapper, make_amp_wrapper):
+        model = Scales()
+        wrapper = make(model, step_size=0.1, clip_grad={'max_norm': 3.0}, accumulative_counts=2)
+        for losses in ({'a': 1, 'b': 3}, {'a': 2, 'b': 1}):
+            model.step(wrapper, losses)
+        results.append((moved(model), accumulated(wrapper).tolist()))
+    # The scale is a power of two: nothing is rounded.
+    assert results[0] == results[1]
+    assert isinstance(wrapper, AmpOptimWrapper)
+
+
+@pytest.mark.usefixtures('on_accelerator')
+@pytest.mark.parametrize('bad', [math.inf, math.nan])
+def test_non_finite_loss_skips_the_step_and_leaves_no_trace(model, bad):
+    wrapper = make_amp_wrapper(model, step_size=0.1)
+    model.step(wrapper, {'a': 1, 'b': 3})
+    parameters, state = moved(model), accumulated(wrapper).clone()
+    groups = wrapper.weighting.groups.clone()
+    model.step(wrapper, {'a': 1, 'b': bad})
+    assert moved(model) == parameters
+    assert torch.equal(accumulated(wrapper), state)
+    assert torch.equal(wrapper.weighting.groups, groups)
+    assert wrapper.loss_scaler.get_scale() == 2.0**9
+    model.step(wrapper, {'a': 1, 'b': 3})
+    assert moved(model) != parameters
+
+
+@pytest.mark.usefixtures('on_accelerator')
+def test_bfloat16_autocast_on_the_cpu():
+    model, data = ToyModel(), ToyData()
+    wrapper = GO4AlignAmpOptimWrapper(
+        optimizer=torch.optim.SGD(model.parameters(), lr=0.01), dtype='bfloat16'
+    )
+    wrapper.loss_scaler = torch.amp.GradScaler('cpu')
+    wrapper.initialize_count_status(model, 0, 10)
+    before = [parameter.clone() for parameter in model.parameters()]
+    log_vars = model.train_step((data.inputs, data.targets), wrapper)
+    assert log_vars['far.loss_l1'].isfinite()
+    assert all(not torch.equal(a, b) for a, b in zip(before, model.parameters()))
+
+
+def test_mixed_precision_without_an_accelerator_is_refused_as_inherited(model):
+    if torch.cuda.is_available():
+        pytest.skip('there is an accelerator')
+    with pytest.raises(AssertionError, match='only available training'):
+        make_wrapper(model, GO4AlignAmpOptimWrapper)

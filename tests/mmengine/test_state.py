@@ -1,0 +1,87 @@
+"""The state in checkpoints: of ours, of plain wrappers, and of other tasks."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import torch
+
+pytest.importorskip('mmengine', reason='MMEngine is not installed')
+
+from mmengine.logging import MMLogger
+from mmengine.optim import (
+    AmpOptimWrapper,
+    OptimWrapper,
+)
+from wrappers import Scales, accumulated, make_amp_wrapper, make_wrapper, moved
+
+from go4align_plugins import GO4Align
+
+
+def test_state_continues_bit_for_bit():
+    rounds = [{'a': 1.1, 'b': 3.3}, {'a': 0.7, 'b': 2.9}, {'a': 2.3, 'b': 0.4}]
+    model = Scales()
+    wrapper = make_wrapper(model, step_size=0.1)
+    for losses in rounds:
+        model.step(wrapper, losses)
+    resumed, other = Scales(), Scales()
+    first = make_wrapper(resumed, step_size=0.1)
+    for losses in rounds[:2]:
+        resumed.step(first, losses)
+    second = make_wrapper(other, step_size=0.1)
+    other.load_state_dict(resumed.state_dict())
+    second.load_state_dict(first.state_dict())
+    assert second.task_names == ('a', 'b')
+    other.step(second, rounds[2])
+    assert moved(other) == moved(model)
+    assert torch.equal(accumulated(second), accumulated(wrapper))
+
+
+def test_loading_leaves_the_callers_checkpoint_alone(model):
+    wrapper = make_wrapper(model)
+    model.step(wrapper, {'a': 1, 'b': 3})
+    state = wrapper.state_dict()
+    keys = set(state)
+    wrapper.load_state_dict(state)
+    assert set(state) == keys
+
+
+def test_state_of_other_tasks_is_refused(model):
+    wrapper = make_wrapper(model)
+    model.step(wrapper, {'a': 1, 'b': 3})
+    other = make_wrapper(model, tasks={'b': 'b.*', 'a': 'a.*'})
+    with pytest.raises(ValueError, match=r"checkpoint.*`\('a', 'b'\)`. Found `\('b', 'a'\)`"):
+        other.load_state_dict(wrapper.state_dict())
+
+
+def test_state_of_a_plain_wrapper_loads_with_a_warning(model, caplog):
+    logger = MMLogger.get_instance('go4align_tests')
+    logger.addHandler(caplog.handler)
+    plain = OptimWrapper(torch.optim.SGD(model.scale.parameters(), lr=0.25))
+    wrapper = make_wrapper(model)
+    with caplog.at_level(logging.WARNING):
+        wrapper.load_state_dict(plain.state_dict())
+    logger.removeHandler(caplog.handler)
+    assert 'no state of the weighting' in caplog.text
+    assert wrapper.get_lr() == {'lr': [0.25]}
+
+
+@pytest.mark.usefixtures('on_accelerator')
+@pytest.mark.parametrize('kind', [OptimWrapper, AmpOptimWrapper])
+def test_plain_wrapper_loads_ours(model, kind):
+    make = make_amp_wrapper if kind is AmpOptimWrapper else make_wrapper
+    wrapper = make(model, lr=0.25)
+    model.step(wrapper, {'a': 1, 'b': 3})
+    plain = kind(optimizer=torch.optim.SGD(model.scale.parameters(), lr=1, momentum=0.9))
+    plain.load_state_dict(wrapper.state_dict())
+    assert plain.get_lr() == {'lr': [0.25]}
+
+
+def test_state_is_tensors_and_plain_values(model, tmp_path):
+    wrapper = make_wrapper(model)
+    model.step(wrapper, {'a': 1, 'b': 3})
+    torch.save(wrapper.state_dict(), tmp_path / 'state.pth')
+    state = torch.load(tmp_path / 'state.pth', weights_only=True)
+    assert state['weighting']['task_names'] == ['a', 'b']
+    assert GO4Align(2).load_state_dict(state['weighting']['state_dict'])
