@@ -218,6 +218,8 @@ def test_stopped_and_run_again(tmp_path, kill, code):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # Where the tests run in the background SIGINT is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         env={**os.environ, 'PYTHONPATH': str(ROOT)},
     )
     while process.poll() is None and len(list(root.glob('*/normal/*.npy'))) < 4:
