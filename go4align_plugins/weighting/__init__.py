@@ -1,8 +1,19 @@
 """The method: losses (M,) -> indicator -> groups -> weights (M,). Needs torch alone."""
 
 from go4align_plugins.weighting.agrm import AGRM, GO4Align
+from go4align_plugins.weighting.clusterings import KMeansPytorch, SemidefiniteKMeans, Spectral
 from go4align_plugins.weighting.grouping import GROUPINGS, get_grouping
 from go4align_plugins.weighting.indicators import RiskGuidedIndicator
 from go4align_plugins.weighting.kmeans import kmeans_1d
 
-__all__ = ['AGRM', 'GROUPINGS', 'GO4Align', 'RiskGuidedIndicator', 'get_grouping', 'kmeans_1d']
+__all__ = [
+    'AGRM',
+    'GROUPINGS',
+    'GO4Align',
+    'KMeansPytorch',
+    'RiskGuidedIndicator',
+    'SemidefiniteKMeans',
+    'Spectral',
+    'get_grouping',
+    'kmeans_1d',
+]

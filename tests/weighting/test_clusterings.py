@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from go4align_plugins import AGRM, GO4Align
+from go4align_plugins.weighting import KMeansPytorch
 
 pytest.importorskip('kmeans_pytorch', reason='needs the extra `clustering`')
 pytest.importorskip('sklearn', reason='needs the extra `clustering`')
@@ -82,8 +83,6 @@ def test_silent_and_leaves_the_global_generators_alone(grouping, capfd):
 
 
 def test_kmeans_pytorch_gives_up_instead_of_looping():
-    from go4align_plugins.weighting.clusterings import KMeansPytorch
-
     values = torch.linspace(0, 1, 40, dtype=torch.float64)
     with pytest.raises(RuntimeError, match='did not converge in 3 starts of 1 iterations'):
         KMeansPytorch(max_iterations=1, max_starts=3)(values, 5)
@@ -92,8 +91,6 @@ def test_kmeans_pytorch_gives_up_instead_of_looping():
 
 
 def test_seed_of_kmeans_pytorch_chooses_the_start():
-    from go4align_plugins.weighting.clusterings import KMeansPytorch
-
     values = torch.rand(40, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     found = {tuple(KMeansPytorch(seed=seed)(values, 5).tolist()) for seed in range(5)}
     assert len(found) > 1
