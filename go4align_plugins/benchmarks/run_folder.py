@@ -18,7 +18,7 @@ from typing import Any
 import go4align_plugins
 
 CONFIG, METRICS, CHECKPOINT = 'config.json', 'metrics.jsonl', 'last.pt'
-MAY_CHANGE = ('epochs', 'data', 'workers', 'device', 'versions', 'commit', 'command')
+MAY_CHANGE = ('epochs', 'data', 'out', 'workers', 'device', 'versions', 'commit')
 """Options that a resumed run may give anew: the rest decides what is learned."""
 
 

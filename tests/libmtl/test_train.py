@@ -158,6 +158,26 @@ def test_existing_run_is_not_overwritten(rooms, tmp_path, capsys):
     assert (out / 'metrics.jsonl').read_text() == before
 
 
+def test_a_run_that_was_moved_goes_on(rooms, tmp_path):
+    assert main(arguments(rooms, tmp_path / 'run', '--epochs', '1')) == 0
+    moved = (tmp_path / 'run').rename(tmp_path / 'moved')
+    assert main(arguments(rooms, moved, '--epochs', '2', '--resume')) == 0
+    assert [entry['epoch'] for entry in entries(moved)] == [0, 1]
+
+
+def test_checkpoint_with_code_in_it_is_refused(rooms, tmp_path, capsys):
+    class Attack:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / 'attacked'),))
+
+    out = tmp_path / 'run'
+    assert main(arguments(rooms, out, '--epochs', '1')) == 0
+    torch.save({'epoch': 0, 'model': Attack()}, out / 'last.pt')
+    assert main(arguments(rooms, out, '--resume')) == 2
+    assert 'should be a checkpoint of this tool' in capsys.readouterr().err
+    assert not (tmp_path / 'attacked').exists()
+
+
 def test_broken_checkpoint_is_named(rooms, tmp_path, capsys):
     out = tmp_path / 'run'
     assert main(arguments(rooms, out, '--epochs', '1')) == 0
