@@ -54,7 +54,7 @@ def register() -> None:
     for option, settings in COMMAND_LINE_OPTIONS.items():
         group.add_argument(f'--{PREFIX}{option}', **settings)
     config.prepare_args = _extend(config)
-    library.Trainer = library.trainer.Trainer = Trainer
+    library.Trainer = Trainer
 
 
 def _extend(config: Any) -> Any:
