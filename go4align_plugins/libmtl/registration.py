@@ -54,6 +54,7 @@ def register() -> None:
     for option, settings in COMMAND_LINE_OPTIONS.items():
         group.add_argument(f'--{PREFIX}{option}', **settings)
     config.prepare_args = _extend(config)
+    # Not in its module: LibMTL's own code there asks for its class by that name.
     library.Trainer = Trainer
 
 
