@@ -50,7 +50,8 @@ class RunCosts:
         joined = (left_total * right_total).div_(left_total.add_(right_total))
         gap = self.mean.index_select(0, right).sub_(self.mean.index_select(0, left))
         cost = gap.square_().mul_(joined).add_(self.cost.index_select(0, left))
-        return cost.add_(self.cost.index_select(0, right)).masked_fill_(begin == end, 0)
+        # A single value is its own left and right half at the lowest level: 0, as it should be.
+        return cost.add_(self.cost.index_select(0, right))
 
 
 def _fill_level(table: Tensor, values: Tensor, counts: Tensor, half: int) -> None:
@@ -137,7 +138,7 @@ def _next_row(best: Tensor, costs: RunCosts, group: int) -> tuple[Tensor, Tensor
         begin = torch.arange(len(owner)) - (first - low).index_select(0, owner)
         total = costs(begin, columns.index_select(0, owner))
         total += best.index_select(0, begin - 1)
-        least = torch.segment_reduce(total, 'min', lengths=lengths)
+        least = torch.full_like(row[columns], torch.inf).scatter_reduce_(0, owner, total, 'amin')
         chosen = torch.where(total == least.index_select(0, owner), begin, size)
         begins[columns + 1] = torch.full_like(columns, size).scatter_reduce_(
             0, owner, chosen, 'amin'
