@@ -33,6 +33,7 @@ def run(code: str, blocked: set[str]) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.integration
 def test_the_method_needs_torch_alone():
     done = run(
         'import go4align_plugins as package, torch\n'

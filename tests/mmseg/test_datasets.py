@@ -13,7 +13,6 @@ pytest.importorskip('mmseg', reason='MMSegmentation is not installed')
 import go4align_plugins.mmengine  # noqa: F401, I001  (mends what importing mmseg needs)
 
 from mmengine.dataset import RepeatDataset
-from mmengine.registry import init_default_scope
 from mmseg.datasets import CityscapesDataset
 from mmseg.registry import DATASETS
 
@@ -24,7 +23,6 @@ from .frames import SIZE, make_frame, write_frame, write_frames, write_official
 
 LOAD = [{'type': 'LoadMTLFrame'}]
 PACK = [*LOAD, {'type': 'PackMTLInputs'}]
-init_default_scope('mmseg')
 
 
 @pytest.fixture

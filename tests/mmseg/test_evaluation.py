@@ -13,7 +13,6 @@ pytest.importorskip('mmseg', reason='MMSegmentation is not installed')
 import go4align_plugins.mmengine  # noqa: F401, I001  (mends what importing mmseg needs)
 
 from mmengine.evaluator import Evaluator
-from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 from mmseg.registry import METRICS
 from mmseg.structures import SegDataSample
@@ -34,7 +33,6 @@ FIELDS = {
     'depth': ('pred_depth_map', 'gt_depth_map'),
     'normal': ('pred_normal_map', 'gt_normal_map'),
 }
-init_default_scope('mmseg')
 
 
 def sample_of(**maps):

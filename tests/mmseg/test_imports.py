@@ -7,6 +7,7 @@ import pytest
 from ..test_imports import run
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize('missing', ['mmseg', 'mmengine'])
 def test_missing_extra_is_named(missing):
     done = run('import go4align_plugins.mmseg', {missing})

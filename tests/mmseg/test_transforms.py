@@ -12,7 +12,6 @@ pytest.importorskip('mmseg', reason='MMSegmentation is not installed')
 
 import go4align_plugins.mmengine  # noqa: F401, I001  (mends what importing mmseg needs)
 
-from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from mmseg.registry import TRANSFORMS
 
@@ -21,7 +20,6 @@ from go4align_plugins.benchmarks import augment
 from .frames import SIZE
 
 TARGETS = ['gt_seg_map', 'gt_depth_map', 'gt_normal_map']
-init_default_scope('mmseg')
 
 
 def build(name, **options):
