@@ -81,6 +81,9 @@ def main(rank: int, folder: Path, accumulative_counts: int) -> None:
         custom_hooks=[witness],
     ).train()
     torch.save(witness.seen, folder / f'{rank}.pt')
+    # Left to the end of the process, gloo's threads sometimes abort it.
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
 
 
 if __name__ == '__main__':

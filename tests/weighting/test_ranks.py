@@ -30,6 +30,9 @@ try:
 except ValueError as found:
     error = str(found)
 torch.save({'weights': weights, 'state': weighting.state_dict(), 'error': error}, f'{out}.{rank}')
+# Left to the end of the process, gloo's threads sometimes abort it.
+distributed.barrier()
+distributed.destroy_process_group()
 """
 
 

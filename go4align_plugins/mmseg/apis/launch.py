@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import importlib.metadata
 import os
 from collections.abc import Mapping
@@ -106,5 +107,7 @@ def _use_gloo(config: Config) -> None:
         )
     # MMEngine's own start would choose a GPU for each process.
     torch.distributed.init_process_group('gloo')
+    # Left to the end of the process, gloo's threads sometimes abort it.
+    atexit.register(torch.distributed.destroy_process_group)
     config.model_wrapper_cfg = {'type': 'MMDistributedDataParallel', 'device_ids': None}
     config.pop('sync_bn', None)
