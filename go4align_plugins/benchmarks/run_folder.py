@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import go4align_plugins
+from go4align_plugins.benchmarks.prepare import save_bytes
 
 CONFIG, METRICS, CHECKPOINT = 'config.json', 'metrics.jsonl', 'last.pt'
 MAY_CHANGE = ('epochs', 'data', 'out', 'workers', 'device', 'versions', 'commit')
@@ -81,9 +82,7 @@ class RunFolder:
                 )
 
     def _write(self, name: str, text: str) -> None:
-        aside = self.path / f'{name}.part'
-        aside.write_text(text)
-        aside.replace(self.path / name)
+        save_bytes(self.path / name, text.encode())
 
 
 def _epoch(line: str) -> float:

@@ -52,6 +52,6 @@ def _exists(module: str) -> bool:
         return False
 
 
-def default_device() -> torch.device:
-    """The first CUDA device, or the CPU where there is none."""
-    return torch.device('cuda:0' if torch.cuda.is_available() else 'cpu')
+def default_device(gpu_id: str = '0') -> torch.device:
+    """The CUDA device of that number, or the CPU where there is none."""
+    return torch.device(f'cuda:{gpu_id}' if torch.cuda.is_available() else 'cpu')

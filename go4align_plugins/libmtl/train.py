@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch.utils.data import DataLoader
 
 from go4align_plugins.benchmarks import BENCHMARKS, get_benchmark
 from go4align_plugins.benchmarks.run_folder import RunFolder, describe_environment
-from go4align_plugins.libmtl.compat import import_libmtl
+from go4align_plugins.libmtl.compat import default_device, import_libmtl
 from go4align_plugins.libmtl.data import build_loaders
 from go4align_plugins.libmtl.loop import DenseTrainer
 from go4align_plugins.libmtl.models import BACKBONES, RESNET_WIDTHS, build_model
@@ -137,7 +136,7 @@ def resolve(
         'seed': options.seed,
         'data': str(options.data or Path('data', options.dataset)),
         'out': str(options.out or default_folder(options.dataset, tasks, options)),
-        'device': options.device or _device(options.gpu_id),
+        'device': options.device or str(default_device(options.gpu_id)),
         'workers': options.workers,
     }
     config['pretrained'] = config['backbone'] in RESNET_WIDTHS and options.pretrained
@@ -175,10 +174,6 @@ def resolve(
     config.update(libmtl_options, rep_grad=params.rep_grad)
     config.update(describe_environment('torch', 'torchvision', 'numpy', 'LibMTL'))
     return config, libmtl_options
-
-
-def _device(gpu_id: str) -> str:
-    return f'cuda:{gpu_id}' if torch.cuda.is_available() else 'cpu'
 
 
 def default_folder(dataset: str, tasks: Sequence[str], options: argparse.Namespace) -> Path:
