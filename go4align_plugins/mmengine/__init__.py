@@ -1,6 +1,7 @@
 """The plug into MMEngine: name a wrapper in `optim_wrapper` and any model trains with GO4Align.
 
-Importing this package registers the wrappers, and a hook for configs that inherit theirs, in
+Or with any weighting strategy of LibMTL's, where that is installed: `LibMTLOptimWrapper`.
+Importing this package registers the wrappers, and hooks for configs that inherit theirs, in
 MMEngine's root registry, where every OpenMMLab library finds them by their bare names. It also
 mends what today's torch and mmcv-lite break (`compat`).
 """
@@ -11,7 +12,8 @@ from go4align_plugins.mmengine.compat import allow_checkpoints, provide_mmcv_ope
 allow_checkpoints()
 provide_mmcv_operations()
 
-from go4align_plugins.mmengine.hooks import GO4AlignHook  # noqa: E402
+from go4align_plugins.mmengine.hooks import GO4AlignHook, LibMTLHook  # noqa: E402
+from go4align_plugins.mmengine.libmtl_bridge import LibMTLOptimWrapper  # noqa: E402
 from go4align_plugins.mmengine.optim_wrapper import (  # noqa: E402
     GO4AlignAmpOptimWrapper,
     GO4AlignOptimWrapper,
@@ -23,6 +25,8 @@ __all__ = [
     'GO4AlignAmpOptimWrapper',
     'GO4AlignHook',
     'GO4AlignOptimWrapper',
+    'LibMTLHook',
+    'LibMTLOptimWrapper',
     'allow_checkpoints',
     'provide_mmcv_operations',
     'seed_worker',

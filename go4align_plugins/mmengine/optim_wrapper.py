@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
-from mmengine.logging import print_log
-from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.optim import AmpOptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
-from go4align_plugins.mmengine.parsing import LossKeeper
-from go4align_plugins.mmengine.tasks import TaskPatterns, sum_by_task, union_over_ranks
+from go4align_plugins.mmengine.task_wrapper import TaskOptimWrapper
 from go4align_plugins.weighting import GO4Align
 from go4align_plugins.weighting.grouping import Grouping
 
-STATE_KEY = 'weighting'
-
 
 @OPTIM_WRAPPERS.register_module()
-class GO4AlignOptimWrapper(OptimWrapper):
+class GO4AlignOptimWrapper(TaskOptimWrapper):
     """MMEngine's ``OptimWrapper`` with GO4Align (https://arxiv.org/abs/2404.06486).
 
     Each iteration: the model's losses, kept apart by task -> GO4Align -> one backward of their
@@ -72,7 +67,6 @@ class GO4AlignOptimWrapper(OptimWrapper):
 
     weighting: GO4Align | None
     """The method and its state; None until the tasks are known."""
-    _keeper: LossKeeper | None
 
     def __init__(
         self,
@@ -97,37 +91,10 @@ class GO4AlignOptimWrapper(OptimWrapper):
             smooth_alignment=smooth_alignment,
         )
 
-    @classmethod
-    def adopt(cls, wrapper: OptimWrapper, **options: Any) -> None:
-        """Make a wrapper that exists one of this class, in place.
-
-        What holds the wrapper already, as learning rate schedulers do, holds this one then.
-
-        Args:
-            wrapper: of the class that this one adds GO4Align to.
-            **options: ``num_groups``, ``step_size``, ``tasks`` and so on.
-
-        Raises:
-            ValueError: if an option is out of its range.
-        """
-        wrapper.__class__ = cls
-        cast(GO4AlignOptimWrapper, wrapper)._set_up(**options)
-
     @property
-    def task_names(self) -> tuple[str, ...]:
-        """The tasks in the order of the weights; empty until they are known."""
-        return () if self.weighting is None else self.weighting.task_names
-
-    def initialize_count_status(self, model: nn.Module, init_counts: int, max_counts: int) -> None:
-        """Meet the model whose losses are to be weighed; the Runner calls this before training.
-
-        Args:
-            model: the model, bare or in a distributed wrapper.
-            init_counts: the iteration at which training begins.
-            max_counts: the iteration at which it ends.
-        """
-        super().initialize_count_status(model, init_counts, max_counts)
-        self._keeper = LossKeeper.attach(model)
+    def num_groups(self) -> int | None:
+        """How many groups the tasks are in; None until the tasks are known."""
+        return None if self.weighting is None else self.weighting.num_groups
 
     def update_params(
         self,
@@ -145,46 +112,16 @@ class GO4AlignOptimWrapper(OptimWrapper):
         Raises:
             ValueError: if the loss is not such a total, or its parts do not fit the tasks.
         """
-        terms = self._summands(loss)
-        tasks = {key: self._task_of(key) for key in terms}
-        weighting = self.weighting or self._set_tasks(union_over_ranks(tasks.values()))
-        losses = sum_by_task(terms, tasks, weighting.task_names)
+        losses = self._losses(loss)
+        weighting = self.weighting or self._begin()
         # As many micro-batches as the inherited code divides by; at the end there may be fewer.
         micro_batches = round(1 / self.scale_loss(1.0))
         weights = weighting(losses, micro_batches=micro_batches)
         super().update_params((weights * losses).sum(), step_kwargs, zero_kwargs)
         # Only now, when the device has its work, may the host wait for the numbers.
-        self._publish(weights, weighting.groups)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The inherited state, and the weighting's under ``'weighting'`` once tasks are known."""
-        state = super().state_dict()
-        if self.weighting is not None:
-            state[STATE_KEY] = {
-                'task_names': list(self.task_names),
-                'state_dict': self.weighting.state_dict(),
-            }
-        return state
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load a state of this wrapper, or of one that has no weighting, with a warning.
-
-        Raises:
-            ValueError: if it was saved for other tasks.
-        """
-        state_dict = dict(state_dict)
-        saved = state_dict.pop(STATE_KEY, None)
-        super().load_state_dict(state_dict)
-        if saved is None:
-            self._warn('The checkpoint has no state of the weighting: it begins anew.')
-            return
-        weighting = self.weighting or self._set_tasks(saved['task_names'])
-        if self.task_names != tuple(saved['task_names']):
-            raise ValueError(
-                f'Parameter `tasks` should name the tasks of the checkpoint in their order, '
-                f'`{tuple(saved["task_names"])}`. Found `{self.task_names}`.'
-            )
-        weighting.load_state_dict(saved['state_dict'])
+        numbers = torch.stack([weights.double(), weighting.groups.double()]).tolist()
+        self._publish('weight', numbers[0])
+        self._publish('group', [int(group) for group in numbers[1]])
 
     def _set_up(
         self,
@@ -192,42 +129,30 @@ class GO4AlignOptimWrapper(OptimWrapper):
         num_groups: int = 2,
         **options: Any,
     ) -> None:
-        self._task_of = TaskPatterns(tasks)
+        super()._set_up(tasks)
         self._options = {'num_groups': num_groups, **options}
-        self._keeper = None
         self.weighting = None
-        if self._task_of.names:
-            self._set_tasks(self._task_of.names)
+        if self.task_names:
+            self._begin()
         else:
             # Not kept: a wrong option is an error now, and not when the first losses arrive.
             GO4Align(num_tasks=max(num_groups, 1), **self._options)
 
-    def _summands(self, loss: Tensor) -> dict[str, Tensor]:
-        if self._keeper is None:
-            raise ValueError(
-                f'`{type(self).__name__}.initialize_count_status(model, ...)` should be called '
-                "before training, as MMEngine's `Runner` does: without it the tasks in a loss are "
-                'not known. Several optimizers (`OptimWrapperDict`) and `FlexibleRunner`, where '
-                'nothing calls it, are not supported.'
-            )
-        return self._keeper.take(loss)
-
-    def _set_tasks(self, names: Sequence[str]) -> GO4Align:
+    def _begin(self) -> GO4Align:
         options = dict(self._options)
+        names = self.task_names
         if len(names) == 1:
             options['num_groups'] = 1
             self._warn(f'There is one task, `{names[0]}`: its weight is 1.')
         self.weighting = GO4Align(num_tasks=len(names), task_names=names, **options)
         return self.weighting
 
-    def _publish(self, weights: Tensor, groups: Tensor) -> None:
-        numbers = torch.stack([weights.double(), groups.double()]).tolist()
-        for name, weight, group in zip(self.task_names, *numbers):
-            self.message_hub.update_scalar(f'train/weight/{name}', weight)
-            self.message_hub.update_scalar(f'train/group/{name}', int(group))
+    def _save_weighting(self) -> dict[str, Any] | None:
+        return None if self.weighting is None else {'state_dict': self.weighting.state_dict()}
 
-    def _warn(self, message: str) -> None:
-        print_log(f'{type(self).__name__}: {message}', logger='current', level=logging.WARNING)
+    def _load_weighting(self, saved: dict[str, Any]) -> None:
+        weighting = self.weighting or self._begin()
+        weighting.load_state_dict(saved['state_dict'])
 
 
 @OPTIM_WRAPPERS.register_module()

@@ -61,16 +61,21 @@ class LossKeeper:
         """Parse the losses as the model does, and remember them if they can be trained on."""
         total, log_vars = self._parse_losses(losses, *args, **kwargs)
         if isinstance(total, Tensor) and total.requires_grad:
-            # The host adds up the keys that contain `loss`. Its log has each as one number already;
-            # that of an empty list is no tensor, but 0.
-            values = {key: log_vars.get(key) for key in losses if 'loss' in key}
-            terms = {
-                key: value if isinstance(value, Tensor) else total.new_zeros(())
-                for key, value in values.items()
-            }
+            terms = _find_terms(losses, total, log_vars)
             self._check_sum(total, terms)
             self._summands[total] = terms
         return total, log_vars
+
+    def split(self, losses: Losses) -> dict[str, Tensor]:
+        """The summands of losses that are only looked at, and not trained on.
+
+        Args:
+            losses: as a model's forward pass returns them.
+
+        Returns:
+            Loss key -> (): the summands.
+        """
+        return _find_terms(losses, *self._parse_losses(losses))
 
     def take(self, loss: Tensor) -> dict[str, Tensor]:
         """The summands of a loss, which are then forgotten.
@@ -114,6 +119,16 @@ class LossKeeper:
     def __reduce__(self) -> Any:
         # Deep copies come by here, too: what takes this object's place is the copy's own method.
         return self._parse_losses.__reduce__()
+
+
+def _find_terms(losses: Losses, total: Tensor, log_vars: dict[str, Any]) -> dict[str, Tensor]:
+    # The host adds up the keys that contain `loss`. Its log has each as one number already; that of
+    # an empty list is no tensor, but 0.
+    values = {key: log_vars.get(key) for key in losses if 'loss' in key}
+    return {
+        key: value if isinstance(value, Tensor) else total.new_zeros(())
+        for key, value in values.items()
+    }
 
 
 def _merge(parts: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -172,6 +172,32 @@ def test_mmseg_config_below_the_weighting_base(name, frames, tmp_path):
         torch.testing.assert_close(logged, expected, rtol=1e-5, atol=0)
 
 
+def test_any_strategy_by_the_base_or_the_command_line():
+    """As the base's comment says: in the hook that it has, or in the wrapper of a config."""
+    name = CONFIGS / 'segnet/segnet-small_ew_rooms-96x128.py'
+    based = Config({'custom_hooks': Config.fromfile(WEIGHTING.with_name('libmtl.py')).custom_hooks})
+    based.merge_from_dict(
+        {'custom_hooks.0.weighting': 'MGDA', 'custom_hooks.0.weight_args.mgda_gn': 'l2'}
+    )
+    assert based.custom_hooks == [
+        {
+            'type': 'go4align_plugins.mmengine.LibMTLHook',
+            'weighting': 'MGDA',
+            'weight_args': {'mgda_gn': 'l2'},
+        }
+    ]
+    named = Config.fromfile(name)
+    named.merge_from_dict(
+        {
+            'optim_wrapper.type': 'LibMTLOptimWrapper',
+            'optim_wrapper.weighting': 'MGDA',
+            'optim_wrapper.weight_args.mgda_gn': 'l2',
+        }
+    )
+    assert named.optim_wrapper.weight_args == {'mgda_gn': 'l2'}
+    assert named.optim_wrapper.optimizer == Config.fromfile(name).optim_wrapper.optimizer
+
+
 def dicts_in(config):
     """All dicts, at any depth."""
     if isinstance(config, dict):

@@ -132,9 +132,9 @@ def gather_measures(task, batches):
 def gather_libmtl(task, batches):
     if importlib.util.find_spec('LibMTL') is None:
         pytest.skip('LibMTL is not installed')
-    from go4align_plugins.libmtl.tasks import DenseMetric
+    from go4align_plugins.libmtl.tasks import TaskMetric
 
-    metric = DenseMetric(task)
+    metric = TaskMetric(task)
     for prediction, target in batches:
         metric.update_fun(prediction, target)
     return metric.score_fun()

@@ -270,6 +270,25 @@ def test_weighting_by_a_hook_is_recorded(rooms, tmp_path):
     assert set(run.epochs[0]['groups']) == set(run.tasks)
 
 
+@pytest.mark.parametrize(
+    ('weighting', 'weight_args', 'groups'),
+    [('CAGrad', {'calpha': 0.4, 'rescale': 1}, 0), ('AGRM_CAGrad', {'AGRM_num_groups': 1}, 1)],
+)
+def test_strategy_of_libmtl_is_recorded_by_its_name(
+    rooms, tmp_path, weighting, weight_args, groups
+):
+    pytest.importorskip('torchvision', reason='LibMTL is not installed')
+    plain = {'type': 'OptimWrapper', 'optimizer': GO4ALIGN['optimizer']}
+    hooks = [{'type': 'LibMTLHook', 'weighting': weighting, 'weight_args': weight_args}]
+    run = train(make_config(rooms, tmp_path, optim_wrapper=plain, custom_hooks=hooks))
+    assert run.label == weighting
+    assert run.config['weight_args'].items() >= weight_args.items()
+    for entry in run.epochs:
+        assert set(entry['weights']) == set(run.tasks)
+        assert len(set(entry['weights'].values())) == (1 if groups == 1 else 3)
+        assert all(len(shares) == groups for shares in entry['groups'].values())
+
+
 def test_needs_a_validation(rooms, tmp_path):
     nothing = dict.fromkeys(('val_dataloader', 'val_evaluator', 'val_cfg'))
     with pytest.raises(ValueError, match='with validation'):

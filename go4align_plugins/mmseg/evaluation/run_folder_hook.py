@@ -20,6 +20,8 @@ from mmengine.runner import IterBasedTrainLoop
 
 from go4align_plugins import GO4Align
 from go4align_plugins.benchmarks.run_folder import METRICS, RunFolder, describe_environment
+from go4align_plugins.mmengine import LibMTLOptimWrapper
+from go4align_plugins.mmengine.task_wrapper import TaskOptimWrapper
 from go4align_plugins.mmseg.evaluation.training_log import (
     by_task,
     group_shares,
@@ -46,8 +48,8 @@ class RunFolderHook(Hook):
         protocol: the name of the settings that runs of one table share.
         arch: the name of the architecture. None (default): the type of the model.
         backbone: the name of the backbone. None (default): the type of the model's ``backbone``.
-        weighting: the name of the weighting. None (default): the optimizer wrapper's type without
-            ``OptimWrapper``; ``'EW'``, equal weighting, for MMEngine's own.
+        weighting: the name of the weighting. None (default): that of the optimizer wrapper, a
+            strategy of LibMTL's by its own name; ``'EW'``, equal weighting, for MMEngine's own.
     """
 
     # After the checkpoint hook, which has to be ready before a validation is made up for.
@@ -131,7 +133,7 @@ class RunFolderHook(Hook):
         model = runner.model
         while is_model_wrapper(model):
             model = model.module
-        wrapper = type(runner.optim_wrapper).__name__
+        wrapper = runner.optim_wrapper
         train, val = runner.train_dataloader.dataset, runner.val_dataloader.dataset
         limit = runner.max_iters if _counts_iterations(runner) else runner.max_epochs
         options = runner.cfg.get('optim_wrapper') or {}
@@ -139,10 +141,12 @@ class RunFolderHook(Hook):
             'framework': 'mmengine',
             'benchmark': train.metainfo['benchmark'],
             'tasks': train.metainfo['tasks'],
-            'weighting': self.weighting
-            or wrapper.removesuffix('OptimWrapper').removesuffix('Amp')
-            or 'EW',
-            'weight_args': _weighting_options(runner.cfg),
+            'weighting': self.weighting or _name_weighting(wrapper),
+            'weight_args': (
+                wrapper.weight_args
+                if isinstance(wrapper, LibMTLOptimWrapper)
+                else _weighting_options(runner.cfg)
+            ),
             'protocol': self.protocol,
             'arch': self.arch or type(model).__name__,
             'backbone': self.backbone or type(getattr(model, 'backbone', None)).__name__,
@@ -157,6 +161,12 @@ class RunFolderHook(Hook):
             **describe_environment('torch', 'mmengine', 'mmcv-lite', 'mmcv', 'mmsegmentation'),
         }
         return json.loads(json.dumps(config, default=str))
+
+
+def _name_weighting(wrapper: Any) -> str:
+    if isinstance(wrapper, TaskOptimWrapper):
+        return wrapper.weighting_name
+    return type(wrapper).__name__.removesuffix('OptimWrapper').removesuffix('Amp') or 'EW'
 
 
 def _weighting_options(config: Mapping[str, Any]) -> dict[str, Any]:

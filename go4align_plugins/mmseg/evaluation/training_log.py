@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from go4align_plugins.mmengine.task_wrapper import TaskOptimWrapper
+
 
 def latest(runner: Any, key: str, window: int) -> np.ndarray:
     """The latest values of a scalar, one an iteration; none if nothing was logged by that name."""
@@ -29,17 +31,19 @@ def mean_losses(runner: Any, tasks: Sequence[str], window: int) -> dict[str, flo
 
 
 def mean_weights(runner: Any, tasks: Sequence[str], window: int) -> dict[str, float]:
-    """Each task's weight: 1 where nothing weighs the tasks."""
+    """Each task's weight: 1 where nothing weighs the tasks; nothing where they are not told."""
+    if not isinstance(runner.optim_wrapper, TaskOptimWrapper):
+        return dict.fromkeys(tasks, 1.0)
     weights = {task: latest(runner, f'train/weight/{task}', window) for task in tasks}
-    return {task: float(values.mean()) if len(values) else 1.0 for task, values in weights.items()}
+    return {task: float(values.mean()) for task, values in weights.items() if len(values)}
 
 
 def group_shares(runner: Any, tasks: Sequence[str], window: int) -> dict[str, list[float]]:
     """The share of iterations that each task spent in each group; nothing without groups."""
-    weighting = getattr(runner.optim_wrapper, 'weighting', None)
-    if weighting is None:
+    num_groups = getattr(runner.optim_wrapper, 'num_groups', None)
+    if num_groups is None:
         return {}
-    groups = np.arange(weighting.num_groups)
+    groups = np.arange(num_groups)
     return {
         task: (latest(runner, f'train/group/{task}', window)[:, None] == groups).mean(0).tolist()
         for task in tasks
