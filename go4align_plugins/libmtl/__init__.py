@@ -1,4 +1,6 @@
-"""The plug into LibMTL: importing it registers GO4Align (and SI) as weighting strategies.
+"""The plug into LibMTL: importing it registers weighting strategies.
+
+They are GO4Align, SI, and ``AGRM_<name>`` for each of LibMTL's own that AGRM can group.
 
 >>> import go4align_plugins.libmtl
 >>> import LibMTL

@@ -33,17 +33,37 @@ OPTIONS = (
 )
 
 
-class LossWeighting(AbsWeighting):
-    """A strategy whose weights come from the losses alone, by an :class:`AGRM`.
+class AGRMWeighting(AbsWeighting):
+    """A strategy with an :class:`AGRM`, which LibMTL's ``weight_args`` configure.
 
-    One backward pass of the weighted sum: the cost of equal weighting. The state is a part of the
-    model: LibMTL's own ``state_dict`` saves it.
+    Its state is a part of the model: LibMTL's own ``state_dict`` saves it.
     """
 
     agrm: AGRM
 
     def init_param(self) -> None:
-        """Allocate the state, so that a saved one loads into a new model.
+        """Allocate the state, so that a saved one loads into a new model."""
+        super().init_param()
+        self.agrm = self.build({}).to(self.device)
+        self.weight_args: Mapping[str, Any] = {}
+
+    def configure(self, weight_args: Mapping[str, Any]) -> None:
+        """Take over LibMTL's ``weight_args`` where they have changed; the state is kept.
+
+        Raises:
+            ValueError: if an option is out of its range.
+        """
+        if weight_args != self.weight_args:
+            agrm = self.build(weight_args).to(self.device)
+            agrm.load_state_dict(self.agrm.state_dict())
+            self.agrm, self.weight_args = agrm, weight_args
+
+    @abstractmethod
+    def build(self, weight_args: Mapping[str, Any]) -> AGRM:
+        """The weighting for LibMTL's ``weight_args``."""
+
+    def refuse_rep_grad(self) -> None:
+        """Refuse what a strategy that weights losses cannot train with.
 
         Raises:
             ValueError: with ``rep_grad=True``.
@@ -55,8 +75,28 @@ class LossWeighting(AbsWeighting):
                 'It detaches the encoder from the losses, for strategies that combine gradients of '
                 f'the representation; {name} weights losses: the encoder would get no gradient.'
             )
-        self.agrm = self.build({}).to(self.device)
-        self.weight_args: Mapping[str, Any] = {}
+
+    @classmethod
+    def strategy_name(cls) -> str:
+        """The name under which LibMTL offers it: its model class hides it behind ``MTLmodel``."""
+        offered = vars(import_libmtl().weighting)
+        return next(base.__name__ for base in cls.__mro__ if offered.get(base.__name__) is base)
+
+
+class LossWeighting(AGRMWeighting):
+    """A strategy whose weights come from the losses alone.
+
+    One backward pass of the weighted sum: the cost of equal weighting.
+    """
+
+    def init_param(self) -> None:
+        """Allocate the state.
+
+        Raises:
+            ValueError: with ``rep_grad=True``.
+        """
+        self.refuse_rep_grad()
+        super().init_param()
 
     def backward(self, losses: Tensor, **weight_args: Any) -> np.ndarray:
         """Weight the losses and run the backward pass.
@@ -76,27 +116,6 @@ class LossWeighting(AbsWeighting):
         (weights * losses).sum().backward()
         return weights.float().cpu().numpy()
 
-    def configure(self, weight_args: Mapping[str, Any]) -> None:
-        """Take over LibMTL's ``weight_args`` where they have changed; the state is kept.
-
-        Raises:
-            ValueError: if an option is out of its range.
-        """
-        if weight_args != self.weight_args:
-            agrm = self.build(weight_args).to(self.device)
-            agrm.load_state_dict(self.agrm.state_dict())
-            self.agrm, self.weight_args = agrm, weight_args
-
-    @abstractmethod
-    def build(self, weight_args: Mapping[str, Any]) -> AGRM:
-        """The weighting for LibMTL's ``weight_args``."""
-
-    @classmethod
-    def strategy_name(cls) -> str:
-        """The strategy's own name: LibMTL's model class hides it behind ``MTLmodel``."""
-        ours = (base for base in cls.__mro__ if issubclass(base, LossWeighting))
-        return next(base.__name__ for base in ours if base.__module__ == __name__)
-
 
 class GO4Align(LossWeighting):
     """GO4Align (NeurIPS 2024, https://arxiv.org/abs/2404.06486).
@@ -109,8 +128,7 @@ class GO4Align(LossWeighting):
         GO4Align_step_size: beta of the smooth alignment, by default 1e-4.
         GO4Align_grouping: ``'exact'`` (default), ``'kmeans_pytorch'``, ``'spectral'``, ``'sdp'``.
         GO4Align_risk_scale: ``'sum'`` (default, the released code) or ``'mean'`` (Eq. 5).
-        GO4Align_scale_balance, GO4Align_smooth_alignment: False takes Eq. 5 or Eq. 6 out
-            (``weight_args`` only).
+        GO4Align_scale_balance, GO4Align_smooth_alignment: False takes Eq. 5 or Eq. 6 out.
     """
 
     def build(self, weight_args: Mapping[str, Any]) -> AGRM:

@@ -84,6 +84,17 @@ def test_options_arrive_from_the_command_line(capsys):
     assert trainer.model.agrm.num_groups == 3
 
 
+def test_halves_of_the_indicator_are_switched_from_the_command_line(capsys):
+    switches = ('--GO4Align_scale_balance', 'false', '--GO4Align_smooth_alignment', 'True')
+    _, kwargs = parse('--weighting', 'GO4Align', *switches)
+    indicator = build_trainer('GO4Align', **kwargs).model.agrm.indicator
+    assert not indicator.scale_balance
+    assert indicator.smooth_alignment
+    with pytest.raises(SystemExit):
+        parse('--GO4Align_scale_balance', 'no')
+    assert 'should be true or false. Found `no`.' in capsys.readouterr().err
+
+
 def test_other_strategies_keep_their_options():
     assert parse('--weighting', 'DWA', '--T', '3')[1]['weight_args'] == {'T': 3.0}
     assert parse('--weighting', 'SI')[1]['weight_args'] == {}

@@ -1,0 +1,87 @@
+r"""CAGrad of LibMTL 1.1.5 for any number of tasks: its own has three written into it.
+
+`Conflict-Averse Gradient Descent <https://arxiv.org/abs/2110.14048>`_ moves along
+
+.. math::
+    g_0 + c \lVert g_0 \rVert \frac{g_w}{\lVert g_w \rVert}, \qquad
+    w = \arg\min_{w \in \Delta} \; g_w^\top g_0 + c \lVert g_0 \rVert \lVert g_w \rVert
+
+- :math:`g_0` is the mean of the tasks' gradients, :math:`g_w = \sum_m w_m g_m`;
+- :math:`\Delta` is the simplex: weights that are not negative and sum up to 1;
+- :math:`c` is ``calpha``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from go4align_plugins.libmtl.compat import import_libmtl
+
+LibMTL: Any = import_libmtl()
+
+WRITTEN_FOR = 3
+EPSILON = 1e-8
+RESCALES = {0: lambda c: 1.0, 1: lambda c: 1 + c**2, 2: lambda c: 1 + c}
+
+
+class CAGrad(LibMTL.weighting.CAGrad):
+    """LibMTL's CAGrad, whose step is its own for three tasks."""
+
+    def backward(self, losses: Tensor, **kwargs: Any) -> np.ndarray:
+        """Combine the tasks' gradients.
+
+        Args:
+            losses: (M,) the tasks' losses.
+            **kwargs: ``calpha`` and ``rescale``, as LibMTL hands them over.
+
+        Returns:
+            (M,) the weights.
+        """
+        if self.rep_grad or self.task_num == WRITTEN_FOR:
+            return super().backward(losses, **kwargs)
+        self._compute_grad_dim()
+        gradients = self._compute_grad(losses, mode='backward')
+        combined, weights = combine(gradients, kwargs['calpha'], kwargs['rescale'])
+        self._reset_grad(combined)
+        return weights
+
+
+def combine(gradients: Tensor, calpha: float, rescale: int) -> tuple[Tensor, np.ndarray]:
+    """The direction of the step, and the weights that gave it.
+
+    Args:
+        gradients: (M, D) of the tasks.
+        calpha: c, how far the direction may be from the mean gradient.
+        rescale: 0, 1 or 2: the direction is divided by 1, 1 + c² or 1 + c.
+
+    Returns:
+        The direction (D,) and the weights (M,) float64.
+
+    Raises:
+        ValueError: if there is no such ``rescale``.
+    """
+    from scipy.optimize import minimize
+
+    if rescale not in RESCALES:
+        raise ValueError(f'Parameter `rescale` should be 0, 1 or 2. Found `rescale = {rescale}`.')
+    products = gradients @ gradients.T
+    radius = (calpha * (products.mean() + EPSILON).sqrt() + EPSILON).item()
+    matrix = products.cpu().numpy()
+    start = np.full(len(matrix), 1 / len(matrix))
+
+    def objective(weights: np.ndarray) -> float:
+        return weights @ matrix @ start + radius * np.sqrt(weights @ matrix @ weights + EPSILON)
+
+    found = minimize(
+        objective,
+        start,
+        bounds=[(0, 1)] * len(start),
+        constraints={'type': 'eq', 'fun': lambda weights: 1 - weights.sum()},
+    ).x
+    weighted = torch.as_tensor(found, dtype=gradients.dtype, device=gradients.device) @ gradients
+    direction = gradients.mean(0) + radius / (weighted.norm() + EPSILON) * weighted
+    return direction / RESCALES[rescale](calpha), found
