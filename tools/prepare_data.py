@@ -6,15 +6,16 @@ import argparse
 import errno
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 
+from go4align_plugins.benchmarks import faces, qm9
 from go4align_plugins.benchmarks.conversion import cityscapes, nyuv2
 from go4align_plugins.benchmarks.layouts import SPLITS, check, count_frames
 from go4align_plugins.benchmarks.prepare import write_dataset
-from go4align_plugins.benchmarks.table import BENCHMARKS, get_benchmark
+from go4align_plugins.benchmarks.table import BENCHMARKS, FRAMES, get_benchmark
 
 EXAMPLES = """examples:
   prepare_data.py rooms --out data/rooms
@@ -22,6 +23,7 @@ EXAMPLES = """examples:
   prepare_data.py nyuv2 --mat nyu_depth_v2_labeled.mat --out data/nyuv2
   prepare_data.py cityscapes --root cityscapes_official --out data/cityscapes
   prepare_data.py check nyuv2 data/nyuv2
+  prepare_data.py check qm9 /data/QM9
   prepare_data.py download cityscapes
 
 Ctrl-C stops at any time; the same command again goes on where it was stopped."""
@@ -42,6 +44,22 @@ CityScapes, official (registration needed): https://www.cityscapes-dataset.com/d
   leftImg8bit_trainvaltest.zip, gtFine_trainvaltest.zip, disparity_trainvaltest.zip
   Unpack all three into one folder, then:
   python tools/prepare_data.py cityscapes --root OFFICIAL --out FOLDER""",
+    'qm9': """QM9, as PyTorch Geometric downloads and prepares it:
+  python -c "from torch_geometric.datasets import QM9; QM9('FOLDER')"
+  Then: python tools/prepare_data.py check qm9 FOLDER
+
+QM9, raw (gdb9.sdf, gdb9.sdf.csv and uncharacterized.txt into one folder):
+  https://deepchemdata.s3-us-west-1.amazonaws.com/datasets/molnet_publish/qm9.zip
+  https://ndownloader.figshare.com/files/3195404 (save it as uncharacterized.txt)""",
+    'celeba': """CelebA, aligned and cropped (1.4 GB):
+  https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, "Align&Cropped Images"
+  Img/img_align_celeba.zip (unpack it), Anno/list_attr_celeba.txt, Eval/list_eval_partition.txt
+  into one folder, with or without Img, Anno and Eval.
+  Then: python tools/prepare_data.py check celeba FOLDER""",
+}
+CHECKS: dict[str, Callable[[str], tuple[list[str], dict[str, int]]]] = {
+    'qm9': qm9.check,
+    'celeba': faces.check,
 }
 
 
@@ -61,7 +79,7 @@ def prepare(options: argparse.Namespace) -> int:
     if options.size is not None and min(options.size) < 8:
         raise ValueError(f'Parameter `size` should be at least 8 x 8. Found {options.size}.')
     benchmark = get_benchmark(options.command)
-    size = tuple(options.size or benchmark.image_size)
+    size = tuple(options.size or benchmark.require_image_size())
     if options.command == 'nyuv2':
         written = nyuv2.convert(options.mat, options.out, size, options.crop, options.workers)
     elif options.command == 'cityscapes':
@@ -85,6 +103,8 @@ def report_problems(options: argparse.Namespace) -> int:
     """Checks a dataset and prints every problem; 1 if there are any."""
     making = options.command != 'check'
     benchmark = get_benchmark(options.command if making else options.dataset)
+    if benchmark.inputs != FRAMES:
+        return report_samples(options)
     root = options.out if making else options.root
     size = tuple(options.size) if options.size else None
     problems = check(root, benchmark, size, num_classes=getattr(options, 'classes', None))
@@ -93,6 +113,27 @@ def report_problems(options: argparse.Namespace) -> int:
     if not benchmark.embedded and _counts(root) != published:
         print(f'note: {_counts(root)} frames; the published {benchmark.title} has {published}.')
     print(f'{root}: problems found in {_counts(root)} frames: {len(problems) or "none"}.')
+    return 1 if problems else 0
+
+
+def report_samples(options: argparse.Namespace) -> int:
+    """Checks molecules or faces and prints every problem; 1 if there are any."""
+    if options.size or options.classes:
+        raise ValueError(
+            f'Parameters `size` and `classes` should be left out for {options.dataset}, '
+            'which has no frames.'
+        )
+    benchmark = get_benchmark(options.dataset)
+    problems, lengths = CHECKS[benchmark.name](options.root)
+    print(''.join(f'{problem}\n' for problem in problems), end='')
+    found, published = (
+        ' + '.join(f'{count} {split}' for split, count in counts.items())
+        for counts in (lengths, benchmark.num_frames)
+    )
+    if lengths and found != published:
+        print(f'note: {found}; the published {benchmark.title} has {published}.')
+    count = f' in {found} {benchmark.inputs}' if lengths else ''
+    print(f'{options.root}: problems found{count}: {len(problems) or "none"}.')
     return 1 if problems else 0
 
 
@@ -105,7 +146,8 @@ def show_download(options: argparse.Namespace) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
-        description="Renders, converts and checks datasets in the layout of MTAN's downloads.",
+        description="Renders, converts and checks datasets in the layout of MTAN's downloads; "
+        'checks molecules and faces as they are published.',
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -137,7 +179,7 @@ def build_parser() -> argparse.ArgumentParser:
                 command.add_argument(
                     f'--{split}', type=int, default=count, help='frames; default: %(default)s'
                 )
-        height, width = benchmark.image_size
+        height, width = benchmark.require_image_size()
         command.add_argument('--out', required=True, metavar='DIR', help='the folder to write')
         command.add_argument(
             '--size', type=int, nargs=2, metavar=('H', 'W'), help=f'default: {height} {width}'
@@ -152,7 +194,7 @@ def build_parser() -> argparse.ArgumentParser:
     checker.add_argument(
         'dataset', choices=BENCHMARKS, metavar='DATASET', help='|'.join(BENCHMARKS)
     )
-    checker.add_argument('root', metavar='ROOT', help='the folder that holds train and val')
+    checker.add_argument('root', metavar='ROOT', help='the folder of the dataset')
     checker.add_argument('--size', type=int, nargs=2, metavar=('H', 'W'), help='that all must have')
     checker.add_argument('--classes', type=int, help="of the labels; default: the benchmark's")
     checker.set_defaults(run=report_problems)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,3 +36,11 @@ def save(figure: Figure, path: str | Path) -> None:
     aside = path.with_name(f'.{path.name}')
     figure.savefig(aside, format=path.suffix.lstrip('.') or 'png')
     aside.replace(path)
+
+
+def add_caption(figure: Figure, text: str) -> None:
+    """Puts small grey lines below a figure, broken to its width."""
+    characters = int(15 * figure.get_figwidth())
+    figure.supxlabel(
+        textwrap.fill(text, characters), x=0.01, ha='left', fontsize=8, color=GREY, linespacing=1.4
+    )

@@ -6,8 +6,13 @@ import importlib
 from types import ModuleType
 
 
-def import_optional(module: str) -> ModuleType:
-    """Imports a package of the ``libmtl`` extra.
+def import_optional(module: str, extra: str = 'libmtl', user: str = 'The data tools') -> ModuleType:
+    """Imports a package of an extra.
+
+    Args:
+        module: to import.
+        extra: of this package, that the module's package is in.
+        user: who needs it, for the message; in the plural.
 
     Raises:
         ImportError: if it is not installed; the message says how to install it.
@@ -16,5 +21,5 @@ def import_optional(module: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise ImportError(
-            f'The data tools need `{module.split(".")[0]}`: pip install "go4align-plugins[libmtl]"'
+            f'{user} need `{module.split(".")[0]}`: pip install "go4align-plugins[{extra}]"'
         ) from error

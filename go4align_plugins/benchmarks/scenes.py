@@ -70,11 +70,13 @@ def class_colours(benchmark: str) -> np.ndarray:
     The real benchmarks have the colours of their twins.
 
     Raises:
-        ValueError: if there is no such benchmark.
+        ValueError: if there is no such benchmark, or it has no classes.
     """
     names = get_benchmark(benchmark).class_names
-    twin = next(name for name in BUILDERS if get_benchmark(name).class_names == names)
-    return np.array(COLOURS[twin], np.uint8)
+    for twin in BUILDERS:
+        if get_benchmark(twin).class_names == names:
+            return np.array(COLOURS[twin], np.uint8)
+    raise ValueError(f'Parameter `benchmark` should be one that has classes. Found `{benchmark}`.')
 
 
 def render(

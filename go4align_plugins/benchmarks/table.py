@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 INVERSE_DEPTH = 'inverse depth'
+FRAMES, MOLECULES, FACES = 'frames', 'molecules', 'faces'
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,23 @@ class Metric:
 
 @dataclass(frozen=True)
 class Task:
-    """One task: the channels that a model predicts for it, and its metrics."""
+    """One task.
+
+    Attributes:
+        name: unique within its benchmark.
+        channels: that a model predicts for it.
+        metrics: that it is judged by.
+        kind: which loss and metric of :mod:`go4align_plugins.measures` it has; by default the one
+            called as the task.
+    """
 
     name: str
     channels: int
     metrics: tuple[Metric, ...]
+    kind: str = ''
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, 'kind', self.kind or self.name)
 
 
 def segmentation(num_classes: int) -> Task:
@@ -53,6 +66,16 @@ def normal() -> Task:
     return Task('normal', 3, angles + shares)
 
 
+def regression(name: str, unit: str) -> Task:
+    """A number to predict, standardised for training and measured in ``unit``."""
+    return Task(name, 1, (Metric('MAE', False, unit),), 'regression')
+
+
+def attribute(name: str) -> Task:
+    """A property that is there (1) or not (0)."""
+    return Task(name, 1, (Metric('F1', True, 'share'),), 'attribute')
+
+
 @dataclass(frozen=True)
 class Benchmark:
     """What a benchmark is, apart from any framework.
@@ -61,21 +84,26 @@ class Benchmark:
         name: on the command line.
         title: in tables and figures.
         tasks: in the order in which their losses are stacked.
-        class_names: of the segmentation task, class 0 first.
-        image_size: height and width in pixels of the published protocols.
-        num_frames: of each split, ``train`` and ``val``.
+        class_names: of the segmentation task, class 0 first; empty without one.
+        image_size: height and width in pixels of the published protocols; None without images.
+        num_frames: of each split, ``train`` and ``val``, whatever the inputs are. Where there is a
+            ``test`` split, too, results are of that one; else of ``val``.
         single_task: published (or None) single-task results, task -> metric -> value.
         embedded: whether :mod:`~go4align_plugins.benchmarks.scenes` renders it.
+        inputs: what a model is given: ``'frames'``, ``'molecules'`` or ``'faces'``.
+        num_groups: K of the GO4Align paper; 2 where it is not published.
     """
 
     name: str
     title: str
     tasks: tuple[Task, ...]
     class_names: tuple[str, ...]
-    image_size: tuple[int, int]
+    image_size: tuple[int, int] | None
     num_frames: Mapping[str, int]
     single_task: Mapping[str, Mapping[str, float]] | None = None
     embedded: bool = False
+    inputs: str = FRAMES
+    num_groups: int = 2
     task_names: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,8 +111,20 @@ class Benchmark:
 
     @property
     def inverse_depth(self) -> bool:
-        """Whether its depth is inverse: near is large."""
-        return self.task('depth').metrics[0].unit == INVERSE_DEPTH
+        """Whether it has depth that is inverse: near is large."""
+        return any(task.metrics[0].unit == INVERSE_DEPTH for task in self.tasks)
+
+    def require_image_size(self) -> tuple[int, int]:
+        """Height and width of its images.
+
+        Raises:
+            ValueError: if it has no images.
+        """
+        if self.image_size is None:
+            raise ValueError(
+                f'Parameter `benchmark` should be one that has images. Found `{self.name}`.'
+            )
+        return self.image_size
 
     def task(self, name: str) -> Task:
         """The task of that name.
@@ -128,6 +168,31 @@ CITYSCAPES_SINGLE_TASK = {
     'depth': {'abs_err': 0.0125, 'rel_err': 27.77},
 }
 
+# PyTorch Geometric's targets 0 to 3, 5, 6, 12 to 15 and 11, as LibMTL and NashMTL have them: u0 to
+# g298 are the energies of atomisation.
+QM9_UNITS = {
+    'mu': 'D', 'alpha': 'bohr³', 'homo': 'meV', 'lumo': 'meV', 'r2': 'bohr²', 'zpve': 'meV',
+    'u0': 'meV', 'u298': 'meV', 'h298': 'meV', 'g298': 'meV', 'cv': 'cal/(mol K)',
+}  # fmt: skip
+# NashMTL's code (github.com/AvivNavon/nash-mtl, experiments/quantum_chemistry/utils.py), which
+# FAMO's and GO4Align's tables are measured by. CelebA's single tasks are not published one by one.
+QM9_SINGLE_TASK = {
+    task: {'MAE': error}
+    for task, error in zip(
+        QM9_UNITS,
+        (0.0671, 0.1814, 60.576, 53.915, 0.5027, 4.539, 58.838, 64.244, 63.852, 66.223, 0.07212),
+    )
+}
+CELEBA_ATTRIBUTES = (
+    '5_o_Clock_Shadow', 'Arched_Eyebrows', 'Attractive', 'Bags_Under_Eyes', 'Bald', 'Bangs',
+    'Big_Lips', 'Big_Nose', 'Black_Hair', 'Blond_Hair', 'Blurry', 'Brown_Hair', 'Bushy_Eyebrows',
+    'Chubby', 'Double_Chin', 'Eyeglasses', 'Goatee', 'Gray_Hair', 'Heavy_Makeup',
+    'High_Cheekbones', 'Male', 'Mouth_Slightly_Open', 'Mustache', 'Narrow_Eyes', 'No_Beard',
+    'Oval_Face', 'Pale_Skin', 'Pointy_Nose', 'Receding_Hairline', 'Rosy_Cheeks', 'Sideburns',
+    'Smiling', 'Straight_Hair', 'Wavy_Hair', 'Wearing_Earrings', 'Wearing_Hat',
+    'Wearing_Lipstick', 'Wearing_Necklace', 'Wearing_Necktie', 'Young',
+)  # fmt: skip
+
 BENCHMARKS: dict[str, Benchmark] = {
     benchmark.name: benchmark
     for benchmark in (
@@ -166,6 +231,26 @@ BENCHMARKS: dict[str, Benchmark] = {
             (96, 128),
             {'train': 240, 'val': 60},
             embedded=True,
+        ),
+        Benchmark(
+            'qm9',
+            'QM9',
+            tuple(regression(name, unit) for name, unit in QM9_UNITS.items()),
+            (),
+            None,
+            {'train': 110831, 'val': 10000, 'test': 10000},
+            QM9_SINGLE_TASK,
+            inputs=MOLECULES,
+            num_groups=5,
+        ),
+        Benchmark(
+            'celeba',
+            'CelebA',
+            tuple(map(attribute, CELEBA_ATTRIBUTES)),
+            (),
+            (64, 64),
+            {'train': 162770, 'val': 19867, 'test': 19962},
+            inputs=FACES,
         ),
     )
 }

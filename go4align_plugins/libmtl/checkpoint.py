@@ -49,7 +49,7 @@ def collect(trainer: Any) -> dict[str, Any]:
     scheduler = trainer.scheduler
     return {
         'model': trainer.model.state_dict(),
-        'strategy': _attributes(trainer.model),
+        'strategy': collect_attributes(trainer.model),
         'optimizer': trainer.optimizer.state_dict(),
         'scheduler': scheduler and scheduler.state_dict(),
         'meter': {name: _plain(getattr(trainer.meter, name)) for name in _meter_names(trainer)},
@@ -64,7 +64,7 @@ def restore(trainer: Any, state: dict[str, Any]) -> None:
         ValueError: if the strategy keeps state that cannot be saved.
     """
     trainer.model.load_state_dict(state['model'])
-    _restore_attributes(trainer.model, state['strategy'])
+    restore_attributes(trainer.model, state['strategy'])
     trainer.optimizer.load_state_dict(state['optimizer'])
     for parameter in trainer.optimizer.state:
         # LibMTL zeroes gradients; one that is None now would be passed over by the next step.
@@ -82,7 +82,7 @@ def _meter_names(trainer: Any) -> list[str]:
     return [name for name in names if hasattr(trainer.meter, name)]
 
 
-def _attributes(model: nn.Module) -> dict[str, Any]:
+def collect_attributes(model: nn.Module) -> dict[str, Any]:
     """A strategy's state outside ``state_dict``: arrays, tensors, numbers and optimizers."""
     internal = vars(nn.Module()).keys()
     kept: dict[str, Any] = {}
@@ -108,7 +108,12 @@ def _attributes(model: nn.Module) -> dict[str, Any]:
     return kept
 
 
-def _restore_attributes(model: nn.Module, kept: dict[str, Any]) -> None:
+def restore_attributes(model: Any, kept: dict[str, Any]) -> None:
+    """Put back what :func:`collect_attributes` found.
+
+    Raises:
+        ValueError: if the strategy keeps state that cannot be saved.
+    """
     lost = [name for name, entry in kept.items() if 'unsaved' in entry and not hasattr(model, name)]
     if lost:
         raise ValueError(
@@ -124,18 +129,15 @@ def _restore_attributes(model: nn.Module, kept: dict[str, Any]) -> None:
             _restore_tensor(model, name, **entry)
 
 
-def _restore_tensor(
-    model: nn.Module, name: str, tensor: Tensor, numpy: bool, gradient: bool
-) -> None:
+def _restore_tensor(model: Any, name: str, tensor: Tensor, numpy: bool, gradient: bool) -> None:
     current = getattr(model, name, None)
     if numpy:
-        setattr(model, name, tensor.numpy())
+        setattr(model, name, tensor.cpu().numpy())
     elif isinstance(current, Tensor) and current.shape == tensor.shape:
         # An optimizer of the strategy's own may hold on to this very tensor.
         current.data.copy_(tensor)
     else:
-        device = next(model.parameters()).device
-        setattr(model, name, tensor.to(device).requires_grad_(gradient))
+        setattr(model, name, tensor.to(model.device).requires_grad_(gradient))
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Frames of a benchmark as LibMTL's loaders want them, in an order that depends on seed and epoch.
+"""Data of a benchmark as LibMTL's loaders want it, in an order that depends on seed and epoch.
 
 Nothing here draws from a global generator: an epoch's order and augmentation are the same whether
 the training got there in one go or was resumed.
@@ -6,8 +6,10 @@ the training got there in one go or was resumed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,7 +59,7 @@ class DenseFrames(Dataset):
 
 
 class EpochSampler(Sampler[int]):
-    """All frames in a random order that depends on the seed and the epoch alone."""
+    """All samples in a random order that depends on the seed and the epoch alone."""
 
     def __init__(self, length: int, seed: int) -> None:
         self.length = length
@@ -72,6 +74,66 @@ class EpochSampler(Sampler[int]):
         return iter(torch.randperm(self.length, generator=generator).tolist())
 
 
+@dataclass(frozen=True)
+class Loaders:
+    """The splits of a benchmark's data.
+
+    Attributes:
+        train: in a random order, whole batches only.
+        test: which results are of.
+        val: which the learning rate may follow; None where the benchmark has none.
+        image_size: height and width; None without images.
+        scales: a task's standard deviation in its published unit, where it is learned standardised.
+    """
+
+    train: DataLoader
+    test: DataLoader
+    val: DataLoader | None = None
+    image_size: tuple[int, int] | None = None
+    scales: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """The number of samples of each split, named as in the table of benchmarks."""
+        if self.val is None:
+            splits = {'train': self.train, 'val': self.test}
+        else:
+            splits = {'train': self.train, 'val': self.val, 'test': self.test}
+        return {name: len(loader.dataset) for name, loader in splits.items()}  # type: ignore[arg-type]
+
+
+def build_loader(
+    dataset: Dataset,
+    batch_size: int,
+    seed: int | None = None,
+    workers: int = 0,
+    loader: type[DataLoader] = DataLoader,
+) -> DataLoader:
+    """A loader of one split.
+
+    Args:
+        dataset: of the split.
+        batch_size: samples in a batch.
+        seed: of the order of a training split; None: in the order of the data.
+        workers: processes that read samples; 0 reads in the training process.
+        loader: its class.
+
+    Raises:
+        ValueError: if a training split has less than a batch.
+    """
+    length = len(dataset)  # type: ignore[arg-type]
+    options: dict[str, Any] = {'num_workers': workers, 'pin_memory': torch.cuda.is_available()}
+    if seed is None:
+        return loader(dataset, batch_size, **options)
+    if length < batch_size:
+        raise ValueError(
+            f'Parameter `batch_size` should be at most {length}, the number of samples in the '
+            f'training split. Found `batch_size = {batch_size}`.'
+        )
+    sampler = EpochSampler(length, seed)
+    return loader(dataset, batch_size, sampler=sampler, drop_last=True, **options)
+
+
 def build_loaders(
     benchmark: Benchmark,
     root: str | Path,
@@ -80,8 +142,8 @@ def build_loaders(
     augmented: bool = False,
     seed: int = 0,
     workers: int = 0,
-) -> tuple[DataLoader, DataLoader]:
-    """The loaders of the train and the test split (``val`` on disk).
+) -> Loaders:
+    """The loaders of frames: the train and the test split (``val`` on disk).
 
     Args:
         benchmark: which one the data is.
@@ -98,25 +160,16 @@ def build_loaders(
     folders = [FrameFolder(root, benchmark, split, tasks) for split in ('train', 'val')]
     train = DenseFrames(folders[0], augmented, seed, benchmark.inverse_depth)
     test = DenseFrames(folders[1])
-    if len(train) < batch_size:
-        raise ValueError(
-            f'Parameter `batch_size` should be at most {len(train)}, the number of frames in '
-            f'{Path(root) / "train"}. Found `batch_size = {batch_size}`.'
-        )
     if folders[0].image_size != folders[1].image_size:
         raise ValueError(
             f'{root}: train and val should have one image size. '
             f'Found {folders[0].image_size} and {folders[1].image_size}.'
         )
-    pinned = torch.cuda.is_available()
-    sampler = EpochSampler(len(train), seed)
-    return (
-        DataLoader(
-            train, batch_size, sampler=sampler, num_workers=workers, pin_memory=pinned,
-            drop_last=True,
-        ),
-        DataLoader(test, batch_size, num_workers=workers, pin_memory=pinned),
-    )  # fmt: skip
+    return Loaders(
+        build_loader(train, batch_size, seed, workers),
+        build_loader(test, batch_size, workers=workers),
+        image_size=folders[0].image_size,
+    )
 
 
 def set_epoch(loader: DataLoader, epoch: int) -> None:

@@ -10,45 +10,50 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from go4align_plugins.benchmarks.run_folder import RunFolder
 from go4align_plugins.libmtl import checkpoint
-from go4align_plugins.libmtl.data import set_epoch
-from go4align_plugins.libmtl.strategies import LossWeighting
+from go4align_plugins.libmtl.data import Loaders, set_epoch
+from go4align_plugins.libmtl.grouped import PREFIX as GROUPED
+from go4align_plugins.libmtl.protocols import PLATEAU
+from go4align_plugins.libmtl.strategies import AGRMWeighting
 from go4align_plugins.libmtl.trainer import Trainer
 
 BATCHES_IN_STEP = {'MoDo': 3, 'SDMGrad': 3}
 """Strategies that take several batches a step; an epoch is one pass over the data all the same."""
 
 
-class DenseTrainer(Trainer):
-    """A Trainer of dense-prediction tasks whose runs can be recorded and resumed.
+class RecordedTrainer(Trainer):
+    """A Trainer whose runs can be recorded and resumed.
 
     Args:
         *args: as for ``LibMTL.Trainer``.
-        image_size: height and width of the targets, to which predictions are resized.
+        image_size: height and width of the targets, to which predicted maps are resized; None
+            where there are none.
         **kwargs: as for :class:`Trainer`.
     """
 
-    def __init__(self, *args: Any, image_size: Sequence[int], **kwargs: Any) -> None:
-        self.__dict__['image_size'] = tuple(image_size)
+    def __init__(self, *args: Any, image_size: Sequence[int] | None = None, **kwargs: Any) -> None:
+        self.__dict__['image_size'] = tuple(image_size or ())
         super().__init__(*args, **kwargs)
         self.shown: dict[str, dict[str, Any]] = {}
         self._bar = tqdm(disable=True)
         _listen(self.meter, self.shown)
 
     def process_preds(self, preds: dict[str, Tensor], task_name: str | None = None) -> Any:
-        """Resize the predictions to the targets' size."""
+        """Resize the predicted maps (B, C, H, W) to the targets' size."""
         for task, prediction in preds.items():
-            if prediction.shape[-2:] != self.image_size:
+            if prediction.dim() == 4 and prediction.shape[-2:] != self.image_size:
                 preds[task] = F.interpolate(
                     prediction, self.image_size, mode='bilinear', align_corners=True
                 )
@@ -58,21 +63,28 @@ class DenseTrainer(Trainer):
         self._bar.update()
         return super()._process_data(loader)
 
-    def fit(
-        self, train_loader: DataLoader, test_loader: DataLoader, epochs: int, folder: RunFolder
-    ) -> None:
+    def _prepare_optimizer(self, optim_param: dict, scheduler_param: dict | None) -> None:
+        if not scheduler_param or scheduler_param['scheduler'] != PLATEAU['scheduler']:
+            super()._prepare_optimizer(optim_param, scheduler_param)
+            return
+        super()._prepare_optimizer(optim_param, None)
+        options = {name: value for name, value in scheduler_param.items() if name != 'scheduler'}
+        self.scheduler = ReduceLROnPlateau(self.optimizer, **options)
+
+    def fit(self, loaders: Loaders, epochs: int, folder: RunFolder) -> None:
         """Train, test after each epoch, and record it; go on where the folder's checkpoint is.
 
         Args:
-            train_loader: of :func:`go4align_plugins.libmtl.data.build_loaders`.
-            test_loader: likewise.
+            loaders: of the splits. Where one is for validation, it is tested too, LibMTL's best
+                epoch is that of validation, and a plateau schedule follows its mean loss.
             epochs: the number of epochs in all.
             folder: where to record the run.
         """
+        self.meter.has_val = loaders.val is not None
         self.model.epochs = epochs
         self.model.train_loss_buffer = np.zeros((self.task_num, epochs))
         first = self._resume(folder, epochs)
-        batches = len(train_loader) + len(test_loader)
+        batches = sum(map(len, filter(None, (loaders.train, loaders.val, loaders.test))))
         # tqdm's None: no bar where nobody watches, in a log file.
         with tqdm(
             total=epochs * batches, initial=first * batches, unit='batch', disable=None
@@ -81,7 +93,7 @@ class DenseTrainer(Trainer):
                 self._bar.set_description(f'epoch {epoch + 1}/{epochs}')
                 # LibMTL prints one line in two pieces; the bar must not come in between.
                 with contextlib.redirect_stdout(io.StringIO()) as line:
-                    entry = self._run_epoch(epoch, train_loader, test_loader)
+                    entry = self._run_epoch(epoch, loaders)
                 tqdm.write(line.getvalue().rstrip())
                 folder.append(entry)
                 state = {'epoch': epoch, **checkpoint.collect(self)}
@@ -102,36 +114,42 @@ class DenseTrainer(Trainer):
         folder.keep_until(state['epoch'] + 1)
         return state['epoch'] + 1
 
-    def _run_epoch(
-        self, epoch: int, train_loader: DataLoader, test_loader: DataLoader
-    ) -> dict[str, Any]:
-        set_epoch(train_loader, epoch)
+    def _run_epoch(self, epoch: int, loaders: Loaders) -> dict[str, Any]:
+        set_epoch(loaders.train, epoch)
         self.model.epoch = epoch
         self.model.train()
         self.meter.record_time('begin')
-        weights, groups = self._train_epoch(train_loader)
+        weights, groups = self._train_epoch(loaders.train)
         self.meter.record_time('end')
         self.meter.get_score()
         self.model.train_loss_buffer[:, epoch] = self.meter.loss_item
         self.meter.display(epoch=epoch, mode='train')
         self.meter.reinit()
-        self.test(test_loader, epoch, mode='test')
-        if self.scheduler is not None:
-            self.scheduler.step()
-        train, test = self.shown['train'], self.shown['test']
+        # LibMTL's improvement divides by the first epoch's scores: an F1 of 0 is no reason to warn.
+        with np.errstate(divide='ignore', invalid='ignore'):
+            if loaders.val is not None:
+                self.test(loaders.val, epoch, mode='val')
+            self.test(loaders.test, epoch, mode='test')
+        self._step_schedule()
+        shown = self.shown.items()
         return {
             'epoch': epoch,
-            'train': {'loss': train['loss'], 'metrics': train['metrics']},
-            'test': {'loss': test['loss'], 'metrics': test['metrics']},
+            **{mode: {name: part[name] for name in ('loss', 'metrics')} for mode, part in shown},
             'weights': weights,
             'groups': groups,
-            'seconds': {'train': train['seconds'], 'test': test['seconds']},
+            'seconds': {mode: part['seconds'] for mode, part in shown},
         }
+
+    def _step_schedule(self) -> None:
+        if isinstance(self.scheduler, ReduceLROnPlateau):
+            self.scheduler.step(fmean(self.shown['val']['loss'].values()))
+        elif self.scheduler is not None:
+            self.scheduler.step()
 
     def _train_epoch(self, loader: DataLoader) -> tuple[dict[str, float], dict[str, list[float]]]:
         """Take the epoch's steps; return each task's mean weight and its share in each group."""
         batches = self._prepare_dataloaders(loader)[0]
-        per_step = BATCHES_IN_STEP.get(self.strategy, 1)
+        per_step = BATCHES_IN_STEP.get(self.strategy.removeprefix(GROUPED), 1)
         weights, groups = [], []
         for _ in range(len(loader) // per_step):
             losses = torch.stack([self._forward(batches) for _ in range(per_step)]).squeeze(0)
@@ -143,7 +161,7 @@ class DenseTrainer(Trainer):
                     self.model.update_w(self._losses_again())
             if step_weights is not None:
                 weights.append(np.asarray(step_weights, dtype=np.float64))
-            if isinstance(self.model, LossWeighting):
+            if isinstance(self.model, AGRMWeighting):
                 groups.append(self.model.agrm.groups.cpu().numpy().copy())
         means = np.mean(weights, axis=0).tolist() if weights else []
         shares = _group_shares(np.array(groups), self.model.agrm.num_groups) if groups else []

@@ -1,9 +1,10 @@
-"""Backbones, heads and architectures for dense prediction in LibMTL, by name."""
+"""Backbones, heads and architectures in LibMTL, by name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.error import URLError
 
@@ -11,6 +12,8 @@ from torch import nn
 from torchvision.models.segmentation.deeplabv3 import DeepLabHead
 
 from go4align_plugins.benchmarks import Task
+from go4align_plugins.benchmarks.cnn import CNN_CHANNELS, CNN_SMALL_CHANNELS, NineLayerCNN
+from go4align_plugins.benchmarks.mpnn import MPNN
 from go4align_plugins.benchmarks.segnet import (
     SEGNET_CHANNELS,
     SEGNET_CONVOLUTIONS,
@@ -29,7 +32,9 @@ SEGNETS = {
     'segnet': (SEGNET_CHANNELS, SEGNET_CONVOLUTIONS),
 }
 RESNET_WIDTHS = {'resnet18': 512, 'resnet34': 512, 'resnet50': 2048, 'resnet101': 2048}
-BACKBONES = (*SEGNETS, *RESNET_WIDTHS)
+DENSE_BACKBONES = (*SEGNETS, *RESNET_WIDTHS)
+MPNNS = {'mpnn-small': (16, 32), 'mpnn': (64, 128)}
+CNNS = {'cnn-small': CNN_SMALL_CHANNELS, 'cnn': CNN_CHANNELS}
 
 
 class SegNetAttention(LibMTL.architecture.AbsArchitecture):
@@ -59,22 +64,19 @@ class Model:
     decoders: nn.ModuleDict
 
 
-def build_model(
+def build_dense_model(
     backbone: str, architecture: str, tasks: Sequence[Task], pretrained: bool = True
 ) -> Model:
-    """A model by the names of its parts.
+    """A model for dense prediction by the names of its parts.
 
     ``resnet*`` is LibMTL's dilated ResNet with an ASPP head a task; ``segnet*`` are trained from
     scratch, with two convolutions a task.
 
     Args:
-        backbone: one of :data:`BACKBONES`.
+        backbone: one of :data:`DENSE_BACKBONES`.
         architecture: ``'HPS'``, ``'MTAN'`` or another one of LibMTL's.
         tasks: one head each.
         pretrained: whether a ResNet begins with ImageNet's weights, which torch downloads.
-
-    Raises:
-        ValueError: if there is no such backbone.
     """
     if backbone in RESNET_WIDTHS:
         width = RESNET_WIDTHS[backbone]
@@ -90,13 +92,43 @@ def build_model(
                 ) from error
 
         return Model(architecture, resnet, nn.ModuleDict(heads))
-    if backbone not in SEGNETS:
-        raise ValueError(
-            f'Parameter `backbone` should be one of {", ".join(BACKBONES)}. Found `{backbone}`.'
-        )
     channels, convolutions = SEGNETS[backbone]
     decoders = nn.ModuleDict({task.name: TaskHead(channels[0], task.channels) for task in tasks})
     if architecture != 'MTAN':
         return Model(architecture, lambda: SegNet(channels, convolutions), decoders)
     names = [task.name for task in tasks]
     return Model(SegNetAttention, lambda: SegNetMTAN(names, channels, convolutions), decoders)
+
+
+def build_molecule_model(
+    backbone: str, architecture: str, tasks: Sequence[Task], pretrained: bool = False
+) -> Model:
+    """A message-passing network with a linear head a task.
+
+    Args:
+        backbone: one of :data:`MPNNS`.
+        architecture: ``'HPS'``.
+        tasks: one head each.
+        pretrained: not used: there are no pretrained weights.
+    """
+    dim, hidden = MPNNS[backbone]
+    return Model(architecture, partial(MPNN, dim, hidden), _linear_heads(dim, tasks))
+
+
+def build_face_model(
+    backbone: str, architecture: str, tasks: Sequence[Task], pretrained: bool = False
+) -> Model:
+    """A convolutional network with a linear head a task.
+
+    Args:
+        backbone: one of :data:`CNNS`.
+        architecture: ``'HPS'``.
+        tasks: one head each.
+        pretrained: not used: there are no pretrained weights.
+    """
+    channels = CNNS[backbone]
+    return Model(architecture, partial(NineLayerCNN, channels), _linear_heads(channels[-1], tasks))
+
+
+def _linear_heads(features: int, tasks: Sequence[Task]) -> nn.ModuleDict:
+    return nn.ModuleDict({task.name: nn.Linear(features, task.channels) for task in tasks})

@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.benchmarks.run_folder import CHECKPOINT
+from go4align_plugins.benchmarks.table import FRAMES
 from go4align_plugins.libmtl import checkpoint
 from go4align_plugins.libmtl.train import build
 
@@ -32,17 +34,20 @@ def predict(
         tasks, as class numbers (H, W), depths (H, W, 1) and vectors (H, W, 3).
 
     Raises:
-        ValueError: if there is no such frame, or the checkpoint cannot be read.
+        ValueError: if the run's benchmark has no frames, there is no such frame, or the checkpoint
+            cannot be read.
     """
+    if get_benchmark(config['benchmark']).inputs != FRAMES:
+        raise ValueError(f'{folder}: should be a run on frames. Found {config["benchmark"]}.')
     options = ('weight_args', 'arch_args', 'optim_param', 'scheduler_param')
     with contextlib.redirect_stdout(io.StringIO()):
-        trainer, _, loader = build(
+        trainer, loaders = build(
             {**config, 'pretrained': False, 'device': 'cpu'},
             {name: config[name] for name in options},
         )
     trainer.model.load_state_dict(checkpoint.load(Path(folder) / CHECKPOINT)['model'])
     trainer.model.eval()
-    data: Any = loader.dataset
+    data: Any = loaders.test.dataset
     unknown = [frame for frame in frames if not 0 <= frame < len(data)]
     if unknown:
         raise ValueError(

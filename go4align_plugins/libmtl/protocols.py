@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
-SMALL, LIBMTL, PAPER = 'small', 'libmtl', 'paper'
+from go4align_plugins.benchmarks.table import FACES, FRAMES, MOLECULES, get_benchmark
+
+NAMES = SMALL, LIBMTL, PAPER = 'small', 'libmtl', 'paper'
+
+PLATEAU: dict[str, Any] = {'scheduler': 'plateau', 'factor': 0.7, 'patience': 5, 'min_lr': 1e-5}
+"""The published schedule on QM9, for torch's ``ReduceLROnPlateau``.
+
+It follows the mean validation loss of the standardised tasks. NashMTL's follows delta_m on the
+validation split, which needs published baselines; LibMTL's the improvement on the first epoch.
+"""
 
 
 @dataclass(frozen=True)
@@ -15,11 +25,12 @@ class Protocol:
         arch: architecture, one of LibMTL's.
         backbone: see :mod:`go4align_plugins.libmtl.models`.
         epochs: number of epochs.
-        batch_size: frames a step.
+        batch_size: samples a step.
         learning_rate: of Adam.
         weight_decay: of Adam.
         halve_every: epochs after which the learning rate is halved; None: never.
         augmented: whether frames are zoomed and flipped at random.
+        plateau: whether the learning rate falls where the validation loss does not.
     """
 
     arch: str
@@ -29,16 +40,38 @@ class Protocol:
     learning_rate: float
     weight_decay: float
     halve_every: int | None
-    augmented: bool
+    augmented: bool = False
+    plateau: bool = False
+
+    @property
+    def scheduler(self) -> str | None:
+        """The learning rate's schedule, by the name that the command line has for it."""
+        if self.plateau:
+            return PLATEAU['scheduler']
+        return 'step' if self.halve_every else None
 
 
-PROTOCOLS: dict[str, Protocol] = {
-    # Minutes on two cores: for the embedded data, demonstrations and trends.
-    SMALL: Protocol('HPS', 'segnet-small', 10, 4, 2e-3, 0.0, None, False),
-    # LibMTL's own NYUv2 and CityScapes examples: dilated ResNet-50 and ASPP heads.
-    LIBMTL: Protocol('HPS', 'resnet50', 200, 8, 1e-4, 1e-5, 100, False),
-    # NashMTL's, FAMO's and GO4Align's: SegNet with MTAN's attention, from scratch.
-    PAPER: Protocol('MTAN', 'segnet', 200, 2, 1e-4, 0.0, 100, True),
+PROTOCOLS: dict[str, dict[str, Protocol]] = {
+    FRAMES: {
+        # Minutes on two cores: for the embedded data, demonstrations and trends.
+        SMALL: Protocol('HPS', 'segnet-small', 10, 4, 2e-3, 0.0, None),
+        # LibMTL's own NYUv2 and CityScapes examples: dilated ResNet-50 and ASPP heads.
+        LIBMTL: Protocol('HPS', 'resnet50', 200, 8, 1e-4, 1e-5, 100),
+        # NashMTL's, FAMO's and GO4Align's: SegNet with MTAN's attention, from scratch.
+        PAPER: Protocol('MTAN', 'segnet', 200, 2, 1e-4, 0.0, 100, augmented=True),
+    },
+    MOLECULES: {
+        SMALL: Protocol('HPS', 'mpnn-small', 10, 120, 2e-3, 0.0, None),
+        # LibMTL's QM9 example, with its options' defaults.
+        LIBMTL: Protocol('HPS', 'mpnn', 300, 128, 1e-4, 1e-5, None, plateau=True),
+        # NashMTL's and FAMO's; GO4Align's chooses the rate among 1e-3, 5e-4 and 1e-4.
+        PAPER: Protocol('HPS', 'mpnn', 300, 120, 1e-3, 0.0, None, plateau=True),
+    },
+    FACES: {
+        SMALL: Protocol('HPS', 'cnn-small', 5, 64, 1e-3, 0.0, None),
+        # FAMO's and GO4Align's; LibMTL has no example.
+        PAPER: Protocol('HPS', 'cnn', 15, 256, 3e-4, 0.0, None),
+    },
 }
 
 # CityScapes' smaller images come in larger batches.
@@ -51,8 +84,11 @@ def get_protocol(name: str, benchmark: str) -> Protocol:
     Raises:
         ValueError: if there is none of that name.
     """
-    if name not in PROTOCOLS:
-        known = ', '.join(PROTOCOLS)
-        raise ValueError(f'Parameter `protocol` should be one of {known}. Found `{name}`.')
-    protocol = PROTOCOLS[name]
+    protocols = PROTOCOLS[get_benchmark(benchmark).inputs]
+    if name not in protocols:
+        raise ValueError(
+            f'Parameter `protocol` should be one of {", ".join(protocols)} for {benchmark}. '
+            f'Found `{name}`.'
+        )
+    protocol = protocols[name]
     return replace(protocol, batch_size=BATCH_SIZES.get((name, benchmark), protocol.batch_size))

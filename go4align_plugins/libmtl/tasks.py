@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import Tensor
@@ -14,25 +14,30 @@ from go4align_plugins.measures import LOSSES, build_metric
 LibMTL: Any = import_libmtl()
 
 
-class DenseLoss(LibMTL.loss.AbsLoss):
+class TaskLoss(LibMTL.loss.AbsLoss):
     """The loss of a task, in LibMTL's form."""
 
     def __init__(self, task: Task) -> None:
         super().__init__()
-        self.loss = LOSSES[task.name]
+        self.loss = LOSSES[task.kind]
 
     def compute_loss(self, pred: Tensor, gt: Tensor) -> Tensor:
         """The mean loss of a batch."""
         return self.loss(pred, gt)
 
 
-class DenseMetric(LibMTL.metrics.AbsMetric):
-    """The metrics of a task, in LibMTL's form: scores in the order of the benchmark's table."""
+class TaskMetric(LibMTL.metrics.AbsMetric):
+    """The metrics of a task, in LibMTL's form: scores in the order of the benchmark's table.
 
-    def __init__(self, task: Task) -> None:
+    Args:
+        task: whose metrics.
+        scale: of a regression: the standard deviation in the published unit.
+    """
+
+    def __init__(self, task: Task, scale: float = 1.0) -> None:
         super().__init__()
         self.names = [metric.name for metric in task.metrics]
-        self.metric = build_metric(task)
+        self.metric = build_metric(task, scale)
 
     def update_fun(self, pred: Tensor, gt: Tensor) -> None:
         """Add a batch."""
@@ -49,13 +54,21 @@ class DenseMetric(LibMTL.metrics.AbsMetric):
         self.metric.reset()
 
 
-def build_task_dict(tasks: Iterable[Task]) -> dict[str, dict[str, Any]]:
-    """LibMTL's ``task_dict``: metrics, their directions and the loss of each task."""
+def build_task_dict(
+    tasks: Iterable[Task], scales: Mapping[str, float] | None = None
+) -> dict[str, dict[str, Any]]:
+    """LibMTL's ``task_dict``: metrics, their directions and the loss of each task.
+
+    Args:
+        tasks: in the order of the losses.
+        scales: of the tasks that are learned standardised.
+    """
+    scales = scales or {}
     return {
         task.name: {
             'metrics': [metric.name for metric in task.metrics],
-            'metrics_fn': DenseMetric(task),
-            'loss_fn': DenseLoss(task),
+            'metrics_fn': TaskMetric(task, scales.get(task.name, 1.0)),
+            'loss_fn': TaskLoss(task),
             'weight': [int(metric.higher_is_better) for metric in task.metrics],
         }
         for task in tasks

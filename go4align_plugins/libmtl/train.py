@@ -1,4 +1,4 @@
-"""The training tool: dense prediction in LibMTL, from the command line to a run folder."""
+"""The training tool: any benchmark in LibMTL, from the command line to a run folder."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from torch.utils.data import DataLoader
-
 from go4align_plugins.benchmarks import BENCHMARKS, get_benchmark
 from go4align_plugins.benchmarks.run_folder import RunFolder, describe_environment
 from go4align_plugins.libmtl.compat import default_device, import_libmtl
-from go4align_plugins.libmtl.data import build_loaders
-from go4align_plugins.libmtl.loop import DenseTrainer
-from go4align_plugins.libmtl.models import BACKBONES, RESNET_WIDTHS, build_model
-from go4align_plugins.libmtl.protocols import PROTOCOLS, SMALL, get_protocol
+from go4align_plugins.libmtl.data import Loaders
+from go4align_plugins.libmtl.kinds import BACKBONES, get_kind
+from go4align_plugins.libmtl.loop import RecordedTrainer
+from go4align_plugins.libmtl.models import RESNET_WIDTHS
+from go4align_plugins.libmtl.protocols import NAMES, PLATEAU, SMALL, get_protocol
+from go4align_plugins.libmtl.registration import own_prefix
 from go4align_plugins.libmtl.tasks import build_task_dict
 from go4align_plugins.libmtl.trainer import as_offered
 
@@ -29,6 +29,7 @@ OWN_LOOP = ('MOML', 'FORUM', 'AutoLambda')
 EPILOG = """\
 Options of LibMTL's own are handed on, with LibMTL's names: --calpha 0.5 (CAGrad), --T 2 (DWA),
 --GO4Align_num_groups 2, --GO4Align_step_size 1e-4, --optim sgd, ...; --libmtl-help lists them.
+AGRM_NAME is LibMTL's NAME with its weights shared within groups (--AGRM_num_groups 2).
 
 examples:
   python tools/prepare_data.py rooms --out data/rooms
@@ -37,6 +38,7 @@ examples:
   python tools/train_libmtl.py --dataset nyuv2 --data /data/nyuv2 --protocol paper \\
       --weighting GO4Align --seed 1 --out runs/nyuv2/GO4Align-1
   python tools/train_libmtl.py --dataset rooms --weighting GO4Align --resume
+  python tools/train_libmtl.py --dataset qm9 --data /data/QM9 --weighting GO4Align
 """
 
 
@@ -44,25 +46,31 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line of ``tools/train_libmtl.py``."""
     parser = argparse.ArgumentParser(
         prog='train_libmtl.py',
-        description='Train dense prediction (segmentation, depth, normals) in LibMTL, by GO4Align '
-        'or any weighting strategy that LibMTL has.',
+        description='Train dense prediction (segmentation, depth, normals), molecules (QM9) or '
+        'faces (CelebA) in LibMTL, by GO4Align or any weighting strategy that LibMTL has.',
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
     add('--dataset', required=True, choices=BENCHMARKS, help='which benchmark the data is')
-    add('--data', type=Path, help="folder with train/ and val/ in MTAN's layout (data/DATASET)")
+    add(
+        '--data', type=Path, help='folder that prepare_data.py check DATASET accepts (data/DATASET)'
+    )
     add('--weighting', default='GO4Align', help='weighting strategy (GO4Align)')
     add('--tasks', nargs='+', help='train these tasks only; one: a single-task baseline (all)')
-    add('--protocol', choices=PROTOCOLS, default=SMALL, help='preset of the next seven (small)')
+    add('--protocol', choices=NAMES, default=SMALL, help='preset of the next seven (small)')
     add('--arch', help="architecture, LibMTL's name: HPS, MTAN, Cross_stitch, ...")
-    add('--backbone', choices=BACKBONES, help='resnet*: dilated, with ASPP heads')
+    add(
+        '--backbone',
+        choices=BACKBONES,
+        help='resnet*: dilated, with ASPP heads; mpnn*: molecules; cnn*: faces',
+    )
     add('--epochs', type=int, help='number of epochs')
-    add('--batch-size', type=int, help='frames a step')
+    add('--batch-size', type=int, help='samples a step')
     add('--lr', type=float, help='learning rate')
     add('--weight-decay', '--weight_decay', type=float, help="the optimizer's weight decay")
-    add('--augment', action=argparse.BooleanOptionalAction, help='zoom and flip at random')
+    add('--augment', action=argparse.BooleanOptionalAction, help='zoom and flip frames at random')
     add('--pretrained', action=argparse.BooleanOptionalAction, default=True,
         help="begin a ResNet with ImageNet's weights, downloaded by torch (default)")  # fmt: skip
     add('--seed', type=int, default=0, help='of initialisation, order and augmentation (0)')
@@ -70,7 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
     add('--resume', action='store_true', help='go on with the run in that folder')
     add('--gpu-id', '--gpu_id', default='0', help='which GPU; the CPU where there is none (0)')
     add('--device', help='cpu, cuda:1, ...: overrides --gpu-id')
-    add('--workers', type=int, default=0, help='processes that read frames (0: the training one)')
+    add('--workers', type=int, default=0, help='processes that read the data (0: the training one)')
     add('--libmtl-help', action='store_true', help="list LibMTL's own options and exit")
     return parser
 
@@ -85,9 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, rest = parser.parse_known_args(arguments)
     try:
         config, libmtl_options = resolve(options, rest)
-        trainer, train_loader, test_loader = build(config, libmtl_options)
+        trainer, loaders = build(config, libmtl_options)
         folder = RunFolder(config['out'], config, options.resume)
-        trainer.fit(train_loader, test_loader, config['epochs'], folder)
+        trainer.fit(loaders, config['epochs'], folder)
     except (ValueError, OSError, ImportError) as error:
         print(f'{parser.prog}: error: {error}', file=sys.stderr)
         return 2
@@ -145,6 +153,7 @@ def resolve(
             raise ValueError(
                 f'Parameter `{name}` should be at least {least}. Found `{name} = {config[name]}`.'
             )
+    get_kind(options.dataset).check(config)
     if config['weighting'] in OWN_LOOP:
         raise ValueError(
             f'Parameter `weighting` should not be one of {", ".join(OWN_LOOP)}, which LibMTL '
@@ -162,17 +171,28 @@ def resolve(
         weight_decay=(
             protocol.weight_decay if options.weight_decay is None else options.weight_decay
         ),
-        scheduler='step' if protocol.halve_every else None,
+        scheduler=protocol.scheduler,
         step_size=protocol.halve_every or 100,
         gamma=0.5,
     )
     params = LibMTL.config.LibMTL_args.parse_args(list(rest), known)
+    # LibMTL's options do not know the schedule of its own QM9 example.
+    plateau = params.scheduler == PLATEAU['scheduler']
+    if plateau:
+        params.scheduler = None
     kwargs, optim_param, scheduler_param = LibMTL.config.prepare_args(params)
-    if config['weighting'] == 'GO4Align':
-        kwargs['weight_args'].setdefault('GO4Align_num_groups', min(2, len(tasks)))
+    if plateau:
+        scheduler_param = dict(PLATEAU)
+    prefix = own_prefix(config['weighting'])
+    if prefix:
+        kwargs['weight_args'].setdefault(
+            f'{prefix}num_groups', min(benchmark.num_groups, len(tasks))
+        )
     libmtl_options = {'optim_param': optim_param, 'scheduler_param': scheduler_param, **kwargs}
     config.update(libmtl_options, rep_grad=params.rep_grad)
-    config.update(describe_environment('torch', 'torchvision', 'numpy', 'LibMTL'))
+    config.update(
+        describe_environment('torch', 'torchvision', 'numpy', 'LibMTL', 'torch_geometric')
+    )
     return config, libmtl_options
 
 
@@ -184,25 +204,29 @@ def default_folder(dataset: str, tasks: Sequence[str], options: argparse.Namespa
 
 def build(
     config: dict[str, Any], libmtl_options: dict[str, Any]
-) -> tuple[DenseTrainer, DataLoader, DataLoader]:
-    """The Trainer and the loaders of a configuration, which learns the data's size."""
+) -> tuple[RecordedTrainer, Loaders]:
+    """The Trainer and the loaders of a configuration, which learns the data's size.
+
+    Raises:
+        ValueError: if the data is incomplete or broken, or does not suit the options.
+    """
     benchmark = get_benchmark(config['benchmark'])
     tasks = benchmark.select(config['tasks'])
-    train_loader, test_loader = build_loaders(
-        benchmark, config['data'], config['tasks'], config['batch_size'], config['augment'],
-        config['seed'], config['workers'],
-    )  # fmt: skip
-    folder = test_loader.dataset.folder  # type: ignore[attr-defined]
-    config['image_size'] = list(folder.image_size)
-    config['num_frames'] = {
-        'train': len(train_loader.dataset),  # type: ignore[arg-type]
-        'val': len(test_loader.dataset),  # type: ignore[arg-type]
-    }
+    kind = get_kind(config['benchmark'])
+    loaders = kind.load(benchmark, config)
+    schedule = libmtl_options['scheduler_param'] or {}
+    if schedule.get('scheduler') == PLATEAU['scheduler'] and loaders.val is None:
+        raise ValueError(
+            'Parameter `scheduler` should not be plateau for '
+            f'{benchmark.name}, which has no split for validation.'
+        )
+    config['image_size'] = loaders.image_size and list(loaders.image_size)
+    config['num_frames'] = loaders.lengths
     LibMTL.utils.set_random_seed(config['seed'])
-    model = build_model(config['backbone'], config['arch'], tasks, config['pretrained'])
-    trainer = DenseTrainer(
-        build_task_dict(tasks), config['weighting'], model.architecture, model.encoder_class,
-        model.decoders, config['rep_grad'], False, image_size=folder.image_size,
-        device=config['device'], **libmtl_options,
+    model = kind.build_model(config['backbone'], config['arch'], tasks, config['pretrained'])
+    trainer = RecordedTrainer(
+        build_task_dict(tasks, loaders.scales), config['weighting'], model.architecture,
+        model.encoder_class, model.decoders, config['rep_grad'], False,
+        image_size=loaders.image_size, device=config['device'], **libmtl_options,
     )  # fmt: skip
-    return trainer, train_loader, test_loader
+    return trainer, loaders

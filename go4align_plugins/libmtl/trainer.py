@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from go4align_plugins.libmtl.compat import default_device, import_libmtl
+from go4align_plugins.libmtl.groupable import refuse_ungrouped
+from go4align_plugins.libmtl.grouped import PREFIX as GROUPED
 
 LibMTL: Any = import_libmtl()
 
@@ -60,7 +62,9 @@ class Trainer(LibMTL.trainer.Trainer):
         weighting = as_offered(weighting, LibMTL.weighting)
         architecture = as_offered(architecture, LibMTL.architecture)
         if TAKES_NAMES:
-            self.weighting = weighting
+            # Its training loop knows by name which strategies take several batches a step, or look
+            # at the losses after it: under AGRM they still do.
+            self.weighting = str(weighting).removeprefix(GROUPED)
         super()._prepare_model(weighting, architecture, encoder_class, decoders)
         if hasattr(self.model, 'configure'):
             # LibMTL hands the options over at each step: ours are looked at before the first.
@@ -91,6 +95,7 @@ def as_offered(choice: str | type, offered: Any) -> str | type:
         ValueError: if LibMTL offers none of that name.
     """
     name = choice if isinstance(choice, str) else choice.__name__
+    refuse_ungrouped(name)
     if isinstance(choice, str) and not hasattr(offered, name):
         known = ', '.join(sorted(name for name in offered.__all__ if not name.startswith('Abs')))
         raise ValueError(

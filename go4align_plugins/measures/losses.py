@@ -1,7 +1,7 @@
-"""The losses of the dense-prediction tasks, each the mean over the pixels that have a label.
+"""The losses of each kind of task, each the mean over what has a label: pixels or samples.
 
 Every loss is computed in float32, whatever the predictions are in, and without waiting for the
-device. A batch without a labelled pixel gives a loss of exactly 0 with a gradient of 0: the
+device. A batch without a label gives a loss of exactly 0 with a gradient of 0: the
 weighting takes that for a task which is absent from the batch.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -85,6 +86,47 @@ def normal_loss(prediction: Tensor, normal: Tensor) -> Tensor:
     return mean.clamp(min=0)
 
 
+def regression_loss(prediction: Tensor, value: Tensor) -> Tensor:
+    """Squared error.
+
+    Args:
+        prediction: numbers (B, 1).
+        value: true numbers (B, 1), in the same unit; NaN is no measurement.
+
+    Returns:
+        The mean over the measured numbers, a scalar in the unit's square.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    check_same_shape(prediction, value)
+    measured = ~value.isnan()
+    # A NaN times 0 is NaN: it must not come near the difference.
+    error = prediction.float() - torch.where(measured, value, 0)
+    return (error.square() * measured).sum() / measured.sum().clamp(min=1)
+
+
+def attribute_loss(prediction: Tensor, label: Tensor) -> Tensor:
+    """Binary cross entropy.
+
+    Args:
+        prediction: logits (B, 1).
+        label: 1, 0, or -1 for no label, (B, 1), of any dtype.
+
+    Returns:
+        The mean over the labelled samples, a scalar.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    check_same_shape(prediction, label)
+    labelled = label != NO_LABEL
+    losses = F.binary_cross_entropy_with_logits(
+        prediction.float(), label.clamp(min=0).float(), reduction='none'
+    )
+    return (losses * labelled).sum() / labelled.sum().clamp(min=1)
+
+
 def check_same_shape(prediction: Tensor, target: Tensor) -> None:
     """Refuse shapes that broadcasting would silently pair wrongly.
 
@@ -102,5 +144,7 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     'segmentation': segmentation_loss,
     'depth': depth_loss,
     'normal': normal_loss,
+    'regression': regression_loss,
+    'attribute': attribute_loss,
 }
-"""The loss of each task, by the task's name."""
+"""The loss of each task, by the task's kind."""

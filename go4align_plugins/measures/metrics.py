@@ -20,8 +20,6 @@ from go4align_plugins.measures.losses import check_same_shape, valid_depth, vali
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from go4align_plugins.benchmarks.table import Task
-
 ANGLE_SHARES = ('11.25', '22.5', '30')
 BINS_PER_DEGREE = 100
 
@@ -125,23 +123,6 @@ class NormalMetric(Metric):
     def compute(self) -> dict[str, float]:
         """``mean`` and ``median`` in degrees; ``<11.25``, ``<22.5`` and ``<30`` in [0, 1]."""
         return normal_scores(self.angles)
-
-
-def build_metric(task: Task) -> Metric:
-    """The metric of a task of :mod:`go4align_plugins.benchmarks.table`, chosen by its name.
-
-    Raises:
-        ValueError: if there is no metric for a task of that name.
-    """
-    if task.name == 'segmentation':
-        return SegmentationMetric(task.channels)
-    if task.name == 'depth':
-        return DepthMetric()
-    if task.name == 'normal':
-        return NormalMetric()
-    raise ValueError(
-        f'Parameter `task` should be segmentation, depth or normal. Found `task = {task.name}`.'
-    )
 
 
 @torch.no_grad()

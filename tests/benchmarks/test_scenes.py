@@ -202,7 +202,7 @@ def test_bad_arguments_are_named(arguments: tuple, message: str) -> None:
         render(*arguments)
 
 
-@pytest.mark.parametrize('benchmark', BENCHMARKS)
+@pytest.mark.parametrize('benchmark', [name for name in BENCHMARKS if BENCHMARKS[name].class_names])
 def test_every_benchmark_has_a_colour_for_each_class(benchmark: str) -> None:
     colours = class_colours(benchmark)
     assert colours.shape == (len(BENCHMARKS[benchmark].class_names), 3)
@@ -214,3 +214,9 @@ def test_every_benchmark_has_a_colour_for_each_class(benchmark: str) -> None:
 def test_an_unknown_benchmark_has_no_colours() -> None:
     with pytest.raises(ValueError, match='Parameter `benchmark`'):
         class_colours('kitti')
+
+
+@pytest.mark.parametrize('benchmark', ['qm9', 'celeba'])
+def test_a_benchmark_without_classes_has_no_colours(benchmark: str) -> None:
+    with pytest.raises(ValueError, match=f'should be one that has classes. Found `{benchmark}`'):
+        class_colours(benchmark)

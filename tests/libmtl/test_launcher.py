@@ -147,9 +147,10 @@ def test_examples_of_libmtl_main(tmp_path, example, benchmark, size):
 
 @needs_main
 @pytest.mark.integration
-def test_strategies_in_libmtl_main():
+@pytest.mark.parametrize('tests', ['test_strategies.py', 'test_grouped.py'])
+def test_strategies_in_libmtl_main(tests):
     done = subprocess.run(
-        [sys.executable, '-m', 'pytest', '-q', str(Path(__file__).with_name('test_strategies.py'))],
+        [sys.executable, '-m', 'pytest', '-q', str(Path(__file__).with_name(tests))],
         cwd=ROOT, capture_output=True, text=True, timeout=600,
         env={**os.environ, 'PYTHONPATH': os.pathsep.join([str(ROOT), str(MAIN)])},
     )  # fmt: skip

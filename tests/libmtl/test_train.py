@@ -65,6 +65,8 @@ def test_run_folder(rooms, tmp_path):
         ('PCGrad', []),
         ('RLW', ['--workers', '2']),
         ('GradVac', ['--optim', 'sgd', '--scheduler', 'step', '--step_size', '1']),
+        ('AGRM_DWA', ['--AGRM_num_groups', '2']),
+        ('AGRM_CAGrad', ['--calpha', '0.3']),
     ],
 )
 @pytest.mark.integration
@@ -109,6 +111,18 @@ def test_killed_in_mid_epoch_and_resumed(rooms, tmp_path):
     assert entries(killed) == entries(whole)
 
 
+def test_grouped_strategy_records_its_groups(rooms, tmp_path):
+    out = tmp_path / 'run'
+    options = ['--calpha', '0.3', '--epochs', '1']
+    assert main(arguments(rooms, out, *options, weighting='AGRM_CAGrad')) == 0
+    config = json.loads((out / 'config.json').read_text())
+    assert config['weight_args'] == {
+        'calpha': 0.3, 'rescale': 1, 'AGRM_num_groups': 2, 'AGRM_grouping': 'exact'
+    }  # fmt: skip
+    groups = entries(out)[0]['groups']
+    assert all(len(shares) == 2 and sum(shares) == pytest.approx(1) for shares in groups.values())
+
+
 def test_single_task_baseline(rooms, tmp_path):
     out = tmp_path / 'run'
     assert main(arguments(rooms, out, '--tasks', 'depth', '--epochs', '1', weighting='EW')) == 0
@@ -136,7 +150,7 @@ def test_first_batches_are_augmented_differently_in_every_epoch(rooms):
     from go4align_plugins.benchmarks import get_benchmark
     from go4align_plugins.libmtl.data import build_loaders, set_epoch
 
-    loader, _ = build_loaders(get_benchmark('rooms'), rooms, batch_size=12, augmented=True)
+    loader = build_loaders(get_benchmark('rooms'), rooms, batch_size=12, augmented=True).train
     images = []
     for epoch in (0, 1, 0):
         set_epoch(loader, epoch)
@@ -191,6 +205,8 @@ def test_broken_checkpoint_is_named(rooms, tmp_path, capsys):
     ('options', 'message'),
     [
         (['--weighting', 'GO4All'], '`weighting` should be one of'),
+        (['--weighting', 'AGRM_GradDrop'], 'Found `AGRM_GradDrop`: it drops single entries'),
+        (['--weighting', 'AGRM_EW', '--AGRM_num_groups', '4'], 'should be between 1 and 3'),
         (['--weighting', 'MOML'], '`weighting` should not be one of MOML, FORUM, AutoLambda'),
         (['--arch', 'HSP'], '`architecture` should be one of'),
         (['--tasks', 'deep'], '`tasks` should name tasks of rooms: segmentation, depth, normal'),

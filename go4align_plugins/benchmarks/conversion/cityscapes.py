@@ -66,7 +66,7 @@ def convert(
     """
     benchmark = get_benchmark('cityscapes')
     label_classes(num_classes)
-    size = size or benchmark.image_size
+    size = size or benchmark.require_image_size()
     frames = {split: find_frames(Path(root).expanduser(), split) for split in SPLITS}
     return write_dataset(
         out,

@@ -54,7 +54,7 @@ def convert(
         ValueError: if it is not the official file, or ``out`` holds something else.
     """
     benchmark = get_benchmark('nyuv2')
-    size = size or benchmark.image_size
+    size = size or benchmark.require_image_size()
     mat = Path(mat).expanduser()
     numbers = split_numbers(count_frames(mat))
     return write_dataset(

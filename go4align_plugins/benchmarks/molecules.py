@@ -1,0 +1,177 @@
+"""Molecules as complete graphs with PyTorch Geometric's features, and their split; needs numpy.
+
+An atom has the 11 features of PyTorch Geometric's QM9: H, C, N, O or F (one of five), atomic
+number, aromatic, sp, sp2, sp3, and the number of hydrogens bonded to it. A pair of atoms has 5:
+single, double, triple or aromatic bond (one of four, all 0 without one), and the distance in
+angstrom. A feature that a file does not tell is 0.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import groupby
+
+import numpy as np
+
+ELEMENTS = (1, 6, 7, 8, 9)
+"""The atomic numbers of H, C, N, O and F."""
+NUM_ATOM_FEATURES, NUM_EDGE_FEATURES = 11, 5
+ATOMIC_NUMBER, NUM_HYDROGENS = 5, 10  # among the atom's features
+
+SPLIT_SEED = 0
+HELD_OUT = 10_000
+
+
+@dataclass(frozen=True)
+class Molecules:
+    """N molecules with A atoms and E directed bonds, molecule after molecule.
+
+    Attributes:
+        names: (N,) that decide the split; equal ones are never torn apart.
+        atoms: (A, 11) uint8, the features.
+        positions: (A, 3) float32, in angstrom.
+        first_atom: (N + 1,) int64; molecule i has the atoms ``first_atom[i]:first_atom[i + 1]``.
+        bonds: (2, E) int64, each bond in both directions; a molecule's atoms count from 0.
+        bond_types: (E,) int64, 0 to 3: single, double, triple, aromatic.
+        first_bond: (N + 1,) int64, as ``first_atom``.
+        targets: (N, T) float64, in the units of the table of benchmarks.
+    """
+
+    names: Sequence[str]
+    atoms: np.ndarray
+    positions: np.ndarray
+    first_atom: np.ndarray
+    bonds: np.ndarray
+    bond_types: np.ndarray
+    first_bond: np.ndarray
+    targets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def graph(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """One molecule of n atoms.
+
+        Returns:
+            The atoms (n, 11) float32; all ordered pairs of atoms (2, n (n - 1)) int64, sorted; and
+            the features (n (n - 1), 5) float32 of each pair.
+        """
+        atoms = slice(*self.first_atom[index : index + 2])
+        bonds = slice(*self.first_bond[index : index + 2])
+        positions = self.positions[atoms]
+        pairs, place = all_pairs(len(positions))
+        features = np.zeros((pairs.shape[1], NUM_EDGE_FEATURES), np.float32)
+        features[place[tuple(self.bonds[:, bonds])], self.bond_types[bonds]] = 1
+        features[:, -1] = np.linalg.norm(positions[pairs[1]] - positions[pairs[0]], axis=1)
+        return self.atoms[atoms].astype(np.float32), pairs, features
+
+    @cached_property
+    def splits(self) -> dict[str, np.ndarray]:
+        """The numbers of the molecules of ``train``, ``val`` and ``test``: see :func:`split`."""
+        return split(self.names)
+
+
+@cache
+def all_pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The ordered pairs of that many atoms, without those of an atom with itself.
+
+    Returns:
+        The pairs (2, n (n - 1)) int64, sorted; and where each is among them, (n, n) int64.
+    """
+    apart = ~np.eye(count, dtype=bool)
+    place = np.full((count, count), -1)
+    place[apart] = np.arange(count * (count - 1))
+    return np.stack(np.nonzero(apart)), place
+
+
+def atom_features(numbers: np.ndarray, bonds: np.ndarray | None = None) -> np.ndarray:
+    """What atomic numbers, and bonds where they are known, tell of PyTorch Geometric's features.
+
+    Without bonds that is the element and the atomic number; with them the number of hydrogens, too.
+    ``aromatic``, ``sp``, ``sp2`` and ``sp3`` stay 0.
+
+    Args:
+        numbers: (A,) atomic numbers.
+        bonds: (2, E) atoms of each directed bond, counted over all A atoms.
+
+    Returns:
+        (A, 11) uint8.
+    """
+    features = np.zeros((len(numbers), NUM_ATOM_FEATURES), np.uint8)
+    features[:, : len(ELEMENTS)] = np.asarray(numbers)[:, None] == ELEMENTS
+    features[:, ATOMIC_NUMBER] = numbers
+    if bonds is not None:
+        np.add.at(features[:, NUM_HYDROGENS], bonds[1], features[bonds[0], 0])
+    return features
+
+
+def split(names: Sequence[str], seed: int = SPLIT_SEED) -> dict[str, np.ndarray]:
+    """A random split: 10,000 molecules each for validation and test, or a tenth if that is less.
+
+    Molecules of one name stay together, so a held-out part may have a few more. The order is that
+    of the names' SHA-256: it is the same everywhere, and whatever else a file holds.
+
+    Args:
+        names: (N,) of the molecules.
+        seed: of the order. The published runs drew their own; all of ours share one.
+
+    Returns:
+        The sorted numbers of the molecules of ``train``, ``val`` and ``test``.
+
+    Raises:
+        ValueError: if there are too few molecules.
+    """
+    digests = [hashlib.sha256(f'{seed} {name}'.encode()).digest() for name in names]
+    order = sorted(range(len(names)), key=digests.__getitem__)
+    size = min(HELD_OUT, -(-len(names) // 10))
+    parts: dict[str, list[int]] = {'test': [], 'val': [], 'train': []}
+    for _, group in groupby(order, key=digests.__getitem__):
+        part = next((part for part in ('test', 'val') if len(parts[part]) < size), 'train')
+        parts[part] += group
+    if not parts['train']:
+        raise ValueError(f'There should be molecules for three splits. Found {len(names)} in all.')
+    return {part: np.array(sorted(parts[part])) for part in ('train', 'val', 'test')}
+
+
+def find_problems(molecules: Molecules) -> Iterator[str]:
+    """The rules that the arrays break.
+
+    Yields:
+        The rule and what was found, one text for each rule broken.
+    """
+    first = molecules.first_atom
+    if first[0] != 0 or first[-1] != len(molecules.positions) or (np.diff(first) < 1).any():
+        yield (
+            'should have atoms for every molecule, in their order. '
+            f'Found {len(molecules)} molecules of atoms {first[0]} to {first[-1]}, '
+            f'and {len(molecules.positions)} atoms.'
+        )
+        return
+    owner = np.repeat(np.arange(len(molecules)), np.diff(first))
+    numbers = molecules.atoms[:, ATOMIC_NUMBER]
+    for atom in np.flatnonzero(~np.isin(numbers, ELEMENTS))[:1]:
+        yield (
+            'should have atoms of H, C, N, O and F. '
+            f'Found atomic number {numbers[atom]} in {molecules.names[owner[atom]]}.'
+        )
+    for atom in np.flatnonzero(~np.isfinite(molecules.positions).all(1))[:1]:
+        yield (
+            'should have finite positions. '
+            f'Found {molecules.positions[atom].tolist()} in {molecules.names[owner[atom]]}.'
+        )
+    for row in np.flatnonzero(~np.isfinite(molecules.targets).all(1))[:1]:
+        yield (
+            'should have finite targets. '
+            f'Found {molecules.targets[row].tolist()} for {molecules.names[row]}.'
+        )
+    sizes = np.repeat(np.diff(first), np.diff(molecules.first_bond))
+    one, other = molecules.bonds
+    wrong = (molecules.bonds < 0).any(0) | (molecules.bonds >= sizes).any(0) | (one == other)
+    for bond in np.flatnonzero(wrong)[:1]:
+        yield (
+            "should have bonds between two of a molecule's atoms. "
+            f'Found one of {one[bond]} and {other[bond]} among {sizes[bond]} atoms.'
+        )

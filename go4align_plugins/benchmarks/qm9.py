@@ -1,0 +1,269 @@
+"""Reads QM9 from the files that there are of it; none of them can run code.
+
+A folder holds one of these, itself or in ``raw`` or ``processed``, the first that is found:
+
+- ``data_v3.pt``: PyTorch Geometric's processed data set; ``qm9_v3.pt``: what it downloads;
+- ``gdb9.sdf`` and ``gdb9.sdf.csv``: the raw data; molecules that ``uncharacterized.txt`` lists are
+  left out, as everywhere;
+- ``molecules.npz``: ``Z`` and ``pos`` of all atoms, ``ptr`` (where each molecule begins), ``y`` and
+  ``target_names`` as in the .csv; ``smiles`` or ``ids``. It has no bonds.
+
+The official files name molecules by their number (``gdb_1``), which the split goes by, at random as
+the papers'; a ``molecules.npz`` with SMILES is split by these.
+"""
+
+from __future__ import annotations
+
+import csv
+import pickle
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from go4align_plugins.benchmarks.molecules import Molecules, atom_features, find_problems
+from go4align_plugins.benchmarks.optional import import_optional
+from go4align_plugins.benchmarks.sdf import parse, records
+from go4align_plugins.benchmarks.table import get_benchmark
+
+MEV_PER_HARTREE = 27211.386246
+MEV_PER_KCAL = 43.36414
+# Task: its column in the .csv and the factor from there to the published unit; and PyTorch
+# Geometric's column, which has eV where the papers have meV.
+COLUMNS = {
+    'mu': ('mu', 1.0, 0),
+    'alpha': ('alpha', 1.0, 1),
+    'homo': ('homo', MEV_PER_HARTREE, 2),
+    'lumo': ('lumo', MEV_PER_HARTREE, 3),
+    'r2': ('r2', 1.0, 5),
+    'zpve': ('zpve', MEV_PER_HARTREE, 6),
+    'u0': ('u0_atom', MEV_PER_KCAL, 12),
+    'u298': ('u298_atom', MEV_PER_KCAL, 13),
+    'h298': ('h298_atom', MEV_PER_KCAL, 14),
+    'g298': ('g298_atom', MEV_PER_KCAL, 15),
+    'cv': ('cv', 1.0, 11),
+}
+FOLDERS = ('', 'processed', 'raw')
+
+
+def read_qm9(root: str | Path) -> Molecules:
+    """Reads and checks the molecules in a folder.
+
+    Raises:
+        FileNotFoundError: if there is none of the files.
+        ValueError: if a file cannot be read or breaks a rule; the message names the file, the rule
+            and what was found.
+    """
+    path, molecules = _read(root)
+    for problem in find_problems(molecules):
+        raise ValueError(f'{path}: {problem}')
+    return molecules
+
+
+def check(root: str | Path) -> tuple[list[str], dict[str, int]]:
+    """Checks the molecules in a folder.
+
+    Returns:
+        One line for each problem; and the number of molecules of each split, if there is none.
+    """
+    try:
+        path, molecules = _read(root)
+        problems = [f'{path}: {problem}' for problem in find_problems(molecules)]
+        splits = {} if problems else molecules.splits
+    except (ValueError, OSError) as error:
+        return [str(error)], {}
+    return problems, {name: len(part) for name, part in splits.items()}
+
+
+def _read(root: str | Path) -> tuple[Path, Molecules]:
+    root = Path(root).expanduser()
+    for name, reader in READERS.items():
+        for path in (root / folder / name for folder in FOLDERS):
+            if path.is_file():
+                return path, reader(path)
+    raise FileNotFoundError(
+        f'{root}: should hold {", ".join(READERS)}, or a folder `raw` or `processed` with one of '
+        'them. `python tools/prepare_data.py download qm9` says where to get them.'
+    )
+
+
+def _read_processed(path: Path) -> Molecules:
+    """PyTorch Geometric's own file: all molecules in one dict of tensors, and where each begins."""
+    content = _load_tensors(path)
+    try:
+        data, slices = content[:2]
+        return Molecules(
+            data['name'],
+            data['x'].numpy().astype(np.uint8),
+            data['pos'].numpy(),
+            slices['x'].numpy(),
+            data['edge_index'].numpy(),
+            data['edge_attr'].argmax(1).numpy(),
+            slices['edge_index'].numpy(),
+            _from_geometric(data['y']),
+        )
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise _not_geometric(path, error) from error
+
+
+def _read_downloaded(path: Path) -> Molecules:
+    """What PyTorch Geometric downloads: a list with a dict of tensors for each molecule."""
+    torch = import_optional('torch')
+    content = _load_tensors(path)
+    try:
+        bonds = [molecule['edge_index'] for molecule in content]
+        return Molecules(
+            [molecule['name'] for molecule in content],
+            torch.cat([molecule['x'] for molecule in content]).numpy().astype(np.uint8),
+            torch.cat([molecule['pos'] for molecule in content]).numpy(),
+            _starts([len(molecule['x']) for molecule in content]),
+            torch.cat(bonds, 1).numpy(),
+            torch.cat([molecule['edge_attr'] for molecule in content]).argmax(1).numpy(),
+            _starts([bond.shape[1] for bond in bonds]),
+            _from_geometric(torch.cat([molecule['y'] for molecule in content])),
+        )
+    except (TypeError, KeyError, ValueError, IndexError, RuntimeError) as error:
+        raise _not_geometric(path, error) from error
+
+
+def _load_tensors(path: Path) -> Any:
+    torch = import_optional('torch')
+    # It declares its `Data` as harmless: the processed file names that class.
+    import_optional('torch_geometric.data', 'qm9', "PyTorch Geometric's files")
+    try:
+        return torch.load(path, map_location='cpu', weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise _not_geometric(path, error) from error
+
+
+def _not_geometric(path: Path, error: Exception) -> ValueError:
+    found = ' '.join(str(error).split())
+    return ValueError(
+        f"{path}: should be PyTorch Geometric's QM9, tensors that need no code to be read. "
+        f'Found: {found}'
+    )
+
+
+def _from_geometric(targets: Any) -> np.ndarray:
+    units = {task.name: task.metrics[0].unit for task in get_benchmark('qm9').tasks}
+    factors = [1000.0 if units[task] == 'meV' else 1.0 for task in COLUMNS]
+    columns = [column for _, _, column in COLUMNS.values()]
+    return targets.numpy().astype(np.float64)[:, columns] * factors
+
+
+def _read_npz(path: Path) -> Molecules:
+    """Atomic numbers and positions alone; pickled objects are refused."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            names = file['smiles'] if 'smiles' in file else file['ids']
+            first_atom = file['ptr'].astype(np.int64)
+            column = {str(name): index for index, name in enumerate(file['target_names'])}
+            targets = _select(lambda name: file['y'][:, column[name]])
+            numbers, positions = file['Z'], file['pos'].astype(np.float32)
+    except (ValueError, KeyError, IndexError, EOFError, OSError, BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f'{path}: should hold the arrays Z, pos, ptr, y, target_names, and smiles or ids. '
+            f'Found: {" ".join(str(error).split())}'
+        ) from error
+    lengths = (len(names), len(first_atom) - 1, len(targets))
+    if len(set(lengths)) > 1 or positions.shape != (len(numbers), 3):
+        raise ValueError(
+            f'{path}: should have one name, part and row of targets for each molecule and one '
+            f'position for each atom. Found {lengths}, and positions of shape {positions.shape} '
+            f'for {len(numbers)} atoms.'
+        )
+    none = np.zeros((2, 0), np.int64)
+    no_bonds = np.zeros(len(first_atom), np.int64)
+    names = [str(name) for name in names]
+    atoms = atom_features(numbers)
+    return Molecules(names, atoms, positions, first_atom, none, none[0], no_bonds, targets)
+
+
+def _read_sdf(path: Path) -> Molecules:
+    """The raw structures and, beside them, the table of targets."""
+    table = path.with_name('gdb9.sdf.csv')
+    rows = _read_table(table)
+    excluded = _read_excluded(path.with_name('uncharacterized.txt'))
+    names, numbers, positions, bonds, targets = [], [], [], [], []
+    for index, record in enumerate(records(path)):
+        name = record[0].strip()
+        if index >= len(rows) or rows[index]['mol_id'] != name:
+            found = rows[index]['mol_id'] if index < len(rows) else 'none'
+            raise ValueError(
+                f'{table}: should have the molecules of {path.name}. '
+                f'Found {found} as number {index + 1} in place of {name}.'
+            )
+        if index + 1 in excluded:
+            continue
+        atoms, pairs = parse(path, record)
+        names.append(name)
+        numbers.append(np.array([atom[0] for atom in atoms], np.uint8))
+        positions.append(np.array([atom[1:] for atom in atoms], np.float32))
+        bonds.append(np.array(pairs, np.int64).reshape(-1, 3))
+        targets.append(_targets(table, rows[index]))
+    if not names:
+        raise ValueError(f'{path}: should hold molecules. Found none.')
+    first_atom = _starts([len(part) for part in numbers])
+    lengths = [len(part) for part in bonds]
+    joined = np.concatenate(bonds).T
+    offsets = np.repeat(first_atom[:-1], lengths)
+    return Molecules(
+        names,
+        atom_features(np.concatenate(numbers), joined[:2] + offsets),
+        np.concatenate(positions),
+        first_atom,
+        joined[:2],
+        joined[2],
+        _starts(lengths),
+        np.array(targets),
+    )
+
+
+def _read_table(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline='', encoding='utf-8') as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error) as error:
+        raise ValueError(f'{path}: should be the table of targets. Found: {error}') from error
+    needed = ('mol_id', *(name for name, _, _ in COLUMNS.values()))
+    missing = [name for name in needed if not rows or name not in rows[0]]
+    if missing:
+        raise ValueError(f'{path}: should have columns {", ".join(needed)}. Missing: {missing[0]}.')
+    return rows
+
+
+def _targets(path: Path, row: Mapping[str, str]) -> list[float]:
+    try:
+        return _select(lambda name: float(row[name])).tolist()
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f'{path}: should have a number for every target. Found in {row["mol_id"]}: {error}.'
+        ) from error
+
+
+def _read_excluded(path: Path) -> set[int]:
+    """The numbers, from 1, in a table of number, SMILES and more; none without a file."""
+    if not path.exists():
+        return set()
+    lines = (line.split() for line in path.read_text(encoding='utf-8').splitlines())
+    return {int(words[0]) for words in lines if len(words) > 2 and words[0].isdigit()}
+
+
+def _select(column: Callable[[str], Any]) -> np.ndarray:
+    """The tasks' columns of a table, in the published units; tasks last."""
+    return np.stack([column(name) * factor for name, factor, _ in COLUMNS.values()], -1)
+
+
+def _starts(lengths: Sequence[int]) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+READERS: dict[str, Callable[[Path], Molecules]] = {
+    'data_v3.pt': _read_processed,
+    'qm9_v3.pt': _read_downloaded,
+    'gdb9.sdf': _read_sdf,
+    'molecules.npz': _read_npz,
+}

@@ -1,0 +1,178 @@
+"""QM9's files: they agree with each other, broken ones are named, none of them runs code."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.benchmarks.qm9 import check, read_qm9
+
+from .. import SHARED
+from .molecule_files import molecules, write_geometric, write_npz, write_sdf
+
+REAL = SHARED / 'data' / 'qm9'
+
+
+def test_targets_by_hand(tmp_path):
+    found = read_qm9(write_sdf(tmp_path)).targets[1]
+    # Column t of the table holds t + 0.2: mu is column 3, homo 5 and u0_atom 15.
+    tasks = get_benchmark('qm9').task_names
+    expected = dict(zip(tasks, found))
+    assert expected['mu'] == pytest.approx(3.2)
+    assert expected['homo'] == pytest.approx(5.2 * 27211.386, rel=1e-6)
+    assert expected['u0'] == pytest.approx(15.2 * 43.36414)
+    assert expected['cv'] == pytest.approx(14.2)
+    assert len(expected) == 11
+
+
+@pytest.mark.parametrize('folder', ['', 'raw'])
+def test_sdf_in_either_place(tmp_path, folder):
+    write_sdf(tmp_path / folder)
+    assert list(read_qm9(tmp_path).names) == [name for name, *_ in molecules()]
+    problems, lengths = check(tmp_path)
+    assert problems == []
+    assert lengths == {'train': 8, 'val': 2, 'test': 2}
+
+
+@pytest.mark.parametrize('name', ['raw/qm9_v3.pt', 'processed/data_v3.pt'])
+def test_geometrics_files_agree_with_the_raw_ones(tmp_path, name):
+    pytest.importorskip('torch_geometric', reason='needs the extra qm9')
+    raw = read_qm9(write_sdf(tmp_path / 'sdf'))
+    other = read_qm9(write_geometric(tmp_path / 'pyg', name))
+    assert list(other.names) == list(raw.names)
+    np.testing.assert_allclose(other.targets, raw.targets, rtol=1e-6)
+    for index in range(len(raw)):
+        for one, two in zip(raw.graph(index), other.graph(index)):
+            np.testing.assert_array_equal(one, two)
+
+
+def test_npz_has_the_same_distances_but_no_bonds(tmp_path):
+    raw, other = (read_qm9(w(tmp_path / w.__name__)) for w in (write_sdf, write_npz))
+    np.testing.assert_allclose(other.targets, raw.targets)
+    for index in range(len(raw)):
+        (_, pairs, features), (atoms, same, lone) = raw.graph(index), other.graph(index)
+        np.testing.assert_array_equal(same, pairs)
+        np.testing.assert_array_equal(lone[:, 4], features[:, 4])
+        assert not lone[:, :4].any()
+        assert not atoms[:, 6:].any()
+
+
+def test_smiles_decide_the_split(tmp_path):
+    smiles = np.array(['C', 'C#C', 'N', 'O'] * 3)
+    found = read_qm9(write_npz(tmp_path, smiles=smiles))
+    owners = [{found.names[index] for index in part} for part in found.splits.values()]
+    assert sum(map(len, owners)) == 4
+
+
+def test_uncharacterized_molecules_are_left_out(tmp_path):
+    found = read_qm9(write_sdf(tmp_path, excluded=(2, 5)))
+    assert len(found) == 10
+    assert not {'gdb_2', 'gdb_5'} & set(found.names)
+    assert found.targets[1] == pytest.approx(read_qm9(write_sdf(tmp_path / 'all')).targets[2])
+
+
+def replace(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ('name', 'old', 'new', 'message'),
+    [
+        ('gdb9.sdf', ' C  ', ' Si ', 'H, C, N, O and F in V2000 form. Found in gdb_1'),
+        ('gdb9.sdf', '    1.0000', '    1.0x00', 'in V2000 form. Found in gdb_1'),
+        ('gdb9.sdf', '    1.0000', '       nan', 'finite positions. Found .* in gdb_1'),
+        ('gdb9.sdf', '  1  2  1', '  1  9  1', 'between two of a molecule.s atoms'),
+        ('gdb9.sdf', '  1  2  1', '  1  2  7', 'a bond of type 7'),
+        ('gdb9.sdf', '  5  4  0', '  9  9  0', 'lines for 9 atoms and 9 bonds'),
+        ('gdb9.sdf.csv', 'gdb_3', 'gdb_4', 'Found gdb_4 as number 3 in place of gdb_3'),
+        ('gdb9.sdf.csv', ',cv,', ',cx,', 'Missing: cv'),
+        ('gdb9.sdf.csv', '15.1', 'much', 'a number for every target. Found in gdb_1'),
+        ('gdb9.sdf.csv', '15.1', 'inf', 'finite targets'),
+    ],
+)
+def test_broken_raw_files_are_named(tmp_path, name, old, new, message):
+    replace(write_sdf(tmp_path) / name, old, new)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_qm9(tmp_path)
+    assert str(caught.value).startswith(str(tmp_path / 'gdb9.sdf'))
+    assert check(tmp_path) == ([str(caught.value)], {})
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'Z': np.full(54, 14, np.uint8)}, 'Found atomic number 14 in 1'),
+        ({'ptr': np.arange(13)}, 'for every molecule, in their order'),
+        ({'ptr': np.arange(7)}, 'one name, part and row'),
+        ({'pos': np.zeros((3, 3))}, 'one position for each atom'),
+        ({'target_names': np.array(['mu'])}, "Found: 'alpha'"),
+        ({'smiles': np.array([object()] * 12)}, 'Object arrays cannot be loaded'),
+    ],
+)
+def test_broken_arrays_are_named(tmp_path, changes, message):
+    write_npz(tmp_path, **changes)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_qm9(tmp_path)
+    assert str(caught.value).startswith(str(tmp_path / 'molecules.npz'))
+
+
+def test_half_an_archive_is_named(tmp_path):
+    path = write_npz(tmp_path) / 'molecules.npz'
+    path.write_bytes(path.read_bytes()[:900])
+    with pytest.raises(ValueError, match=r'molecules.npz: should hold the arrays'):
+        read_qm9(tmp_path)
+
+
+def test_an_empty_folder_says_what_should_be_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'prepare_data\.py download qm9'):
+        read_qm9(tmp_path)
+
+
+def test_code_in_a_tensor_file_is_not_run(tmp_path):
+    pytest.importorskip('torch_geometric', reason='needs the extra qm9')
+    import torch
+
+    class Attack:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / 'attacked'),))
+
+    torch.save([Attack()], tmp_path / 'qm9_v3.pt')
+    with pytest.raises(ValueError, match=r'qm9_v3.pt: .* need no code to be read'):
+        read_qm9(tmp_path)
+    assert not (tmp_path / 'attacked').exists()
+
+
+@pytest.mark.parametrize('content', [[], {}, [{'x': 1}], 'text'])
+@pytest.mark.parametrize('name', ['qm9_v3.pt', 'data_v3.pt'])
+def test_other_tensor_files_are_named(tmp_path, name, content):
+    pytest.importorskip('torch_geometric', reason='needs the extra qm9')
+    import torch
+
+    torch.save(content, tmp_path / name)
+    with pytest.raises(ValueError, match=f"{name}: should be PyTorch Geometric's QM9"):
+        read_qm9(tmp_path)
+
+
+@pytest.mark.skipif(not REAL.exists(), reason='needs ../shared/data/qm9')
+def test_real_molecules():
+    found = read_qm9(REAL)
+    assert len(found) == 14308
+    lengths = np.array([len(part) for part in found.splits.values()])
+    assert lengths.sum() == len(found)
+    assert (lengths[1:] >= 1431).all()
+    owners = [{found.names[index] for index in part} for part in found.splits.values()]
+    assert sum(map(len, owners)) == len(set(found.names)) < len(found)
+    # A bond is 1 to 1.6 angstrom long: the nearest neighbour of any atom is bonded to it.
+    for index in range(0, len(found), 500):
+        _, pairs, features = found.graph(index)
+        nearest = np.array([features[pairs[0] == atom, 4].min() for atom in np.unique(pairs[0])])
+        assert (nearest > 0.9).all()
+        assert (nearest < 1.7).all()
+    energies = found.targets[:, get_benchmark('qm9').task_names.index('u0')] / 1000
+    assert (energies < 0).all()  # eV: it takes energy to take a molecule apart
+    assert (energies > -130).all()
