@@ -1,0 +1,167 @@
+"""The analyses that train: comparisons of the paper, each an ordinary leaderboard."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from go4align_plugins.benchmarks.prepare import save_bytes
+from go4align_plugins.benchmarks.table import Benchmark, get_benchmark
+from go4align_plugins.leaderboard.columns import TIME
+from go4align_plugins.leaderboard.commands.run import add_run_options, train
+from go4align_plugins.leaderboard.comparison import Comparison, compare
+from go4align_plugins.leaderboard.comparison_pictures import draw_counts, draw_dots
+from go4align_plugins.leaderboard.plan import PLAN, Plan, read_plan
+from go4align_plugins.leaderboard.presets import (
+    BASELINES,
+    INDICATORS,
+    Variant,
+    ablation,
+    clusterings,
+    group_counts,
+    indicators,
+)
+from go4align_plugins.leaderboard.scoring import DELTA_M
+from go4align_plugins.leaderboard.store import RESULTS, Store
+from go4align_plugins.weighting.grouping import GROUPINGS
+
+
+def add_parsers(analyses: argparse._SubParsersAction) -> None:
+    """Add ``groups``, ``ablation``, ``indicators`` and ``clusterings``."""
+    parser = _add(analyses, 'groups', 'the effect of the number of groups K', compare_groups)
+    parser.add_argument('--groups', nargs='+', type=int, metavar='K', help='(1 to all tasks)')
+    parser = _add(analyses, 'ablation', 'GO4Align without some of Eq. 4, 5, 6 (Table 3)', ablate)
+    _add_num_groups(parser)
+    parser = _add(
+        analyses, 'indicators', 'other methods alone and with AGRM (Table 4)', compare_indicators
+    )
+    _add_num_groups(parser)
+    parser.add_argument(
+        '--indicators', nargs='+', metavar='METHOD',
+        help=f'(those of {", ".join(INDICATORS)} that LibMTL has)',
+    )  # fmt: skip
+    parser = _add(analyses, 'clusterings', 'other ways of grouping (Table 5)', compare_clusterings)
+    _add_num_groups(parser)
+    parser.add_argument('--clusterings', nargs='+', choices=GROUPINGS, help='(all installed ones)')
+
+
+def _add(
+    analyses: argparse._SubParsersAction,
+    name: str,
+    meaning: str,
+    command: Callable[[argparse.Namespace], int],
+) -> argparse.ArgumentParser:
+    parser = analyses.add_parser(
+        name,
+        help=meaning,
+        description=f'Compares: {meaning}. Trains what is missing as `run` does, with STL and EW '
+        'besides; options that are not listed here go to the training tool.',
+        allow_abbrev=False,
+    )
+    add_run_options(parser)
+    parser.add_argument('--last', type=int, default=10, help='epochs to average at the end (10)')
+    parser.add_argument(
+        '--picture', type=Path,
+        help=f'.png, .pdf or .svg; the table is put beside it as .md (OUT/{name}.png)',
+    )  # fmt: skip
+    parser.set_defaults(command=command, takes_rest=True, analysis=name)
+    return parser
+
+
+def _add_num_groups(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--num-groups', type=int, metavar='K', help="where tasks are grouped (the paper's, below M)"
+    )
+
+
+def compare_groups(options: argparse.Namespace) -> int:
+    """The analysis ``groups``: every metric over the number of groups."""
+    plan = planned(options)
+    variants = group_counts(len(plan.task_names), options.groups)
+    benchmark = get_benchmark(plan.benchmark)
+    return _analyse(
+        options,
+        list(variants.values()),
+        lambda comparison, path: draw_counts(comparison, variants, benchmark, path),
+    )
+
+
+def ablate(options: argparse.Namespace) -> int:
+    """The analysis ``ablation``."""
+    return _analyse(options, ablation(*_sizes(options)))
+
+
+def compare_indicators(options: argparse.Namespace) -> int:
+    """The analysis ``indicators``."""
+    from go4align_plugins.libmtl.compat import import_libmtl
+
+    offered = import_libmtl().weighting.__all__
+    return _analyse(options, indicators(offered, *_sizes(options), options.indicators))
+
+
+def compare_clusterings(options: argparse.Namespace) -> int:
+    """The analysis ``clusterings``: delta_m and time."""
+    variants = clusterings(*_sizes(options), options.clusterings)
+    absent = [name for name in GROUPINGS if name not in [variant.label for variant in variants]]
+    if absent and options.clusterings is None:
+        print(
+            f'Left out, as their packages are not installed: {", ".join(absent)} '
+            '(pip install "go4align-plugins[clustering]").'
+        )
+    return _analyse(
+        options,
+        variants,
+        lambda comparison, path: draw_dots(comparison, variants, (DELTA_M, TIME), path),
+    )
+
+
+def planned(options: argparse.Namespace) -> Plan:
+    """What the options of ``run`` ask for, as far as an analysis has to know before it trains.
+
+    Raises:
+        ValueError: if there is no benchmark, or an option is out of its range.
+    """
+    values = {}
+    there = options.out / PLAN if options.out else None
+    for path in (there if there and there.exists() else None, options.plan):
+        values.update(read_plan(path) if path else {})
+    given = {name: getattr(options, name) for name in ('benchmark', 'tasks')}
+    values.update({name: value for name, value in given.items() if value is not None})
+    return Plan.from_dict({'framework': 'libmtl', **values, 'methods': BASELINES, 'config': None})
+
+
+def _sizes(options: argparse.Namespace) -> tuple[int, int]:
+    """The number of tasks, and of groups: by default the paper's, if that leaves any to group."""
+    plan = planned(options)
+    num_tasks = len(plan.task_names)
+    if options.num_groups is not None:
+        return num_tasks, options.num_groups
+    return num_tasks, min(get_benchmark(plan.benchmark).num_groups, num_tasks - 1)
+
+
+def _analyse(
+    options: argparse.Namespace,
+    variants: Sequence[Variant],
+    draw: Callable[[Comparison, Path], None] | None = None,
+) -> int:
+    """Train what is missing, print and write the table, draw the picture (by default delta_m).
+
+    Returns:
+        The exit status: 1 if a method has no finished run.
+    """
+    options.methods = [*BASELINES, *(variant.spec for variant in variants)]
+    folder, plan = train(options)
+    benchmark: Benchmark = get_benchmark(plan.benchmark)
+    entries = Store(folder / RESULTS).entries().values()
+    comparison = compare(entries, variants, benchmark, options.last)
+    print(comparison.report.console())
+    path = options.picture or folder / f'{options.analysis}.png'
+    table = path.with_suffix('.md')
+    if draw is None:
+        draw_dots(comparison, variants, (DELTA_M,), path)
+    else:
+        draw(comparison, path)
+    save_bytes(table, comparison.report.markdown().encode())
+    print(f'The table: {table}\nThe picture: {path}')
+    return 1 if comparison.missing else 0

@@ -1,0 +1,114 @@
+"""The analysis ``runtime``: training steps of LibMTL's methods side by side."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from go4align_plugins.benchmarks.prepare import save_bytes
+from go4align_plugins.benchmarks.run_folder import describe_environment
+from go4align_plugins.leaderboard.columns import EQUAL_WEIGHTING
+
+METHODS = (
+    EQUAL_WEIGHTING, 'GO4Align', 'UW', 'DWA', 'FAMO', 'CAGrad', 'IMTL', 'PCGrad', 'MGDA',
+    'Nash_MTL',
+)  # fmt: skip
+COUNTS = (2, 3, 11, 40)
+
+DESCRIPTION = """\
+Times training steps of LibMTL's methods side by side in one process: one step of each method in
+each round, relative to equal weighting in the same round; medians and quartiles over the rounds.
+The models are those of streets (2 tasks), rooms (3), QM9 (11) and CelebA (40) in the small
+protocol; the data is random: nothing is read or downloaded."""
+
+
+def add_parsers(analyses: argparse._SubParsersAction) -> None:
+    """Add ``runtime``."""
+    parser = analyses.add_parser(
+        'runtime',
+        help='relative runtime and the number of tasks (Fig. 4)',
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add('--methods', nargs='+', help=f'(those of {", ".join(METHODS)} that LibMTL has)')
+    add('--tasks', nargs='+', type=int, choices=COUNTS, default=COUNTS, help='(2 3 11 40)')
+    add('--repeats', type=int, default=20, help='rounds after two to warm up (20)')
+    add('--batch-size', type=int, help="samples a step (the small protocol's)")
+    add('--device', help='cpu, cuda:1, ... (a GPU where there is one)')
+    add('--json', type=Path, default=Path('runtime.json'), help='all figures (runtime.json)')
+    add('--picture', type=Path, help='.png, .pdf or .svg (the name of --json with .png)')
+    parser.set_defaults(command=runtime)
+
+
+def runtime(options: argparse.Namespace) -> int:
+    """The analysis ``runtime``; 1 if a method could not be timed.
+
+    Raises:
+        ValueError: if an option is out of its range.
+        ImportError: if LibMTL or matplotlib is not installed.
+    """
+    # torch, LibMTL and what they load take seconds: not for every command.
+    from go4align_plugins.leaderboard.runtime import describe_hardware, time_steps, timing_table
+    from go4align_plugins.leaderboard.runtime_picture import draw_runtime
+    from go4align_plugins.leaderboard.workloads import build_workload
+    from go4align_plugins.libmtl.compat import import_libmtl
+
+    offered = import_libmtl().weighting.__all__
+    chosen = options.methods or [method for method in METHODS if method in offered]
+    methods = list(dict.fromkeys((EQUAL_WEIGHTING, *chosen)))
+    workloads = {
+        count: build_workload(count, options.batch_size) for count in sorted(set(options.tasks))
+    }
+    notes = [
+        f'{count} tasks: {load.benchmark.title}, {load.backbone}, batch {load.batch_size}.'
+        + (f' {load.note}' if load.note else '')
+        for count, load in workloads.items()
+    ]
+    print('\n'.join(notes))
+    timings, failures = time_steps(
+        {
+            (count, method): load.prepare(method, options.device)
+            for count, load in workloads.items()
+            for method in methods
+        },
+        options.repeats,
+    )
+    hardware = describe_hardware()
+    notes.append(
+        f'Median and quartiles of {options.repeats} rounds; random data; '
+        f'{", ".join(hardware["gpus"]) or hardware["model"]}, {hardware["threads"]} threads.'
+    )
+    print(timing_table(timings))
+    for (count, method), reason in failures.items():
+        notes.append(f'{method} fails with {count} tasks.')
+        print(f'{method} fails with {count} tasks: {reason}')
+    picture = options.picture or options.json.with_suffix('.png')
+    record = {
+        'hardware': hardware,
+        **describe_environment('torch', 'LibMTL', 'torch_geometric'),
+        'repeats': options.repeats,
+        'notes': notes,
+        'timings': [
+            {
+                'tasks': timing.num_tasks,
+                'method': timing.method,
+                'median_ratio': timing.ratio,
+                'quartiles': timing.quartiles,
+                'seconds': timing.seconds,
+                'ratios': timing.ratios,
+            }
+            for timing in timings
+        ],
+        'failures': [
+            {'tasks': count, 'method': method, 'reason': reason}
+            for (count, method), reason in failures.items()
+        ],
+    }
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    save_bytes(options.json, json.dumps(record, indent=2).encode() + b'\n')
+    draw_runtime(timings, ' '.join(notes), picture)
+    print(f'All figures: {options.json}\nThe picture: {picture}')
+    return 1 if failures else 0

@@ -1,0 +1,192 @@
+"""Comparisons as pictures: dots for variants that have names, lines for numbers of groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from go4align_plugins.benchmarks.canvas import GREY, PALETTE, add_caption, new_figure, save
+from go4align_plugins.benchmarks.table import Benchmark
+from go4align_plugins.leaderboard.columns import EQUAL_WEIGHTING, TIME
+from go4align_plugins.leaderboard.comparison import Comparison
+from go4align_plugins.leaderboard.presets import Variant
+from go4align_plugins.leaderboard.runs import SINGLE_TASK
+from go4align_plugins.leaderboard.scoring import DELTA_M
+from go4align_plugins.leaderboard.table import ARROWS, Key, printed_unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+TITLES = {DELTA_M: 'delta_m (%) ↓', TIME: 'time of an epoch, relative to EW ↓'}
+
+
+def draw_dots(
+    comparison: Comparison, variants: Sequence[Variant], keys: Sequence[Key], path: str | Path
+) -> None:
+    """Draws a row a variant and a panel a figure: the mean over seeds, and a small dot a seed.
+
+    Variants of one row are joined by an arrow from the first to the last.
+
+    Args:
+        comparison: their figures, and those of equal weighting.
+        variants: from top to bottom.
+        keys: the figures, of :data:`TITLES`.
+        path: of the picture; the suffix tells the format.
+    """
+    rows = list(dict.fromkeys(variant.row for variant in variants))
+    series = list(dict.fromkeys(variant.series for variant in variants))
+    figure = new_figure(10, 1.4 + 0.45 * len(rows))
+    ratios = [2, 1, 1][: len(keys)]
+    grid = figure.subplots(1, len(keys), squeeze=False, sharey=True, width_ratios=ratios)[0]
+    for axes, key in zip(grid, keys):
+        levels = {SINGLE_TASK: 0.0} if key == DELTA_M else {}
+        equal = comparison.values(EQUAL_WEIGHTING, key)
+        if equal:
+            levels[EQUAL_WEIGHTING] = fmean(equal)
+        _draw_levels(axes, levels)
+        for row, name in enumerate(rows):
+            means = []
+            for variant in variants:
+                values = comparison.values(variant.label, key) if variant.row == name else []
+                if values:
+                    means.append(fmean(values))
+                    _draw_seeds(axes, row, values, series.index(variant.series), len(series))
+            if len(means) > 1:
+                _draw_arrow(axes, row, means[0], means[-1])
+        axes.set_xlabel(TITLES[key])
+        axes.margins(x=0.12)
+        axes.grid(axis='x', color='0.92')
+        axes.set_axisbelow(True)
+        axes.tick_params(axis='y', length=0)
+        axes.spines[['top', 'right', 'left']].set_visible(False)
+    grid[0].set_yticks(range(len(rows)), rows)
+    grid[0].set_ylim(len(rows) - 0.5, -0.65)
+    if len(series) > 1:
+        for rank, name in enumerate(series):
+            grid[0].scatter([], [], s=60, color=_colour(rank, len(series)), label=name)
+        figure.legend(loc='outside upper left', ncols=len(series), frameon=False)
+    add_caption(figure, explain(comparison))
+    save(figure, path)
+
+
+def draw_counts(
+    comparison: Comparison,
+    variants: Mapping[int, Variant],
+    benchmark: Benchmark,
+    path: str | Path,
+) -> None:
+    """Draws delta_m and every metric over the number of groups, a panel each.
+
+    Args:
+        comparison: the figures of the variants, and those of equal weighting.
+        variants: number of groups -> GO4Align with so many.
+        benchmark: whose metrics are drawn.
+        path: of the picture; the suffix tells the format.
+    """
+    metrics = {
+        (task.name, metric.name): metric
+        for task in benchmark.tasks
+        for metric in task.metrics
+        if comparison.values(EQUAL_WEIGHTING, (task.name, metric.name))
+        or any(comparison.values(v.label, (task.name, metric.name)) for v in variants.values())
+    }
+    keys = [DELTA_M, *metrics]
+    num_columns = min(5, ceil(len(keys) / 2))
+    num_rows = ceil(len(keys) / num_columns)
+    figure = new_figure(10, 2.2 * num_rows + 0.8)
+    grid = figure.subplots(num_rows, num_columns, squeeze=False)
+    for axes in grid.flat[len(keys) :]:
+        axes.set_visible(False)
+    for axes, key in zip(grid.flat, keys):
+        if key == DELTA_M:
+            factor, title = 1.0, TITLES[DELTA_M]
+        else:
+            factor, unit = printed_unit(metrics[key])
+            arrow = ARROWS[metrics[key].higher_is_better]
+            title = ' '.join(filter(None, (key[1], unit and f'({unit})', arrow)))
+            title = f'{key[0]}\n{title}'
+        axes.set_title(title, loc='left', fontsize=9)
+        _draw_counts(axes, comparison, variants, key, factor)
+    for axes in grid[-1]:
+        axes.set_xlabel('number of groups K')
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc='outside upper left', ncols=3, frameon=False)
+    add_caption(figure, explain(comparison))
+    save(figure, path)
+
+
+def explain(comparison: Comparison) -> str:
+    """What the marks are, and of which runs."""
+    seeds = max(map(len, comparison.figures.values()))
+    marks = f'Large marks are means of {seeds} seeds, small ones a seed. ' if seeds > 1 else ''
+    missing = f' Not finished: {", ".join(comparison.missing)}.' if comparison.missing else ''
+    return f'{marks}delta_m: lower is better. {comparison.report.caption}{missing}'
+
+
+def _draw_levels(axes: Axes, levels: Mapping[str, float]) -> None:
+    """Draws a vertical line a level; their names keep out of each other's way."""
+    for name, level in levels.items():
+        axes.axvline(level, color='0.6', linestyle='-' if name == SINGLE_TASK else '--')
+        leftmost = len(levels) > 1 and level == min(levels.values())
+        axes.annotate(
+            f'{name} ' if leftmost else f' {name}', (level, 1), (0, 3), ('data', 'axes fraction'),
+            'offset points', ha='right' if leftmost else 'left', color=GREY, fontsize=8,
+        )  # fmt: skip
+
+
+def _draw_seeds(axes: Axes, row: int, values: Sequence[float], rank: int, num_series: int) -> None:
+    from matplotlib.patheffects import withStroke
+    from matplotlib.ticker import Formatter
+
+    colour, mean = _colour(rank, num_series), fmean(values)
+    if len(values) > 1:
+        axes.scatter(values, [row] * len(values), s=16, color=colour, alpha=0.45, linewidth=0)
+    axes.scatter(mean, row, s=70, color=colour, edgecolor='white', zorder=3)
+    axes.annotate(
+        Formatter.fix_minus(f'{mean:.2f}'), (mean, row), (0, 7), textcoords='offset points',
+        ha='center', fontsize=8, color=colour,
+        path_effects=[withStroke(linewidth=3, foreground='white')],
+    )  # fmt: skip
+
+
+def _draw_arrow(axes: Axes, row: int, start: float, end: float) -> None:
+    axes.annotate(
+        '', (end, row), (start, row), zorder=2,
+        arrowprops={'arrowstyle': '-|>', 'color': '0.6', 'shrinkA': 5, 'shrinkB': 5},
+    )  # fmt: skip
+
+
+def _draw_counts(
+    axes: Axes,
+    comparison: Comparison,
+    variants: Mapping[int, Variant],
+    key: Key,
+    factor: float,
+) -> None:
+    points = {
+        count: [factor * value for value in comparison.values(variant.label, key)]
+        for count, variant in variants.items()
+    }
+    points = {count: values for count, values in points.items() if values}
+    for count, values in points.items():
+        if len(values) > 1:
+            axes.scatter(
+                [count] * len(values), values, s=14, color=PALETTE[0], alpha=0.45, linewidth=0
+            )
+    means = [fmean(values) for values in points.values()]
+    axes.plot(list(points), means, 'o-', color=PALETTE[0], markersize=6, label='GO4Align')
+    equal = comparison.values(EQUAL_WEIGHTING, key)
+    if equal:
+        axes.axhline(factor * fmean(equal), color=GREY, linestyle='--', label='equal weighting')
+    axes.set_xticks(list(points)) if len(points) <= 10 else axes.locator_params('x', integer=True)
+    axes.margins(x=0.12)
+    axes.grid(axis='y', color='0.92')
+    axes.spines[['top', 'right']].set_visible(False)
+
+
+def _colour(rank: int, num_series: int) -> str:
+    """Grey for what is compared with, when there are two series."""
+    return GREY if num_series > 1 and rank == 0 else PALETTE[rank - (num_series > 1)]

@@ -1,0 +1,156 @@
+"""The paper's comparisons as sets of methods, each to be trained as an ordinary leaderboard."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from go4align_plugins.weighting.grouping import GROUPINGS, get_grouping
+
+BASELINES = ('STL', 'EW')
+"""What every comparison is trained with: delta_m refers to the one, relative time to the other."""
+INDICATORS = ('MGDA', 'Nash_MTL', 'FAMO', 'CAGrad', 'IMTL', 'UW', 'DWA')
+ALONE, WITH_AGRM = 'alone', 'with AGRM'
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One method of a comparison.
+
+    Attributes:
+        label: in the table.
+        spec: the method, as a leaderboard's plan names it.
+        row: in the picture; several variants may share one.
+        series: tells apart those that do.
+    """
+
+    label: str
+    spec: str
+    row: str
+    series: str = ''
+
+
+def group_counts(num_tasks: int, counts: Sequence[int] | None = None) -> dict[int, Variant]:
+    """GO4Align with K = 1, ..., M groups, by K.
+
+    Args:
+        num_tasks: M.
+        counts: the K to compare; None: all.
+
+    Raises:
+        ValueError: if a count is not between 1 and M.
+    """
+    chosen = sorted(set(counts or range(1, num_tasks + 1)))
+    wrong = [count for count in chosen if not 1 <= count <= num_tasks]
+    if wrong:
+        raise ValueError(
+            f'Parameter `groups` should be between 1 and {num_tasks}, the number of tasks. '
+            f'Found `{wrong[0]}`.'
+        )
+    return {count: _go4align(f'K = {count}', num_groups=count) for count in chosen}
+
+
+def ablation(num_tasks: int, num_groups: int) -> list[Variant]:
+    """GO4Align without some of Eq. 4 (grouping), 5 (scale balance), 6 (smooth alignment).
+
+    Args:
+        num_tasks: M; without Eq. 4 there are as many groups.
+        num_groups: K with Eq. 4.
+
+    Raises:
+        ValueError: as :func:`check_groups`.
+    """
+    check_groups(num_tasks, num_groups)
+    return [
+        _go4align('Eq. 5', num_groups=num_tasks, smooth_alignment='false'),
+        _go4align('Eq. 6', num_groups=num_tasks, scale_balance='false'),
+        _go4align('Eq. 5 + 6', num_groups=num_tasks),
+        _go4align('Eq. 5 + 4', num_groups=num_groups, smooth_alignment='false'),
+        _go4align('Eq. 5 + 6 + 4', num_groups=num_groups),
+    ]
+
+
+def indicators(
+    offered: Collection[str], num_tasks: int, num_groups: int, names: Iterable[str] | None = None
+) -> list[Variant]:
+    """Other methods alone, and as AGRM's indicator.
+
+    Args:
+        offered: the strategies that the installed LibMTL has.
+        num_tasks: M.
+        num_groups: K with AGRM.
+        names: the methods; None: those of :data:`INDICATORS` that are offered with AGRM too.
+
+    Raises:
+        ValueError: if a method is not offered, alone or with AGRM; and as :func:`check_groups`.
+    """
+    check_groups(num_tasks, num_groups)
+    if names is None:
+        names = [name for name in INDICATORS if {name, f'AGRM_{name}'} <= set(offered)]
+    chosen = list(dict.fromkeys(names))
+    absent = [name for base in chosen for name in (base, f'AGRM_{base}') if name not in offered]
+    if absent or not chosen:
+        known = ', '.join(sorted(name for name in offered if f'AGRM_{name}' in offered)) or 'none'
+        raise ValueError(
+            'Parameter `indicators` should name methods that the installed LibMTL has, alone and '
+            f'with AGRM: {known}. Found {absent[0] if absent else "none"}.'
+        )
+    return [
+        variant
+        for base in chosen
+        for variant in (
+            Variant(base, base, base, ALONE),
+            Variant(f'AGRM_{base}', f'AGRM_{base}:num_groups={num_groups}', base, WITH_AGRM),
+        )
+    ]
+
+
+def clusterings(
+    num_tasks: int, num_groups: int, names: Iterable[str] | None = None
+) -> list[Variant]:
+    """GO4Align with each way of grouping.
+
+    Args:
+        num_tasks: M.
+        num_groups: K.
+        names: the groupings; None: those whose packages are installed.
+
+    Raises:
+        ValueError: if there is no grouping of a name; and as :func:`check_groups`.
+        ImportError: if a named grouping's package is not installed.
+    """
+    check_groups(num_tasks, num_groups)
+    if names is None:
+        names = [name for name in GROUPINGS if _installed(name)]
+    for name in names:
+        get_grouping(name)
+    return [_go4align(name, grouping=name, num_groups=num_groups) for name in dict.fromkeys(names)]
+
+
+def check_groups(num_tasks: int, num_groups: int) -> None:
+    """Refuse a number of groups with which nothing is grouped.
+
+    Raises:
+        ValueError: if K is not between 1 and M - 1.
+    """
+    if not 1 <= num_groups < num_tasks:
+        raise ValueError(
+            f'Parameter `num_groups` should be between 1 and {num_tasks - 1}: with a group for '
+            f'each of the {num_tasks} tasks nothing is grouped. Found `{num_groups = }`.'
+        )
+
+
+def _go4align(label: str, **arguments: str | int) -> Variant:
+    """GO4Align with its arguments by name, so that comparisons share the runs that they can."""
+    if arguments.get('grouping') == 'exact':  # the default
+        del arguments['grouping']
+    values = ','.join(f'{name}={arguments[name]}' for name in sorted(arguments))
+    return Variant(label, f'GO4Align:{values}', label)
+
+
+def _installed(name: str) -> bool:
+    try:
+        get_grouping(name)
+    except ImportError:
+        return False
+    return True

@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.leaderboard.columns import TIME
+from go4align_plugins.leaderboard.comparison import compare
+from go4align_plugins.leaderboard.comparison_pictures import draw_counts, draw_dots
+from go4align_plugins.leaderboard.presets import ablation, group_counts, indicators
+from go4align_plugins.leaderboard.scoring import DELTA_M
+
+from .run_folders import MULTI, SINGLE
+from .stores import failed, make_entry, singles
+
+STREETS = get_benchmark('streets')
+VARIANTS = ablation(2, 1)
+ORANGE = (0xD5, 0x5E, 0x00)
+
+
+def full(spec_of=lambda variant: variant.spec):
+    """EW at -2.5 % in 2 s; the first variant as single tasks in 3 s, the others as EW."""
+    values = [SINGLE] + [MULTI] * (len(VARIANTS) - 1)
+    entries = [*singles(), make_entry('EW')]
+    for variant, figures in zip(VARIANTS, values):
+        for seed in (0, 1):
+            entries.append(make_entry(spec_of(variant), figures, seed, seconds=3.0))
+    return entries
+
+
+def count(path, colour):
+    return (np.asarray(Image.open(path).convert('RGB')) == colour).all(axis=-1).sum()
+
+
+def test_figures_by_hand():
+    comparison = compare(full(), VARIANTS, STREETS)
+    assert comparison.values('EW', DELTA_M) == [pytest.approx(-2.5)]
+    assert comparison.values('Eq. 5', DELTA_M) == [0, 0]
+    assert comparison.values('Eq. 6', DELTA_M) == [pytest.approx(-2.5)] * 2
+    assert comparison.values('Eq. 6', TIME) == [1.5, 1.5]
+    assert [row.method for row in comparison.report.rows] == [
+        'STL', 'EW', 'Eq. 5', 'Eq. 6', 'Eq. 5 + 6', 'Eq. 5 + 4', 'Eq. 5 + 6 + 4',
+    ]  # fmt: skip
+    assert comparison.missing == ()
+
+
+def test_other_methods_of_the_leaderboard_are_left_out():
+    entries = [*full(), make_entry('GO4Align', SINGLE), make_entry('UW', SINGLE)]
+    assert compare(entries, VARIANTS, STREETS).figures == compare(full(), VARIANTS, STREETS).figures
+
+
+def test_failures_are_named():
+    entries = [entry for entry in full() if entry.method != VARIANTS[1].spec]
+    comparison = compare([*entries, failed(VARIANTS[1].spec)], VARIANTS, STREETS)
+    assert comparison.missing == ('Eq. 6',)
+    assert 'out of memory' in comparison.report.markdown()
+    assert comparison.values('Eq. 6', DELTA_M) == []
+
+
+def test_without_baselines_or_without_any_variant_it_is_refused():
+    with pytest.raises(ValueError, match='no single-task run of depth'):
+        compare([e for e in full() if e.task != 'depth'], VARIANTS, STREETS)
+    none = [*singles(), make_entry('EW'), *(failed(variant.spec) for variant in VARIANTS)]
+    with pytest.raises(ValueError, match=r'nothing to compare(.|\n)*Eq\. 6, seed 0: out of memory'):
+        compare(none, VARIANTS, STREETS)
+
+
+def test_dots_of_every_variant(tmp_path):
+    path = tmp_path / 'dots.png'
+    draw_dots(compare(full(), VARIANTS, STREETS), VARIANTS, (DELTA_M,), path)
+    five = count(path, ORANGE)
+    fewer = [e for e in full() if e.method not in (VARIANTS[1].spec, VARIANTS[2].spec)]
+    draw_dots(compare(fewer, VARIANTS, STREETS), VARIANTS, (DELTA_M, TIME), tmp_path / 'two.png')
+    draw_dots(compare(fewer, VARIANTS, STREETS), VARIANTS, (DELTA_M,), path)
+    assert 0.4 < count(path, ORANGE) / five < 0.8  # three variants of five
+    assert count(tmp_path / 'two.png', ORANGE) > 1.5 * count(path, ORANGE)
+
+
+def test_dots_of_pairs_have_two_colours(tmp_path):
+    pairs = indicators(['UW', 'AGRM_UW'], 2, 1)
+    entries = [*singles(), make_entry('EW', SINGLE), make_entry('UW')]
+    entries.append(make_entry('AGRM_UW:num_groups=1', {**MULTI, 'mIoU': 0.9}))
+    draw_dots(compare(entries, pairs, STREETS), pairs, (DELTA_M,), tmp_path / 'pairs.png')
+    grey = (round(0.45 * 255),) * 3
+    assert count(tmp_path / 'pairs.png', ORANGE) > 100
+    assert count(tmp_path / 'pairs.png', grey) > 100
+
+
+@pytest.mark.parametrize('suffix', ['png', 'pdf', 'svg'])
+def test_counts_have_a_panel_a_metric(tmp_path, suffix):
+    counts = group_counts(2)
+    entries = [*singles(), make_entry('EW'), *(make_entry(v.spec) for v in counts.values())]
+    path = tmp_path / f'groups.{suffix}'
+    draw_counts(compare(entries, [*counts.values()], STREETS), counts, STREETS, path)
+    content = path.read_bytes()
+    signatures = {'png': b'\x89PNG', 'pdf': b'%PDF', 'svg': b'<?xml'}
+    assert content.startswith(signatures[suffix])
+    if suffix == 'svg':
+        assert content.count(b'<g id="axes_') == 5  # delta_m and four metrics
