@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import io
-import sys
 from collections.abc import Sequence
 
-from go4align_plugins.benchmarks.table import get_benchmark
-from go4align_plugins.leaderboard import build_report, load_run
+from go4align_plugins.leaderboard.commands.report import make_report, show
 
 EXAMPLE = """example:
   python tools/report.py runs/stl-* runs/ew runs/go4align --out demo
 
 A run of one task alone is a single-task baseline; all others are rows of the table in the order
-given. Runs of one method with different seeds are averaged."""
+given. Runs of one method with different seeds are averaged. `tools/leaderboard.py report` writes
+more forms, an HTML page among them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -29,21 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--out', metavar='DIR', help='where to write report.md and report.csv')
     options = parser.parse_args(arguments)
     try:
-        runs = [load_run(folder) for folder in options.runs]
-        report = build_report(
-            [run for run in runs if not run.single_task],
-            [run for run in runs if run.single_task],
-            get_benchmark(runs[0].config['benchmark']),
-            options.last,
-        )
+        report = make_report(options.runs, options.last)
         paths = report.write(options.out) if options.out else []
     except (ValueError, OSError) as error:
         parser.exit(2, f'error: {error}\n')
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors='replace')  # arrows on a console that has none
-    print(report.console(), end='')
-    for path in paths:
-        print(f'wrote {path}')
+    show(report, paths)
 
 
 if __name__ == '__main__':

@@ -42,7 +42,7 @@ def weights_heatmap(runs: Sequence[Run], path: str | Path) -> None:
     """
     if not runs:
         raise ValueError('Parameter `runs` should hold at least one run. Found none.')
-    weights = [_relative_weights(run) for run in runs]
+    weights = [relative_weights(run) for run in runs]
     values = np.concatenate([panel[panel > 0] for panel in weights])
     extreme = max(values.max(initial=1.0), 1 / values.min(initial=1.0))
     span = float(np.clip(extreme, 2, MAX_SPAN))
@@ -138,8 +138,18 @@ def learning_curves(runs: Sequence[Run], path: str | Path) -> None:
     save(figure, path)
 
 
-def _relative_weights(run: Run) -> np.ndarray:
-    """(epochs, tasks): each weight over the mean of its epoch."""
+def relative_weights(run: Run) -> np.ndarray:
+    """Each task's weight over the mean of its epoch's weights; 1 is equal weighting.
+
+    Args:
+        run: with the weights of its tasks in every epoch.
+
+    Returns:
+        (epochs, tasks); an epoch without any weight is NaN.
+
+    Raises:
+        ValueError: if a weight is not recorded.
+    """
     try:
         weights = [[entry['weights'][task] for task in run.tasks] for entry in run.epochs]
     except (KeyError, TypeError) as error:

@@ -102,10 +102,20 @@ def load_run(folder: str | Path) -> Run:
             continue
         _check_entry(entry, tasks, where)
         epochs[entry['epoch']] = entry
-    if sorted(epochs) != list(range(len(epochs))) or not epochs:
-        found = ', '.join(map(str, sorted(epochs))) or 'none'
-        raise ValueError(f'{metrics_path} should hold every epoch from 0 on. Found {found}.')
+    _check_complete(epochs, metrics_path)
     return Run(folder, config, tuple(epochs[epoch] for epoch in sorted(epochs)))
+
+
+def check_run(run: Run) -> None:
+    """Refuses a run that lacks what tables need.
+
+    Raises:
+        ValueError: if so; the message says what is missing.
+    """
+    tasks = _check_config(run.config, run.folder)
+    for entry in run.epochs:
+        _check_entry(entry, tasks, f'{run.folder}, epochs,')
+    _check_complete([entry['epoch'] for entry in run.epochs], run.folder)
 
 
 def by_method(runs: Iterable[Run]) -> dict[str, list[Run]]:
@@ -153,6 +163,13 @@ def _check_config(config: Any, path: Path) -> list[Task]:
         return [benchmark.task(name) for name in config['tasks']]
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
+
+
+def _check_complete(epochs: Iterable[int], where: Path) -> None:
+    found = sorted(epochs)
+    if not found or found != list(range(len(found))):
+        shown = ', '.join(map(str, found)) or 'none'
+        raise ValueError(f'{where} should hold every epoch from 0 on. Found {shown}.')
 
 
 def _check_entry(entry: Any, tasks: Iterable[Task], where: str) -> None:

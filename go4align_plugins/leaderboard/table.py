@@ -1,20 +1,28 @@
-"""A table of methods: as Markdown, as CSV and as plain text for the console."""
+"""A table of methods, and its plain forms: Markdown, CSV and text for the console."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from math import isfinite, nan
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from go4align_plugins.benchmarks.table import Metric
-from go4align_plugins.leaderboard.runs import SINGLE_TASK
+from go4align_plugins.benchmarks.table import Benchmark, Metric
+from go4align_plugins.leaderboard.runs import SINGLE_TASK, Run
 
 Key = tuple[str, str]  # task and metric; the task is empty for what judges a method as a whole
 ARROWS = {True: '↑', False: '↓'}
+MAX_METRICS = 12  # columns of them in what is read as a page; more are shown by their means
+FAILED = 'Failed, and in no row above; a method with failed seeds stands over those that it has:'
+OPTIMISTIC = (
+    'Best epoch on the test set, as LibMTL reports it: optimistic, chosen by what it is judged by'
+)
+SPREAD = '± is the standard deviation over seeds.'
+BEST = 'best'  # in the column `epochs` of a CSV: the rest are means over the last epochs
 
 
 def printed_unit(metric: Metric) -> tuple[float, str]:
@@ -45,10 +53,14 @@ class Column:
     factor: float = 1.0
     digits: int = 2
 
+    def text(self, value: float | None) -> str:
+        """A figure as printed; a dash where there is none."""
+        return '–' if value is None else f'{value * self.factor:.{self.digits}f}'  # noqa: RUF001
+
 
 @dataclass(frozen=True)
 class Row:
-    """One method: the means of its figures over its seeds, and their standard deviations.
+    """One method: its figures' means over the seeds, standard deviations and intervals.
 
     A figure that a method has not is absent; so is every deviation if there is one seed.
     """
@@ -56,88 +68,177 @@ class Row:
     method: str
     seeds: tuple[int, ...]
     means: dict[Key, float]
-    deviations: dict[Key, float]
+    deviations: dict[Key, float] = field(default_factory=dict)
+    intervals: dict[Key, tuple[float, float]] = field(default_factory=dict)
+
+
+class Cell(NamedTuple):
+    """A figure as printed, what it is sure to, and whether it is the best of the methods."""
+
+    figure: str
+    spread: str
+    best: bool
+
+    @property
+    def text(self) -> str:
+        """Both on one line."""
+        return self.figure + self.spread
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A training that ended without a result: no row holds it."""
+
+    method: str
+    seed: int
+    reason: str
+    log: str
+
+    def __str__(self) -> str:
+        return f'{self.method}, seed {self.seed}: {self.reason} (log: {self.log})'
 
 
 @dataclass(frozen=True)
 class Report:
-    """A table of methods, with what it is a table of."""
+    """A table of methods, with what it is a table of.
+
+    Attributes:
+        columns: every figure.
+        rows: a method each.
+        caption: what was compared, in one line.
+        notes: how to read it, and what is left out.
+        benchmark: that they are results of.
+        config: what the runs share; empty for results that were entered by hand.
+        published: rows of a paper, as it prints them; never ranked with ``rows``.
+        failures: what was trained in vain.
+        runs: that the rows are made of, for their curves.
+        best: the same table over each run's best epoch, if asked for.
+    """
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     caption: str
     notes: tuple[str, ...]
+    benchmark: Benchmark
+    config: Mapping[str, Any] = field(default_factory=dict)
+    published: tuple[Row, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    runs: tuple[Run, ...] = ()
+    best: Report | None = None
+
+    @property
+    def brief(self) -> tuple[Column, ...]:
+        """The columns that fit on a page: of many metrics, only their means over the tasks."""
+        metrics = [column for column in self.columns if column.key[0]]
+        if len(metrics) <= MAX_METRICS:
+            return self.columns
+        return tuple(column for column in self.columns if not column.key[0])
+
+    def cells(self, columns: Sequence[Column], rows: Sequence[Row]) -> list[list[Cell]]:
+        """The figures of some rows as printed, a list a row; only ``self.rows`` have a best."""
+        table: list[list[Cell]] = [[] for _ in rows]
+        for column in columns:
+            best = _best(column, self.rows)
+            for cells, row in zip(table, rows):
+                figure, spread = column.text(row.means.get(column.key)), ''
+                if column.key in row.deviations:
+                    spread = f' ± {column.text(row.deviations[column.key])}'
+                if column.key in row.intervals:
+                    low, high = map(column.text, row.intervals[column.key])
+                    spread += f' [{low}, {high}]'
+                is_rival = rows is self.rows and row.method != SINGLE_TASK
+                cells.append(Cell(figure, spread, is_rival and figure == best))
+        return table
 
     def markdown(self) -> str:
-        """As a Markdown table; the best of the multi-task methods is bold."""
-        escaped = (c.title.replace('<', '&lt;') for c in self.columns)
+        """As Markdown tables; the best of the multi-task methods is bold, a paper's rows italic."""
+        columns = self.brief
         titles = [
-            '<br>'.join(filter(None, (c.key[0], title, c.unit)))
-            for c, title in zip(self.columns, escaped)
+            '<br>'.join(filter(None, (c.key[0], _escape_markdown(c.title), c.unit)))
+            for c in columns
         ]
-        cells = self._cells(lambda text, best: f'**{text}**' if best else text)
-        lines = [['method', *titles], ['---', *('---:' for _ in titles)], *cells]
+        lines = [['method', *titles], ['---', *('---:' for _ in titles)]]
+        for row, cells in zip(self.rows, self.cells(columns, self.rows)):
+            figures = [f'**{cell.text}**' if cell.best else cell.text for cell in cells]
+            lines.append([_escape_markdown(row.method), *figures])
+        for row, cells in zip(self.published, self.cells(columns, self.published)):
+            texts = [_escape_markdown(f'{row.method} (published)'), *(cell.text for cell in cells)]
+            lines.append([f'*{text}*' for text in texts])
         table = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
-        return '\n\n'.join((table, self.caption, *self.notes)) + '\n'
+        failures = '\n'.join(f'- {_escape_markdown(str(failure))}' for failure in self.failures)
+        parts = [table, *map(_escape_markdown, (self.caption, *self.notes))]
+        if failures:
+            parts += [FAILED, failures]
+        if self.best is not None:
+            parts += [f'### {OPTIMISTIC}', self.best.markdown().rstrip('\n')]
+        return '\n\n'.join(parts) + '\n'
 
     def console(self) -> str:
         """With aligned columns; the best of the multi-task methods carries a star."""
-        cells = self._cells(lambda text, best: f'{text}*' if best else f'{text} ')
-        titles = ['', *(f'{column.title} ' for column in self.columns)]
-        units = ['method', *(f'{column.unit} ' for column in self.columns)]
-        lines = [titles, units, *cells]
+        columns = self.brief
+        bodies = [
+            [
+                [name, *(f'{cell.text}{"*" if cell.best else " "}' for cell in cells)]
+                for name, cells in zip(names, self.cells(columns, rows))
+            ]
+            for rows, names in (
+                (self.rows, [row.method for row in self.rows]),
+                (self.published, [f'{row.method} (published)' for row in self.published]),
+            )
+        ]
+        titles = ['', *(f'{column.title} ' for column in columns)]
+        units = ['method', *(f'{column.unit} ' for column in columns)]
+        lines = [titles, units, *bodies[0], *bodies[1]]
         widths = [max(map(len, column)) for column in zip(*lines)]
-        text = [_align(line, widths) for line in lines]
         heads = _align([''], widths[:1])
-        for task, group in groupby(zip(self.columns, widths[1:]), lambda pair: pair[0].key[0]):
+        for task, group in groupby(zip(columns, widths[1:]), lambda pair: pair[0].key[0]):
             span = sum(width + 2 for _, width in group)
             heads += '  ' + task[: span - 3].center(span - 2)
-        rule = '-' * len(text[0])
-        table = '\n'.join([heads.rstrip(), *text[:2], rule, *text[2:], rule])
-        return '\n'.join((table, self.caption, *self.notes)) + '\n'
+        rule = '-' * len(_align(titles, widths))
+        blocks = [[titles, units], *filter(None, bodies)]
+        text = [heads.rstrip()]
+        for block in blocks:
+            text += [*(_align(line, widths) for line in block), rule]
+        text += [self.caption, *self.notes]
+        if self.failures:
+            text += [FAILED, *(f'  {failure}' for failure in self.failures)]
+        if self.best is not None:
+            text += ['', OPTIMISTIC, self.best.console().rstrip('\n')]
+        return '\n'.join(text) + '\n'
 
     def csv(self) -> str:
-        """As comma-separated values: one line a method, figures as stored at full precision."""
-        columns: dict[str, list[float | str]] = {}
+        """As comma-separated values: one line a method, figures as stored at full precision.
+
+        The best epochs' lines follow, told apart by the column ``epochs``.
+        """
+        rows = [('last', row) for row in self.rows]
+        if self.best is not None:
+            rows += [(BEST, row) for row in self.best.rows]
+        columns: dict[str, list[float | str]] = {'benchmark': [self.benchmark.name] * len(rows)}
+        if self.best is not None:
+            columns['epochs'] = [epochs for epochs, _ in rows]
         for column in self.columns:
-            name = '/'.join(filter(None, column.key))
-            columns[name] = [row.means.get(column.key, '') for row in self.rows]
-            if any(column.key in row.deviations for row in self.rows):
-                columns[f'{name} std'] = [row.deviations.get(column.key, '') for row in self.rows]
+            key, name = column.key, '/'.join(filter(None, column.key))
+            columns[name] = [row.means.get(key, '') for _, row in rows]
+            if any(key in row.deviations for _, row in rows):
+                columns[f'{name} std'] = [row.deviations.get(key, '') for _, row in rows]
+            if any(key in row.intervals for _, row in rows):
+                for end, side in enumerate(('low', 'high')):
+                    columns[f'{name} {side}'] = [
+                        row.intervals[key][end] if key in row.intervals else '' for _, row in rows
+                    ]
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator='\n')
         writer.writerow(['method', 'seeds', *columns])
-        for row, *figures in zip(self.rows, *columns.values()):
+        for (_, row), *figures in zip(rows, *columns.values()):
             writer.writerow([row.method, ' '.join(map(str, row.seeds)), *figures])
         return stream.getvalue()
 
-    def write(self, folder: str | Path) -> list[Path]:
-        """Writes ``report.md`` and ``report.csv`` into a folder, which is made if need be."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        paths = []
-        for name, text in (('report.md', self.markdown()), ('report.csv', self.csv())):
-            aside = folder / f'.{name}'
-            aside.write_text(text, encoding='utf-8')
-            paths.append(aside.replace(folder / name))
-        return paths
+    def write(self, folder: str | Path, formats: Sequence[str] = ('md', 'csv')) -> list[Path]:
+        """Writes ``report.FORMAT`` into a folder, as :func:`formats.write_report` does."""
+        from go4align_plugins.leaderboard.formats import write_report  # it renders what this is
 
-    def _cells(self, mark: Callable[[str, bool], str]) -> list[list[str]]:
-        """The text of each row; ``mark`` is told which figures are the best that is printed."""
-        lines = [[row.method] for row in self.rows]
-        for column in self.columns:
-            printed = [_number(column, row.means.get(column.key)) for row in self.rows]
-            best = _best(column, self.rows)
-            for line, row, text in zip(lines, self.rows, printed):
-                deviation = row.deviations.get(column.key)
-                spread = '' if deviation is None else f' ± {_number(column, deviation)}'
-                is_best = best is not None and text == best and row.method != SINGLE_TASK
-                line.append(mark(text + spread, is_best))
-        return lines
-
-
-def _number(column: Column, value: float | None) -> str:
-    return '–' if value is None else f'{value * column.factor:.{column.digits}f}'  # noqa: RUF001
+        return write_report(self, folder, formats)
 
 
 def _best(column: Column, rows: Sequence[Row]) -> str | None:
@@ -146,7 +247,14 @@ def _best(column: Column, rows: Sequence[Row]) -> str | None:
     finite = list(filter(isfinite, rivals))
     if column.higher_is_better is None or len(rivals) < 2 or not finite:
         return None
-    return _number(column, max(finite) if column.higher_is_better else min(finite))
+    return column.text(max(finite) if column.higher_is_better else min(finite))
+
+
+def _escape_markdown(text: str) -> str:
+    """No tag, no cell's end and no new line comes from what a table is given."""
+    for character, safe in (('&', '&amp;'), ('<', '&lt;'), ('|', '\\|'), ('\n', ' ')):
+        text = text.replace(character, safe)
+    return text
 
 
 def _align(cells: Sequence[str], widths: Sequence[int]) -> str:

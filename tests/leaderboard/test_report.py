@@ -10,64 +10,12 @@ from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.leaderboard import build_report, load_run
 
 from .. import TOOLS
-
-STREETS = get_benchmark('streets')
-TASKS = ['segmentation', 'depth']
-SINGLE = {'mIoU': 0.5, 'pixAcc': 0.8, 'abs_err': 0.02, 'rel_err': 20.0}
-# Relative losses against SINGLE: -0.2, 0.1, -0.5, 0.5, so delta_m is -2.5 %.
-MULTI = {'mIoU': 0.6, 'pixAcc': 0.72, 'abs_err': 0.01, 'rel_err': 30.0}
-
-
-def entry(epoch, values, tasks=TASKS, seconds=2.0):
-    metrics = {
-        task: {metric.name: values[metric.name] for metric in STREETS.task(task).metrics}
-        for task in tasks
-    }
-    part = {'loss': dict.fromkeys(tasks, 1.0), 'metrics': metrics}
-    return {
-        'epoch': epoch,
-        'train': part,
-        'test': part,
-        'weights': dict.fromkeys(tasks, 1.0),
-        'groups': {},
-        'seconds': {'train': seconds, 'test': 0.1},
-    }
-
-
-def write_run(folder, values=MULTI, tasks=TASKS, epochs=3, seconds=2.0, **options):
-    folder.mkdir()
-    config = {
-        'framework': 'libmtl',
-        'benchmark': 'streets',
-        'tasks': tasks,
-        'weighting': 'EW',
-        'weight_args': {},
-        'protocol': 'small',
-        'arch': 'HPS',
-        'backbone': 'segnet-small',
-        'epochs': epochs,
-        'batch_size': 8,
-        'seed': 0,
-        'num_frames': {'train': 6, 'val': 2},
-        **options,
-    }
-    (folder / 'config.json').write_text(json.dumps(config))
-    lines = [json.dumps(entry(epoch, values, tasks, seconds)) for epoch in range(epochs)]
-    (folder / 'metrics.jsonl').write_text('\n'.join(lines) + '\n')
-    return folder
-
-
-def scaled(factor):
-    return {name: factor * value for name, value in MULTI.items()}
+from .run_folders import MULTI, SINGLE, STREETS, TASKS, entry, make, make_singles, scaled, write_run
 
 
 @pytest.fixture
 def singles(tmp_path):
-    return [load_run(write_run(tmp_path / f'stl-{t}', SINGLE, [t], seconds=1.5)) for t in TASKS]
-
-
-def make(tmp_path, name, *args, **options):
-    return load_run(write_run(tmp_path / name, *args, **options))
+    return make_singles(tmp_path)
 
 
 def cells(report):
@@ -89,8 +37,15 @@ def test_delta_m_rank_and_time_by_hand(tmp_path, singles):
     assert stl['delta_m'] == stl['MR'] == ''
     lines = report.markdown().splitlines()
     assert lines[0].startswith('| method | segmentation<br>mIoU ↑<br>% |')
-    assert '| EW | **60.00** | **72.00** | **0.0100** | 30.00 | **1.50** | -2.50 | 1.00 |' in lines
-    assert report.notes == ()
+    assert (
+        '| EW | **60.00** | **72.00** | **0.0100** | 30.00 | **1.50** | -2.50 | 2.50 | 1.00 |'
+        in lines
+    )
+    # LibMTL's mean over the tasks: with two metrics each, it is the negative of delta_m.
+    assert float(second['improvement']) == pytest.approx(0.25)
+    assert [note.partition(' ')[0] for note in report.notes] == ['delta_m', 'No']
+    assert 'not comparable' in report.notes[0]
+    assert report.notes[1] == 'No interval against EW for UW: it needs 2 seeds in common.'
     for fact in ('streets', '6 train + 2 val frames', 'last 3 of 3', 'seeds 0', 'segnet-small'):
         assert fact in report.caption
 

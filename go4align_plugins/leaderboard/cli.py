@@ -1,0 +1,52 @@
+"""The command line of ``tools/leaderboard.py``: one module a command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from go4align_plugins.leaderboard.commands import analyse, exchange, report, run
+
+EPILOG = """\
+examples:
+  python tools/leaderboard.py run --framework libmtl --benchmark rooms \\
+      --methods STL EW UW DWA CAGrad GO4Align GO4Align:num_groups=3 --seeds 0 1 2 --workers 2
+  python tools/leaderboard.py run --out leaderboards/libmtl-rooms              # go on with it
+  python tools/leaderboard.py run --out leaderboards/libmtl-rooms --methods IMTL    # one more
+  python tools/leaderboard.py report leaderboards/libmtl-rooms --out report
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, with a sub-command for each module of ``commands``."""
+    parser = argparse.ArgumentParser(
+        prog='leaderboard.py',
+        description='Compares weighting methods: trains every method with every seed, each in a '
+        'process of its own, and reports the table of the papers. Interrupt it at any time; the '
+        'same command goes on.',
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    subparsers = parser.add_subparsers(required=True, metavar='COMMAND')
+    for module in (run, report, analyse, exchange):
+        module.add_parser(subparsers)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the tool; return its exit status."""
+    parser = build_parser()
+    options, rest = parser.parse_known_args(arguments)
+    options.rest = rest
+    if options.rest and not getattr(options, 'takes_rest', False):
+        parser.error(f'unrecognized arguments: {" ".join(options.rest)}')
+    try:
+        return options.command(options)
+    except KeyboardInterrupt:
+        print('leaderboard.py: stopped: the same command goes on.', file=sys.stderr)
+        return 130
+    except (ValueError, ImportError, OSError) as error:
+        print(f'leaderboard.py: error: {error}', file=sys.stderr)
+        return 2

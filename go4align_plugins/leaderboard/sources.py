@@ -1,0 +1,44 @@
+"""Where results come from: leaderboards, stores and run folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from go4align_plugins.leaderboard.runs import Run, load_run
+from go4align_plugins.leaderboard.store import RESULTS, Entry, Store
+from go4align_plugins.leaderboard.table import Failure
+
+
+def load_results(paths: Iterable[str | Path]) -> tuple[list[Run], list[Failure]]:
+    """Reads what was trained, whether it succeeded or not.
+
+    Args:
+        paths: each the folder of a leaderboard, a store (``.jsonl``) or a run folder.
+
+    Raises:
+        ValueError: if a path is none of these, or a run is broken; the message names it.
+        OSError: if a store cannot be read.
+    """
+    runs, failures = [], []
+    for path in map(Path, paths):
+        store = path if path.suffix == '.jsonl' else path / RESULTS
+        if not store.is_file():
+            if path.suffix == '.jsonl' or not (path / 'config.json').is_file():
+                raise ValueError(
+                    f'{path} should be a leaderboard (a folder with {RESULTS}), a store or a run '
+                    f'folder (with config.json). Found {"neither" if path.exists() else "nothing"}.'
+                )
+            runs.append(load_run(path))
+            continue
+        for entry in Store(store).entries().values():
+            if entry.finished:
+                runs.append(entry.run)
+            else:
+                failures.append(_failure(entry))
+    return runs, failures
+
+
+def _failure(entry: Entry) -> Failure:
+    name = entry.method if entry.task is None else f'{entry.method} ({entry.task})'
+    return Failure(name, entry.seed, entry.reason or 'not recorded', entry.log or 'none')

@@ -1,0 +1,135 @@
+"""The page in a real browser, without network: what a reader does with it."""
+
+import json
+import shutil
+
+import pytest
+
+from .test_formats import EVIL, make_many, make_report
+
+webdriver = pytest.importorskip('selenium.webdriver', reason='selenium is not installed')
+BROWSER = shutil.which('chromium') or shutil.which('google-chrome')
+DRIVER = shutil.which('chromedriver')
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(not (BROWSER and DRIVER), reason='no chromium with its chromedriver'),
+]
+FLAGS = (
+    '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+    '--disable-background-networking', '--disable-component-update', '--disable-sync',
+    '--disable-dev-shm-usage', '--hide-scrollbars',
+)  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def browser(tmp_path_factory):
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for flag in (*FLAGS, f'--user-data-dir={tmp_path_factory.mktemp("profile")}'):
+        options.add_argument(flag)
+    options.set_capability('goog:loggingPrefs', {'browser': 'ALL', 'performance': 'ALL'})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def show(browser, tmp_path):
+    def show(report, width=1280, scheme='light'):
+        (path,) = report.write(tmp_path / 'page', ['html'])
+        metrics = {'width': width, 'height': 900, 'deviceScaleFactor': 1, 'mobile': False}
+        browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', metrics)
+        features = [{'name': 'prefers-color-scheme', 'value': scheme}]
+        browser.execute_cdp_cmd('Emulation.setEmulatedMedia', {'features': features})
+        browser.get_log('performance')  # of the page before
+        browser.get(path.as_uri())
+        return path.as_uri()
+
+    return show
+
+
+def select(browser, css):
+    return browser.find_elements('css selector', css)
+
+
+def column(browser, index):
+    rows = select(browser, 'table:first-of-type tbody:first-of-type tr')
+    return [row.find_elements('css selector', 'th, td')[index].text.split('\n')[0] for row in rows]
+
+
+def heads(browser):
+    return select(browser, 'thead tr:last-child th')
+
+
+@pytest.mark.parametrize('width', [1280, 400])
+@pytest.mark.parametrize('scheme', ['light', 'dark'])
+def test_nothing_overflows_and_nothing_is_fetched(browser, show, tmp_path, width, scheme):
+    address = show(make_report(tmp_path, EVIL, best=True), width, scheme)
+    assert browser.execute_script('return document.documentElement.scrollWidth') <= width
+    box = select(browser, '.scroll')[0]
+    assert box.size['width'] <= width
+    shade = browser.execute_script('return getComputedStyle(document.body).backgroundColor')
+    assert shade == {'light': 'rgb(255, 255, 255)', 'dark': 'rgb(22, 24, 28)'}[scheme]
+    assert browser.get_log('browser') == []
+    messages = [json.loads(line['message'])['message'] for line in browser.get_log('performance')]
+    requests = {
+        message['params']['request']['url']
+        for message in messages
+        if message['method'] == 'Network.requestWillBeSent'
+    }
+    assert {url for url in requests if not url.startswith(('chrome:', 'data:'))} == {address}
+
+
+def test_heads_sort_by_mouse_and_by_keyboard(browser, show, tmp_path):
+    show(make_report(tmp_path))
+    assert column(browser, 0) == ['STL', 'EW', 'GO4Align', 'UW']
+    miou, abs_err = heads(browser)[1], heads(browser)[3]
+    miou.find_element('css selector', 'button').click()
+    assert miou.get_attribute('aria-sort') == 'descending', 'the best first'
+    assert column(browser, 0) == ['GO4Align', 'EW', 'UW', 'STL']
+    miou.find_element('css selector', 'button').click()
+    assert miou.get_attribute('aria-sort') == 'ascending'
+    assert column(browser, 1) == sorted(column(browser, 1), key=float)
+    abs_err.find_element('css selector', 'button').send_keys(webdriver.Keys.ENTER)
+    assert miou.get_attribute('aria-sort') == 'none'
+    assert abs_err.get_attribute('aria-sort') == 'ascending'
+    assert column(browser, 0) == ['UW', 'EW', 'GO4Align', 'STL']
+
+
+def test_rows_without_a_figure_stay_last(browser, show, tmp_path):
+    show(make_report(tmp_path))
+    (rank,) = [head for head in heads(browser) if head.text.startswith('MR')]
+    for _ in range(2):
+        rank.find_element('css selector', 'button').click()
+        assert column(browser, 0)[-1] == 'STL'
+
+
+def test_curves_and_weights_are_drawn(browser, show, tmp_path):
+    show(make_report(tmp_path))
+    lines = select(browser, '.drawing path[fill=none]')
+    assert len(lines) == 4
+    assert len(select(browser, '.legend span')) == 4
+    before = [line.get_attribute('d') for line in lines]
+    browser.find_element('css selector', 'select').send_keys('depth: rel')
+    after = [line.get_attribute('d') for line in select(browser, '.drawing path[fill=none]')]
+    assert before != after
+    assert [head.text for head in select(browser, '.panels h3')] == ['EW', 'GO4Align', 'UW']
+    assert len(select(browser, '.panels svg rect:not(.row)')) == 3 * 2 * 3
+    drawing = browser.find_element('css selector', '.drawing svg')
+    webdriver.ActionChains(browser).move_to_element(drawing).perform()
+    assert browser.find_element('css selector', '.readout').text.startswith('Epoch 1, in')
+
+
+def test_names_run_no_script(browser, show, tmp_path):
+    evil = '</script><script>document.title = "run"</script><img src=x onerror="document.title=1">'
+    show(make_report(tmp_path, evil))
+    assert browser.title == 'streets (rendered) leaderboard'
+    assert evil in column(browser, 0)
+
+
+def test_forty_tasks_fit_the_window(browser, show):
+    from go4align_plugins.leaderboard import build_report
+
+    show(build_report(*make_many()), 400)
+    assert browser.execute_script('return document.documentElement.scrollWidth') <= 400
+    assert len(heads(browser)) == 1 + 5 + 40

@@ -1,0 +1,123 @@
+import json
+import re
+
+import pytest
+
+from go4align_plugins.leaderboard import load_run
+from go4align_plugins.leaderboard.cli import main
+from go4align_plugins.leaderboard.store import Entry, Store
+
+from .run_folders import SINGLE, TASKS, scaled, write_run
+
+
+def add_run(store, folder, method, seed, task=None, **options):
+    """Trains nothing: puts a made-up run into a store, as `leaderboard.py run` does."""
+    name = f'{method}-{seed}' if task is None else f'{method}-{task}-{seed}'
+    values, tasks = (SINGLE, [task]) if task else (options.pop('values', scaled(1)), TASKS)
+    weighting = 'EW' if task else method
+    run = load_run(
+        write_run(folder / name, values, tasks, weighting=weighting, seed=seed, **options)
+    )
+    store.append(Entry(name, method, task, seed, 'finished', config=run.config, epochs=run.epochs))
+
+
+@pytest.fixture
+def board(tmp_path):
+    """A leaderboard: EW and UW with two seeds, of which one of UW's failed, and STL."""
+    folder, runs = tmp_path / 'board', tmp_path / 'runs'
+    runs.mkdir()
+    store = Store(folder / 'results.jsonl')
+    for task in TASKS:
+        add_run(store, runs, 'STL', 0, task)
+    for seed in (0, 1):
+        add_run(store, runs, 'EW', seed)
+    add_run(store, runs, 'UW', 0, values=scaled(1.1))
+    store.append(
+        Entry('UW-1', 'UW', None, 1, 'failed', 'the loss is not finite in epoch 2', 'logs/UW-1.log')
+    )
+    return folder
+
+
+def test_a_leaderboard_is_reported_with_what_failed(board, tmp_path, capsys):
+    out = tmp_path / 'out'
+    assert main(['report', str(board), '--best', '--out', str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert 'UW, seed 1: the loss is not finite in epoch 2 (log: logs/UW-1.log)' in printed
+    assert 'seeds 0 (STL, UW), 0 1 (EW)' in printed
+    assert 'Best epoch on the test set' in printed
+    names = ['metafile.yml', 'report.csv', 'report.html', 'report.md', 'report.tex']
+    assert sorted(path.name for path in out.iterdir()) == names
+    assert 'wrote' in printed
+
+
+def test_store_file_and_leaderboard_are_the_same(board, capsys):
+    main(['report', str(board)])
+    first = capsys.readouterr().out
+    main(['report', str(board / 'results.jsonl')])
+    assert capsys.readouterr().out == first
+
+
+def test_run_folders_join_a_leaderboard(board, tmp_path, capsys):
+    extra = write_run(tmp_path / 'extra', weighting='DWA')
+    main(['report', str(board), str(extra)])
+    assert '\nDWA ' in capsys.readouterr().out
+
+
+def test_a_table_reads_back(board, tmp_path, capsys):
+    out = tmp_path / 'out'
+    main(['report', str(board), '--out', str(out), '--formats', 'csv'])
+    table = capsys.readouterr().out.splitlines()[:6]
+    assert main(['report', str(out / 'report.csv')]) == 0
+    assert capsys.readouterr().out.splitlines()[:6] == table
+    assert main(['report', str(out / 'report.csv'), '--benchmark', 'cityscapes']) == 0
+    assert 'CityScapes' in capsys.readouterr().out
+
+
+def test_protocols_are_not_mixed(board, tmp_path, capsys):
+    faster = write_run(tmp_path / 'faster', weighting='DWA', optim_param={'lr': 0.1})
+    assert main(['report', str(board), str(faster)]) == 2
+    error = capsys.readouterr().err
+    assert "share their optim_param. Found None in EW-0, {'lr': 0.1} in" in error
+
+
+def test_optimizers_within_mmengine_s_wrappers_are_compared(tmp_path, capsys):
+    def wrapper(kind, rate):
+        return {'optim_wrapper': {'type': kind, 'optimizer': {'type': 'Adam', 'lr': rate}}}
+
+    own = write_run(tmp_path / 'ew', **wrapper('OptimWrapper', 1e-4))
+    like = write_run(tmp_path / 'go', weighting='GO4Align', **wrapper('GO4AlignOptimWrapper', 1e-4))
+    unlike = write_run(tmp_path / 'uw', weighting='UW', **wrapper('OptimWrapper', 1e-3))
+    assert main(['report', str(own), str(like)]) == 0
+    assert main(['report', str(own), str(unlike)]) == 2
+    assert 'share their optimizer' in capsys.readouterr().err
+
+
+def test_where_all_failed_the_reasons_are_told(tmp_path, capsys):
+    store = Store(tmp_path / 'results.jsonl')
+    store.append(Entry('EW-0', 'EW', None, 0, 'failed', 'exit status 1', 'logs/EW-0.log'))
+    assert main(['report', str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert '1 failed' in error
+    assert 'EW, seed 0: exit status 1 (log: logs/EW-0.log)' in error
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['nowhere'], 'nowhere should be a leaderboard.*Found nothing'),
+        (['nowhere.jsonl'], 'nowhere.jsonl should be'),
+        (['.'], 'Found neither'),
+        (['a.csv', 'b.csv'], 'reported alone'),
+        (['a.csv', '--published'], 'reported alone'),
+    ],
+)
+def test_mistakes_are_named(tmp_path, capsys, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert main(['report', *arguments]) == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_a_folder_that_cannot_be_written_is_named(board, tmp_path, capsys):
+    (tmp_path / 'file').write_text(json.dumps('in the way'))
+    assert main(['report', str(board), '--out', str(tmp_path / 'file')]) == 2
+    assert 'file' in capsys.readouterr().err
