@@ -1,7 +1,7 @@
 """The process that trains one cell: ``python -m go4align_plugins.leaderboard.cell``.
 
 It calls the framework's training tool, keeps other processes out of the run folder, ends with the
-process that started it, and leaves behind how much memory it took.
+process that started it, and leaves behind on what machine it ran and how much memory it took.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import resource
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import FileLock
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with FileLock(options.folder / '.lock'):
         train: Callable[[Sequence[str]], int] = import_module(TRAINERS[options.framework]).main
         status = train(arguments[end + 1 :])
-        _record_memory(options.folder / USAGE)
+        _record_usage(options.folder / USAGE)
     return status
 
 
@@ -54,15 +56,21 @@ def _end_with_input() -> None:
     os._exit(1)
 
 
-def _record_memory(path: Path) -> None:
-    """The most memory that the run has taken, over all processes that worked at it."""
+def describe_machine() -> dict[str, Any]:
+    """What a cell runs on, as far as it matters for its time."""
+    gpus = [torch.cuda.get_device_name(device) for device in range(torch.cuda.device_count())]
+    return {'system': platform.system(), 'processor': platform.machine(), 'gpus': gpus}
+
+
+def _record_usage(path: Path) -> None:
+    """The machine, and the most memory that the run took, over all processes that worked at it."""
     kilobyte = 1 if sys.platform == 'darwin' else 1024
     now = {'peak_memory': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilobyte}
     if torch.cuda.is_available():
-        now['peak_device_memory'] = torch.cuda.max_memory_allocated()
+        now['peak_gpu_memory'] = torch.cuda.max_memory_allocated()
     before = json.loads(path.read_text()) if path.exists() else {}
     most = {name: max(value, before.get(name, 0)) for name, value in now.items()}
-    save_bytes(path, json.dumps(most).encode())
+    save_bytes(path, json.dumps({**most, 'machine': describe_machine()}).encode())
 
 
 if __name__ == '__main__':

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -43,10 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.rest and not getattr(options, 'takes_rest', False):
         parser.error(f'unrecognized arguments: {" ".join(options.rest)}')
     try:
-        return options.command(options)
+        status = options.command(options)
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         print('leaderboard.py: stopped: the same command goes on.', file=sys.stderr)
         return 130
+    except BrokenPipeError:  # what reads the output has seen enough, as in `report ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ValueError, ImportError, OSError) as error:
         print(f'leaderboard.py: error: {error}', file=sys.stderr)
         return 2

@@ -41,13 +41,7 @@ def check_comparable(
                 f'Runs should be finished. Found {run.folder} at {len(run.epochs)} of '
                 f'{run.config["epochs"]} epochs: go on with it first.'
             )
-        for key in SHARED:
-            expected, found = (_option(r.config, key) for r in (runs[0], run))
-            if found != expected:
-                raise ValueError(
-                    f'Runs in one table should share their {key}. '
-                    f'Found {expected} in {runs[0].folder}, {found} in {run.folder}.'
-                )
+    check_shared((*runs, *baseline_runs))
     for run in runs:
         if run.single_task or set(run.tasks) != set(runs[0].tasks):
             raise ValueError(
@@ -56,6 +50,22 @@ def check_comparable(
                 f'{", ".join(run.tasks)} in {run.folder}.'
             )
     _check_seeds((*runs, *baseline_runs))
+
+
+def check_shared(runs: Sequence[Run]) -> None:
+    """Refuses runs that differ in more than method, seed and single task.
+
+    Raises:
+        ValueError: if so; the message names the option, the runs and the values.
+    """
+    for run in runs:
+        for key in SHARED:
+            expected, found = (_option(r.config, key) for r in (runs[0], run))
+            if found != expected:
+                raise ValueError(
+                    f'Runs in one table should share their {key}. '
+                    f'Found {expected} in {runs[0].folder}, {found} in {run.folder}.'
+                )
 
 
 def _option(config: Mapping[str, Any], key: str) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import platform
 import signal
 import sys
 import time
@@ -15,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from tqdm import tqdm
 
 from go4align_plugins.leaderboard.cell import USAGE
@@ -114,7 +112,7 @@ class Execution:
         log, folder = self.folder / LOGS / f'{cell.name}.log', self.folder / RUNS / cell.name
         log_start = log.stat().st_size if log.exists() else 0
         command = [sys.executable, '-m', 'go4align_plugins.leaderboard.cell']
-        command += [*self.launcher.flags, self.plan.framework, str(folder), '--']
+        command += ['--attached', self.plan.framework, str(folder), '--']
         command += training_arguments(self.plan, cell, folder)
         job = self.launcher.start(cell.name, command, log)
         return Attempt(cell, number, job, Watch(folder), log, log_start)
@@ -153,11 +151,11 @@ class Execution:
                 'config': run.config,
                 'epochs': run.epochs,
                 'seconds': sum(sum(entry['seconds'].values()) for entry in run.epochs),
-                'peak_memory': usage['peak_memory'],
+                **usage,
             }
         entry = Entry(
             cell.name, cell.method.spec, cell.task, cell.seed,
-            log=str(attempt.log.relative_to(self.folder)), machine=describe_machine(), **outcome,
+            log=str(attempt.log.relative_to(self.folder)), **outcome,
         )  # fmt: skip
         self.store.append(entry)
         self._entries.append(entry)
@@ -205,9 +203,3 @@ def last_line(log: Path, start: int) -> str:
 def _name(status: int) -> str:
     """The name of the signal that a process ended by."""
     return signal.Signals(-status).name
-
-
-def describe_machine() -> dict[str, Any]:
-    """What a cell ran on, as far as it matters for its time."""
-    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return {'system': platform.system(), 'processor': platform.machine(), 'gpus': gpus}

@@ -38,14 +38,12 @@ class Launcher(Protocol):
 
     Attributes:
         capacity: how many at a time.
-        flags: options of :mod:`go4align_plugins.leaderboard.cell` that go with it.
     """
 
     capacity: int
-    flags: tuple[str, ...]
 
     def start(self, name: str, command: Sequence[str], log: Path) -> Job:
-        """Start a command; what it prints is added to the log."""
+        """Start a command, its input a pipe that ends with this; its output is added to the log."""
 
 
 class LocalLauncher:
@@ -58,8 +56,6 @@ class LocalLauncher:
     Raises:
         ValueError: if ``workers`` is out of its range.
     """
-
-    flags: tuple[str, ...] = ('--attached',)
 
     def __init__(self, workers: int = 1) -> None:
         if workers < 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -229,6 +230,16 @@ def save_plan(plan: Plan, path: Path) -> None:
     """Writes a plan as YAML, aside and renamed."""
     text = import_optional('yaml').safe_dump(plan.to_dict(), sort_keys=False)
     save_bytes(path, text.encode())
+
+
+def literal(text: str) -> Any:
+    """A value from a command line: a number, true or false, another literal, or the text."""
+    if text.lower() in ('true', 'false'):
+        return text.lower() == 'true'
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
 
 
 def _listed(value: Any) -> Sequence[Any]:

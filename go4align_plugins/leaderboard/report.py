@@ -16,7 +16,6 @@ from go4align_plugins.leaderboard.columns import (
     TIME,
     tabulate,
 )
-from go4align_plugins.leaderboard.comparable import SHARED as SHARED
 from go4align_plugins.leaderboard.comparable import check_comparable
 from go4align_plugins.leaderboard.published import published_remark, published_rows
 from go4align_plugins.leaderboard.runs import SINGLE_TASK, Run, by_method

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from go4align_plugins.leaderboard.cell import describe_machine
 from go4align_plugins.leaderboard.columns import EQUAL_WEIGHTING
-from go4align_plugins.leaderboard.execute import describe_machine
 
 WARM_UP = 2
 

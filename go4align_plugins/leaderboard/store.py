@@ -37,6 +37,7 @@ class Entry:
         log: where its log is, relative to the leaderboard's folder.
         seconds: of training and testing, over all epochs.
         peak_memory: of the training process, in bytes; None if not known.
+        peak_gpu_memory: of the GPU, in bytes; None without one.
         machine: what it ran on.
         config: the run's ``config.json``: all options, versions, commit.
         epochs: the run's ``metrics.jsonl``.
@@ -51,6 +52,7 @@ class Entry:
     log: str | None = None
     seconds: float | None = None
     peak_memory: int | None = None
+    peak_gpu_memory: int | None = None
     machine: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     epochs: tuple[Mapping[str, Any], ...] = ()

@@ -6,23 +6,37 @@ import io
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
+from go4align_plugins.benchmarks.prepare import save_bytes
+from go4align_plugins.leaderboard.columns import EQUAL_WEIGHTING
 from go4align_plugins.leaderboard.plan import Cell, Plan
 from go4align_plugins.leaderboard.runs import SINGLE_TASK
 
-EQUAL_WEIGHTING = 'EW'
-RESERVED = ('--dataset', '--data', '--weighting', '--tasks', '--seed', '--out', '--resume')
-"""Options of LibMTL's training tool that a plan gives."""
+CONFIGS = 'configs'
+RESERVED = {
+    'libmtl': ('--dataset', '--data', '--weighting', '--tasks', '--seed', '--out', '--resume'),
+    'mmseg': ('--work-dir', '--resume', '--launcher', '--local_rank', '--local-rank'),
+}
+"""Options of the training tools that a plan gives."""
 
 
 def training_arguments(plan: Plan, cell: Cell, folder: Path) -> list[str]:
     """The command line that trains a cell, or goes on with it.
 
+    For MMSegmentation the cell's config is written into the leaderboard's ``configs``.
+
     Args:
         plan: of the leaderboard.
         cell: one of its cells.
-        folder: the cell's run folder.
+        folder: of the leaderboard's runs, the cell's.
     """
-    return libmtl_arguments(plan, cell, folder)
+    if plan.framework == 'libmtl':
+        return libmtl_arguments(plan, cell, folder)
+    from go4align_plugins.leaderboard.mmseg_config import build_config
+
+    path = folder.parents[1] / CONFIGS / f'{cell.name}.py'
+    path.parent.mkdir(exist_ok=True)
+    save_bytes(path, build_config(plan, cell).pretty_text.encode())
+    return [str(path), '--work-dir', str(folder), '--resume', *plan.options]
 
 
 def libmtl_arguments(plan: Plan, cell: Cell, folder: Path) -> list[str]:
@@ -50,28 +64,42 @@ def libmtl_option(method: str, name: str) -> str:
 def check_methods(plan: Plan, folder: Path) -> None:
     """Refuse methods and options that the framework does not know, before anything is trained.
 
+    Args:
+        plan: of the leaderboard.
+        folder: the leaderboard's.
+
     Raises:
         ValueError: if there is one; the message is the training tool's.
         ImportError: if the framework is not installed.
     """
-    from go4align_plugins.libmtl import train
-
     for word in plan.options:
-        if word.partition('=')[0] in RESERVED:
+        if word.partition('=')[0] in RESERVED[plan.framework]:
             raise ValueError(
-                f'Options for the training tool should leave out {", ".join(RESERVED)}, which the '
-                f'plan gives. Found `{word}`.'
+                'Options for the training tool should leave out '
+                f'{", ".join(RESERVED[plan.framework])}, which the plan gives. Found `{word}`.'
             )
+    check = _check_libmtl if plan.framework == 'libmtl' else _check_mmseg
     for method in plan.methods:
         cell = next(cell for cell in plan.cells() if cell.method == method)
-        with redirect_stderr(io.StringIO()) as told, redirect_stdout(io.StringIO()):
-            try:
-                options, rest = train.build_parser().parse_known_args(
-                    libmtl_arguments(plan, cell, folder)
-                )
-                train.resolve(options, rest)
-            except ValueError as error:
-                raise ValueError(f'Method {method.spec}: {error}') from error
-            except SystemExit as error:  # argparse prints and leaves
-                reason = (told.getvalue().strip().splitlines() or [''])[-1]
-                raise ValueError(f'Method {method.spec}: {reason}') from error
+        try:
+            with redirect_stderr(io.StringIO()) as told, redirect_stdout(io.StringIO()):
+                check(plan, cell, folder)
+        except (ValueError, FileNotFoundError) as error:
+            raise ValueError(f'Method {method.spec}: {error}') from error
+        except SystemExit as error:  # argparse prints and leaves
+            reason = (told.getvalue().strip().splitlines() or [''])[-1]
+            raise ValueError(f'Method {method.spec}: {reason}') from error
+
+
+def _check_libmtl(plan: Plan, cell: Cell, folder: Path) -> None:
+    from go4align_plugins.libmtl import train
+
+    train.resolve(*train.build_parser().parse_known_args(libmtl_arguments(plan, cell, folder)))
+
+
+def _check_mmseg(plan: Plan, cell: Cell, folder: Path) -> None:
+    from go4align_plugins.leaderboard.mmseg_config import build_config
+    from go4align_plugins.mmseg.apis.train import build_parser
+
+    build_parser().parse_args([f'{cell.name}.py', *plan.options])
+    build_config(plan, cell)

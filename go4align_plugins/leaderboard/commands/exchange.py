@@ -9,8 +9,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from go4align_plugins.benchmarks.prepare import save_bytes
+from go4align_plugins.leaderboard.comparable import check_shared
 from go4align_plugins.leaderboard.plan import PLAN, Method, Plan, read_plan, save_plan
-from go4align_plugins.leaderboard.report import SHARED
 from go4align_plugins.leaderboard.store import RESULTS, Entry, Store
 
 
@@ -41,9 +41,8 @@ def import_results(options: argparse.Namespace) -> int:
     store = Store(options.folder / RESULTS)
     plan = Plan.from_dict(read_plan(options.folder / PLAN))
     incoming = [entry for file in options.files for entry in _read(file)]
-    finished = [entry for entry in (*store.entries().values(), *incoming) if entry.finished]
-    for entry in finished:
-        _require_same(finished[0], entry)
+    everything = (*store.entries().values(), *incoming)
+    check_shared([entry.run for entry in everything if entry.finished])
     added, differing = store.join(incoming)
     if added:
         more = replace(
@@ -65,13 +64,3 @@ def _read(path: Path) -> list[Entry]:
     if not path.is_file():
         raise ValueError(f'{path} should be a file of results. Found none.')
     return list(Store(path).entries().values())
-
-
-def _require_same(first: Entry, entry: Entry) -> None:
-    """Cells of one leaderboard differ in nothing but method, seed and single task."""
-    for key in SHARED:
-        if first.config.get(key) != entry.config.get(key):
-            raise ValueError(
-                f'Results of one leaderboard should share their {key}. Found '
-                f'{first.config.get(key)} in {first.cell}, {entry.config.get(key)} in {entry.cell}.'
-            )

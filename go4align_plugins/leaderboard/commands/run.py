@@ -11,9 +11,10 @@ from filelock import FileLock, Timeout
 
 from go4align_plugins.benchmarks import BENCHMARKS, get_benchmark
 from go4align_plugins.benchmarks.embedded import render_if_missing
+from go4align_plugins.leaderboard.cluster import CLUSTERS, ClusterLauncher
 from go4align_plugins.leaderboard.execute import Execution
-from go4align_plugins.leaderboard.launch import LocalLauncher
-from go4align_plugins.leaderboard.plan import FRAMEWORKS, PLAN, Plan, read_plan, save_plan
+from go4align_plugins.leaderboard.launch import Launcher, LocalLauncher
+from go4align_plugins.leaderboard.plan import FRAMEWORKS, PLAN, Plan, literal, read_plan, save_plan
 from go4align_plugins.leaderboard.store import RESULTS, Entry, Store
 from go4align_plugins.leaderboard.training import check_methods
 
@@ -58,7 +59,12 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add('--config', help='mmseg: a config that weights all tasks equally (the small SegNet)')
     add('--plan', type=Path, help='a YAML file with all of these, and `options` for the tool')
     add('--out', type=Path, help='folder of the leaderboard (leaderboards/FRAMEWORK-BENCHMARK)')
-    add('--workers', type=int, default=1, help='cells at a time; GPUs are shared out (1)')
+    add('--workers', type=int, help='cells at a time; GPUs are shared out (1; on a cluster all)')
+    add('--cluster', choices=CLUSTERS, help='submit each cell as a job, by submitit')
+    add(
+        '--cluster-options', nargs='+', default=[], metavar='KEY=VALUE',
+        help='of the jobs: slurm_partition=gpu gpus_per_node=1 cpus_per_task=8 timeout_min=600',
+    )  # fmt: skip
     add('--retry', action='store_true', help='try failed cells again')
 
 
@@ -99,7 +105,7 @@ def train(options: argparse.Namespace) -> tuple[Path, Plan]:
     else:
         plan = Plan.from_dict({**read_plan(options.out / PLAN), **values})
     folder = options.out or Path('leaderboards', f'{plan.framework}-{plan.benchmark}')
-    launcher = LocalLauncher(options.workers)
+    launcher = _launcher(options, folder)
     if (folder / PLAN).exists():
         before = Plan.from_dict(read_plan(folder / PLAN))
         plan = before.extended(plan)
@@ -114,6 +120,21 @@ def train(options: argparse.Namespace) -> tuple[Path, Plan]:
     except Timeout as error:
         raise ValueError(f'{folder}: another process is training in it. Wait for it.') from error
     return folder, plan
+
+
+def _launcher(options: argparse.Namespace, folder: Path) -> Launcher:
+    """What starts the cells."""
+    if options.workers is not None and options.workers < 1:
+        raise ValueError(
+            f'Parameter `workers` should be at least 1. Found `workers = {options.workers}`.'
+        )
+    if options.cluster is None and not options.cluster_options:
+        return LocalLauncher(1 if options.workers is None else options.workers)
+    if options.cluster is None:
+        raise ValueError('Parameter `cluster` should be given for `cluster_options`. Found none.')
+    pairs = [option.partition('=') for option in options.cluster_options]
+    parameters = {name: literal(value) for name, _, value in pairs}
+    return ClusterLauncher(folder, options.cluster, parameters, options.workers)
 
 
 def missing(plan: Plan, entries: dict[str, Entry], retry: bool) -> Sequence[Any]:

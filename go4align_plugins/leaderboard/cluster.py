@@ -1,0 +1,152 @@
+"""Starts the processes of cells as jobs of a cluster, by submitit: Slurm's, or its local executor.
+
+Jobs outlive the process that submitted them. A leaderboard that was interrupted finds those that
+still run by ``submitted.json`` and waits for them.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from go4align_plugins.benchmarks.optional import import_optional
+from go4align_plugins.benchmarks.prepare import save_bytes
+
+CLUSTERS = ('slurm', 'local')
+JOBS, SUBMITTED = 'jobs', 'submitted.json'
+DEFAULTS = {'timeout_min': 24 * 60, 'name': 'leaderboard'}
+"""submitit's own limit is minutes."""
+ANY_NUMBER = 10_000
+
+
+class ClusterLauncher:
+    """Submits each process as a job.
+
+    Args:
+        folder: the leaderboard's; submitit's files go into its ``jobs``.
+        cluster: ``slurm``, or ``local``, which runs jobs on this machine by the same way.
+        parameters: of submitit's ``update_parameters``: ``slurm_partition``, ``gpus_per_node``,
+            ``cpus_per_task``, ``mem_gb``, ``timeout_min``, ...
+        workers: how many jobs at a time; None (default): the cluster's queue decides.
+
+    Attributes:
+        capacity: how many jobs at a time.
+
+    Raises:
+        ValueError: if a parameter is unknown, or there is no such cluster here.
+        ImportError: if submitit is not installed; the message names the extra.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        cluster: str,
+        parameters: Mapping[str, Any] | None = None,
+        workers: int | None = None,
+    ) -> None:
+        submitit = import_optional('submitit')
+        self._file = folder / SUBMITTED
+        self.capacity = ANY_NUMBER if workers is None else workers
+        try:
+            self._executor = submitit.AutoExecutor(folder / JOBS, cluster=cluster)
+            self._executor.update_parameters(**{**DEFAULTS, **(parameters or {})})
+        except (RuntimeError, NameError, TypeError, ValueError) as error:
+            raise ValueError(
+                'Parameter `cluster` should be a cluster of this machine, with parameters that '
+                f'submitit knows. Found `{cluster}`: {error}'
+            ) from error
+
+    def start(self, name: str, command: Sequence[str], log: Path) -> ClusterJob:
+        """Submit a command, or find it if it is submitted; its output is added to the log."""
+        job = self._find(name)
+        if job is None:
+            job = self._executor.submit(Command([*command], log.resolve()))
+            self._note(name, job.job_id)
+        return ClusterJob(job, log, lambda: self._note(name, None))
+
+    def _find(self, name: str) -> Any:
+        """The job of that name which is at work, or has ended without anybody noticing."""
+        number = self._submitted().get(name)
+        if number is None:
+            return None
+        job = self._executor.job_class(self._executor.folder, number)
+        # The local executor knows nothing of jobs of another process. It is submitted again, and
+        # waits for its folder's lock.
+        lost = job.done() and not job.paths.result_pickle.exists()
+        return None if lost else job
+
+    def _submitted(self) -> dict[str, str]:
+        try:
+            return json.loads(self._file.read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+
+    def _note(self, name: str, number: str | None) -> None:
+        numbers = {**self._submitted(), name: number}
+        kept = {each: number for each, number in numbers.items() if number is not None}
+        save_bytes(self._file, json.dumps(kept).encode())
+
+
+class Command:
+    """What a job does: run a command; queued again when it is preempted or its time is over.
+
+    Args:
+        arguments: the command.
+        log: what it prints is added to this file.
+    """
+
+    def __init__(self, arguments: list[str], log: Path) -> None:
+        self.arguments = arguments
+        self.log = log
+
+    def __call__(self) -> int:
+        """Return the exit status, negative the number of a signal."""
+        with self.log.open('ab') as output:
+            # The open input tells it that the job is there: it ends with it.
+            process = subprocess.Popen(
+                self.arguments, stdin=subprocess.PIPE, stdout=output, stderr=output
+            )
+            return process.wait()
+
+    def checkpoint(self) -> Any:
+        """The same again: a cell goes on by itself."""
+        return import_optional('submitit').helpers.DelayedSubmission(self)
+
+
+class ClusterJob:
+    """A job of a cluster."""
+
+    def __init__(self, job: Any, log: Path, forget: Any) -> None:
+        self._job = job
+        self._log = log
+        self._forget = forget
+
+    def poll(self) -> int | None:
+        """The exit status, negative the number of a signal; None while it waits or is at work."""
+        if not self._job.done():
+            return None
+        submitit = import_optional('submitit')
+        self._forget()
+        try:
+            return self._job.result()
+        except submitit.core.utils.UncompletedJobError:  # cancelled, or lost with its node
+            return -signal.SIGKILL
+        except Exception as error:  # whatever the job raised
+            with self._log.open('a') as log:
+                print(f'The job {self._job.job_id} failed: {error}', file=log)
+            return 1
+
+    def stop(self) -> None:
+        """Cancel it, and wait for that."""
+        self._job.cancel()
+        while not self._job.done():
+            time.sleep(0.2)
+        self._forget()
+
+    def leave(self) -> None:
+        """Leave it to the cluster: the next call finds it."""
