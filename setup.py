@@ -24,6 +24,9 @@ LIBMTL = [
     'h5py>=3.7',
     # Legends outside of the panels ("outside right").
     'matplotlib>=3.7',
+    # Leaderboards: their plans, and their locks (torch needs the latter, too).
+    'pyyaml>=5.4',
+    'filelock>=3.4',
 ]
 
 LIBMTL_MAIN = [
@@ -34,6 +37,16 @@ LIBMTL_MAIN = [
     'qpsolvers[quadprog]>=4',
     # Nash_MTL asks cvxpy for this solver by name.
     'ecos>=2',
+]
+
+QM9 = [
+    # Message passing (NNConv, Set2Set) and batches of graphs.
+    'torch_geometric>=2.4',
+]
+
+CLUSTER = [
+    # Leaderboards on Slurm.
+    'submitit>=1.4',
 ]
 
 CLUSTERING = [
@@ -66,11 +79,16 @@ DEV = [
     # Read back by the tests: what a training leaves for it.
     'tensorboard>=2.10',
     'hypothesis>=6.80',
+    # The pages of reports are read in a real browser; 4.10 finds Chromium by itself.
+    'selenium>=4.10',
     # Another release formats and finds other things.
     'ruff==0.17.6',
     'mypy>=1.8',
     'pre-commit>=3',
 ]
+
+# Files beside the code: facts, published tables, the HTML report.
+DATA = ('json', 'csv', 'html', 'css', 'js')
 
 
 class BuildWithConfigs(build_py):
@@ -96,7 +114,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['go4align_plugins*']),
-    package_data={'go4align_plugins': ['py.typed', '**/*.json']},
+    package_data={'go4align_plugins': ['py.typed', *(f'**/*.{kind}' for kind in DATA)]},
     cmdclass={'build_py': BuildWithConfigs},
     python_requires='>=3.9',
     # 2.1 is the oldest whose optimizers, loaders and safe checkpoints behave as used here.
@@ -106,7 +124,9 @@ setup(
         'libmtl-main': [*LIBMTL, *LIBMTL_MAIN],
         'mmseg': MMSEG,
         'clustering': CLUSTERING,
-        'all': sorted({*LIBMTL, *MMSEG, *CLUSTERING}),
+        'qm9': QM9,
+        'cluster': CLUSTER,
+        'all': sorted({*LIBMTL, *MMSEG, *CLUSTERING, *QM9, *CLUSTER}),
         'dev': DEV,
     },
     classifiers=[

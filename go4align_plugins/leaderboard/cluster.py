@@ -49,7 +49,7 @@ class ClusterLauncher:
         parameters: Mapping[str, Any] | None = None,
         workers: int | None = None,
     ) -> None:
-        submitit = import_optional('submitit')
+        submitit = import_submitit()
         self._file = folder / SUBMITTED
         self.capacity = ANY_NUMBER if workers is None else workers
         try:
@@ -92,6 +92,11 @@ class ClusterLauncher:
         save_bytes(self._file, json.dumps(kept).encode())
 
 
+def import_submitit() -> Any:
+    """The package, or an error that says how to install it."""
+    return import_optional('submitit', 'cluster', 'Jobs of a cluster')
+
+
 class Command:
     """What a job does: run a command; queued again when it is preempted or its time is over.
 
@@ -115,7 +120,7 @@ class Command:
 
     def checkpoint(self) -> Any:
         """The same again: a cell goes on by itself."""
-        return import_optional('submitit').helpers.DelayedSubmission(self)
+        return import_submitit().helpers.DelayedSubmission(self)
 
 
 class ClusterJob:
@@ -130,11 +135,11 @@ class ClusterJob:
         """The exit status, negative the number of a signal; None while it waits or is at work."""
         if not self._job.done():
             return None
-        submitit = import_optional('submitit')
+        incomplete = import_submitit().core.utils.UncompletedJobError
         self._forget()
         try:
             return self._job.result()
-        except submitit.core.utils.UncompletedJobError:  # cancelled, or lost with its node
+        except incomplete:  # cancelled, or lost with its node
             return -signal.SIGKILL
         except Exception as error:  # whatever the job raised
             with self._log.open('a') as log:

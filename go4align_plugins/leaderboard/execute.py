@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import signal
@@ -110,6 +111,7 @@ class Execution:
 
     def _start(self, cell: Cell, number: int) -> Attempt:
         log, folder = self.folder / LOGS / f'{cell.name}.log', self.folder / RUNS / cell.name
+        set_aside_if_diverged(folder)
         log_start = log.stat().st_size if log.exists() else 0
         command = [sys.executable, '-m', 'go4align_plugins.leaderboard.cell']
         command += ['--attached', self.plan.framework, str(folder), '--']
@@ -162,6 +164,15 @@ class Execution:
         seconds = '' if entry.seconds is None else f', {entry.seconds:.0f} s'
         told = f'{entry.reason} (see {attempt.log})' if failure else f'finished{seconds}'
         tqdm.write(f'{cell.name}: {told}')
+
+
+def set_aside_if_diverged(folder: Path) -> None:
+    """Rename the folder of a run that diverged: tried again, it begins anew."""
+    watch = Watch(folder)
+    watch.look()
+    if watch.divergence:
+        names = (folder.with_name(f'{folder.name}.diverged-{n}') for n in itertools.count(1))
+        folder.rename(next(name for name in names if not name.exists()))
 
 
 def require_room(folder: Path, reason: str = '') -> None:

@@ -46,7 +46,9 @@ class Method:
         """
         if isinstance(spec, Mapping) and len(spec) == 1:
             name, given = next(iter(spec.items()))
-            pairs = [(key, str(value)) for key, value in (given or {}).items()]
+            given = {} if given is None else given
+            named = given.items() if isinstance(given, Mapping) else [('', given)]
+            pairs = [(str(key), str(value)) for key, value in named]
         else:
             name, _, values = str(spec).partition(':')
             pairs = [(key, value) for key, _, value in _split(values)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from go4align_plugins.leaderboard.plan import PLAN, Plan, read_plan
 from go4align_plugins.leaderboard.runs import Run, load_run
 from go4align_plugins.leaderboard.store import RESULTS, Entry, Store
 from go4align_plugins.leaderboard.table import Failure
@@ -31,12 +32,24 @@ def load_results(paths: Iterable[str | Path]) -> tuple[list[Run], list[Failure]]
                 )
             runs.append(load_run(path))
             continue
-        for entry in Store(store).entries().values():
+        for entry in in_order(Store(store).entries().values(), store.with_name(PLAN)):
             if entry.finished:
                 runs.append(entry.run)
             else:
                 failures.append(_failure(entry))
     return runs, failures
+
+
+def in_order(entries: Iterable[Entry], plan: Path) -> list[Entry]:
+    """Entries in the order of their plan, whichever was finished first; others behind them.
+
+    Args:
+        entries: of a store.
+        plan: the plan's file, if there is one.
+    """
+    cells = Plan.from_dict(read_plan(plan)).cells() if plan.exists() else []
+    places = {cell.name: place for place, cell in enumerate(cells)}
+    return sorted(entries, key=lambda entry: places.get(entry.cell, len(places)))
 
 
 def _failure(entry: Entry) -> Failure:
