@@ -90,7 +90,7 @@ def test_counts_have_a_panel_a_metric(tmp_path, suffix):
     counts = group_counts(2)
     entries = [*singles(), make_entry('EW'), *(make_entry(v.spec) for v in counts.values())]
     path = tmp_path / f'groups.{suffix}'
-    draw_counts(compare(entries, [*counts.values()], STREETS), counts, STREETS, path)
+    draw_counts(compare(entries, [*counts.values()], STREETS), counts, path)
     content = path.read_bytes()
     signatures = {'png': b'\x89PNG', 'pdf': b'%PDF', 'svg': b'<?xml'}
     assert content.startswith(signatures[suffix])
