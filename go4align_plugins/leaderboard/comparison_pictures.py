@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 APART = 0.17  # of what shares a row, from the row's middle
+LONG_AXIS = 12  # from so many groups on their axis is logarithmic
+ROUND_COUNTS = (1, 2, 5, 10, 20, 40)  # of many numbers of groups, those that the axis names
 TITLES = {DELTA_M: 'delta_m (%) ↓', TIME: 'time of an epoch, relative to EW ↓'}
 
 
@@ -37,17 +39,18 @@ def draw_dots(
     Args:
         comparison: their figures, and those of equal weighting.
         variants: from top to bottom.
-        keys: the figures, of :data:`TITLES`.
+        keys: the figures, of :data:`TITLES`; one that no variant has is left out.
         path: of the picture; the suffix tells the format.
         note: what the variants are, for the caption.
     """
     rows = list(dict.fromkeys(variant.row for variant in variants))
     series = list(dict.fromkeys(variant.series for variant in variants))
     paired = len(series) > 1
+    present = [key for key in keys if any(comparison.values(v.label, key) for v in variants)]
     figure = new_figure(10, 1.4 + (0.85 if paired else 0.45) * len(rows))
-    ratios = [2, 1, 1][: len(keys)]
-    grid = figure.subplots(1, len(keys), squeeze=False, sharey=True, width_ratios=ratios)[0]
-    for axes, key in zip(grid, keys):
+    ratios = [2, 1, 1][: len(present)]
+    grid = figure.subplots(1, len(present), squeeze=False, sharey=True, width_ratios=ratios)[0]
+    for axes, key in zip(grid, present):
         levels = {SINGLE_TASK: 0.0} if key == DELTA_M else {}
         equal = comparison.values(EQUAL_WEIGHTING, key)
         if equal:
@@ -178,7 +181,12 @@ def _draw_counts(
         axes.axhline(
             column.factor * fmean(equal), color=GREY, linestyle='--', label='equal weighting'
         )
-    axes.set_xticks(list(points)) if len(points) <= 10 else axes.locator_params('x', integer=True)
+    if max(points, default=1) > LONG_AXIS:
+        axes.set_xscale('log')
+    shown = [count for count in points if len(points) <= 10 or count in ROUND_COUNTS]
+    axes.set_xticks(shown, list(map(str, shown)))
+    axes.minorticks_off()
+    axes.ticklabel_format(axis='y', useOffset=False)
     axes.margins(x=0.12)
     axes.grid(axis='y', color='0.92')
     axes.spines[['top', 'right']].set_visible(False)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from go4align_plugins.benchmarks.canvas import GREY, PALETTE, add_caption, new_figure, save
 from go4align_plugins.leaderboard.columns import EQUAL_WEIGHTING
 from go4align_plugins.leaderboard.pictures import LINE_STYLES
 from go4align_plugins.leaderboard.runtime import Timing
 
-if TYPE_CHECKING:
-    from matplotlib.container import ErrorbarContainer
-    from matplotlib.lines import Line2D
-
 MARKERS = 'os^Dv'
+DODGE = 0.02  # of a method from the next one, so that their bars can be told apart
 EMPHASISED = 'GO4Align'
 
 
@@ -36,21 +33,22 @@ def draw_runtime(timings: Sequence[Timing], caption: str, path: str | Path) -> N
     others = [method for method in methods if method != EQUAL_WEIGHTING]
     # The legend's order is that of the lines' right ends.
     ends = {t.method: t.ratio for t in sorted(timings, key=lambda t: t.num_tasks)}
-    handles: dict[str, Line2D | ErrorbarContainer] = {}
+    handles: dict[str, Any] = {}
     for method in sorted(methods, key=lambda method: -ends[method]):
         own = sorted((t for t in timings if t.method == method), key=lambda t: t.num_tasks)
         places = [counts.index(timing.num_tasks) for timing in own]
         ratios = [timing.ratio for timing in own]
         if method == EQUAL_WEIGHTING:
-            (handles[method],) = axes.plot(places, ratios, '--', color=GREY)
+            handles[method] = axes.axhline(1, color=GREY, linestyle='--')
             continue
         rank = others.index(method)
+        aside = DODGE * (rank - (len(others) - 1) / 2)
         spread = [
             [timing.ratio - timing.quartiles[0] for timing in own],
             [timing.quartiles[1] - timing.ratio for timing in own],
         ]
         handles[method] = axes.errorbar(
-            places, ratios, spread, capsize=3, markersize=6,
+            [place + aside for place in places], ratios, spread, capsize=3, markersize=6,
             marker=MARKERS[rank % len(MARKERS)],
             linestyle=LINE_STYLES[rank // len(PALETTE) % len(LINE_STYLES)],
             color=PALETTE[rank % len(PALETTE)],
