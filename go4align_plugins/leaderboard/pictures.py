@@ -233,4 +233,4 @@ def _group_label(group: int, num_groups: int) -> str | None:
 def _label_epochs(row: Sequence[Axes]) -> None:
     for axes in row:
         axes.set_xlabel('epoch')
-        axes.locator_params(axis='x', integer=True)
+        axes.locator_params(axis='x', integer=True, min_n_ticks=1)  # one epoch: one tick
