@@ -12,8 +12,9 @@ from go4align_plugins.leaderboard.presets import Variant
 from go4align_plugins.leaderboard.report import build_report
 from go4align_plugins.leaderboard.runs import SINGLE_TASK, Run
 from go4align_plugins.leaderboard.scoring import DELTA_M
+from go4align_plugins.leaderboard.sources import failure_of
 from go4align_plugins.leaderboard.store import Entry
-from go4align_plugins.leaderboard.table import Failure, Key, Report
+from go4align_plugins.leaderboard.table import Key, Report
 
 
 @dataclass(frozen=True)
@@ -53,24 +54,25 @@ def compare(
     entries = list(entries)
     baselines = [e.run for e in entries if e.finished and e.method == SINGLE_TASK]
     labels = {EQUAL_WEIGHTING: EQUAL_WEIGHTING, **{v.label: v.spec for v in variants}}
+    trained = {SINGLE_TASK: SINGLE_TASK, **labels}
     labelled = {
         label: [_named(e.run, label) for e in entries if e.finished and e.method == spec]
         for label, spec in labels.items()
     }
     missing = tuple(label for label, runs in labelled.items() if not runs)
     failures = [
-        Failure(label, entry.seed, entry.reason or 'not recorded', entry.log or 'none')
-        for label, spec in labels.items()
+        failure_of(entry, label)
+        for label, spec in trained.items()
         for entry in entries
         if not entry.finished and entry.method == spec
     ]
-    if len(missing) >= len(variants):
-        listed = ''.join(f'\n  {failure}' for failure in failures)
+    listed = ''.join(f'\n  {failure}' for failure in failures)
+    if not any(labelled[variant.label] for variant in variants):
         raise ValueError(f'There is nothing to compare: {", ".join(missing)} failed.{listed}')
     present = [run for runs in labelled.values() for run in runs]
     report = build_report(present, baselines, benchmark, last, failures=failures)
     if not any(DELTA_M in row.means for row in report.rows):
-        raise ValueError(f'This comparison is by delta_m. {" ".join(report.notes)}')
+        raise ValueError(f'This comparison is by delta_m. {report.notes[0]}{listed}')
     seconds = [run.seconds for run in labelled[EQUAL_WEIGHTING]]
     figures = {}
     for label, runs in labelled.items():

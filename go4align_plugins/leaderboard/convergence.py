@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from textwrap import fill
 
 from go4align_plugins.benchmarks.canvas import GREY, PALETTE, add_caption, new_figure, save
 from go4align_plugins.benchmarks.table import Task, get_benchmark
@@ -13,6 +14,7 @@ from go4align_plugins.leaderboard.runs import Run, by_method
 from go4align_plugins.measures.convergence import convergence_difference, convergence_epoch
 
 MARKERS = 'osD^vPX*'
+NAME_WIDTH = 28  # characters of a method's name in a line
 NAMED_TASKS = len(PALETTE)  # more tasks than colours are points of one colour
 
 
@@ -131,10 +133,10 @@ def draw_convergence(
             textcoords='offset points',
             va='center',
         )
-    left.set_yticks(rows, [method.method for method in methods])
+    left.set_yticks(rows, [fill(method.method, NAME_WIDTH) for method in methods])
     left.set_ylim(len(methods) - 0.5, -0.5)
     left.set_xlabel('epoch at which a task converges')
-    right.set_xlabel('standard deviation (epochs)')
+    right.set_xlabel('standard deviation (epochs)', loc='right')
     right.set_xlim(0, 1.3 * max([1, *(max(method.differences) for method in methods)]))
     for axes in (left, right):
         axes.locator_params(axis='x', integer=True, nbins=8 if axes is left else 4)

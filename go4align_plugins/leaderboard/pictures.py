@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.colors import LogNorm
 
 LINE_STYLES = ('-', '--', ':')
+TITLE_WIDTH = 50  # characters
+NAMED_GROUPS = 5
 STRIP = 0.22  # the part of a task's row in the heat map that shows its groups
 MAX_SPAN = 100  # of the colours: what is further from equal weighting looks the same
 TICKS = (0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 100)
@@ -48,7 +51,8 @@ def weights_heatmap(runs: Sequence[Run], path: str | Path) -> None:
     span = float(np.clip(extreme, 2, MAX_SPAN))
     num_rows = [len(run.tasks) for run in runs]
 
-    figure = new_figure(10, 0.7 + 0.5 * sum(num_rows) + 0.3 * len(runs))
+    height = 0.7 + 0.5 * sum(num_rows) + 0.3 * len(runs)
+    figure = new_figure(10, height)
     from matplotlib.colors import LogNorm
 
     norm = LogNorm(1 / span, span, clip=True)
@@ -56,7 +60,8 @@ def weights_heatmap(runs: Sequence[Run], path: str | Path) -> None:
         len(runs), 1, squeeze=False, sharex=True, gridspec_kw={'height_ratios': num_rows}
     )
     for axes, run, panel in zip(grid[:, 0], runs, weights):
-        axes.set_title(f'{run.label}, seed {run.config["seed"]}', loc='left')
+        # Of many arguments: broken, so that the groups' legend has its place beside them.
+        axes.set_title(fill(f'{run.label}, seed {run.config["seed"]}', TITLE_WIDTH), loc='left')
         strip = _draw_groups(axes, run)
         mesh = _draw_weights(axes, panel, strip, norm)
         axes.set_yticks(np.arange(len(run.tasks)) + 0.5 - strip / 2, run.tasks)
@@ -64,7 +69,7 @@ def weights_heatmap(runs: Sequence[Run], path: str | Path) -> None:
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
     _label_epochs(grid[-1])
-    bar = figure.colorbar(mesh, ax=list(grid[:, 0]), pad=0.01, aspect=15)
+    bar = figure.colorbar(mesh, ax=list(grid[:, 0]), pad=0.01, aspect=max(15, 3 * height))
     bar.set_label('weight / epoch mean')
     ticks = [tick for tick in TICKS if 1 / span <= tick <= span]
     bar.set_ticks(ticks, labels=[f'{tick:g}' for tick in ticks])
@@ -204,12 +209,12 @@ def _draw_groups(axes: Axes, run: Run) -> float:
                 width=1.0,
                 bottom=row + 0.95 - STRIP + STRIP * bottoms[:, row, group],
                 color=shade,
-                label=f'steps in group {group}' if row == 0 else None,
+                label=_group_label(group, num_groups) if row == 0 else None,
             )
     axes.legend(
         loc='lower right',
         bbox_to_anchor=(1, 1),
-        ncols=num_groups,
+        ncols=NAMED_GROUPS,
         frameon=False,
         fontsize=8,
         borderpad=0,
@@ -218,7 +223,14 @@ def _draw_groups(axes: Axes, run: Run) -> float:
     return STRIP
 
 
+def _group_label(group: int, num_groups: int) -> str | None:
+    """A group's name in the legend: of many groups only the first and the last have one."""
+    if num_groups > NAMED_GROUPS and group not in (0, num_groups - 1):
+        return None
+    return f'group {group}' if group else 'steps in group 0'
+
+
 def _label_epochs(row: Sequence[Axes]) -> None:
     for axes in row:
         axes.set_xlabel('epoch')
-        axes.locator_params(axis='x', integer=True)
+        axes.locator_params(axis='x', integer=True, min_n_ticks=1)  # one epoch: one tick

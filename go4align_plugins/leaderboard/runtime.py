@@ -65,14 +65,17 @@ def time_steps(
         repeats: number of rounds, after some to warm up.
 
     Returns:
-        The timings, in the order given; and of those whose first step failed the reason: some of
-        LibMTL's methods are for three tasks only.
+        The timings, in the order given; and of those of which a step failed the reason: some of
+        LibMTL's methods are for few tasks only, some call a solver that may find nothing.
 
     Raises:
         ValueError: if ``repeats`` is below 1, or equal weighting is missing or fails.
     """
     if repeats < 1:
         raise ValueError(f'Parameter `repeats` should be at least 1. Found `repeats = {repeats}`.')
+    for count, _ in steps:
+        if (count, EQUAL_WEIGHTING) not in steps:
+            raise ValueError(_without_equal(count, 'it is not among the methods'))
     failures: dict[Cell, str] = {}
     seconds: dict[Cell, list[float]] = {cell: [] for cell in steps}
     rounds = WARM_UP + repeats
@@ -87,24 +90,32 @@ def time_steps(
                 try:
                     steps[cell]()
                 except Exception as error:  # whatever LibMTL's code may raise
-                    if number:
-                        raise
-                    failures[cell] = f'{type(error).__name__}: {error}'
-                    bar.total -= rounds - 1
+                    failures[cell] = explain_failure(error)
+                    if cell[1] == EQUAL_WEIGHTING:
+                        raise ValueError(_without_equal(cell[0], failures[cell])) from error
+                    bar.total -= rounds - 1 - number
                 seconds[cell].append(perf_counter() - before)
                 bar.update()
     timings = []
     for count, method in (cell for cell in steps if cell not in failures):
-        equal = (count, EQUAL_WEIGHTING)
-        if equal not in steps or equal in failures:
-            raise ValueError(
-                f'Times are relative to {EQUAL_WEIGHTING}, which should be timed with {count} '
-                f'tasks. Found: {failures.get(equal, "it is not among the methods")}.'
-            )
-        own, theirs = (seconds[cell][WARM_UP:] for cell in ((count, method), equal))
+        own, theirs = (
+            seconds[cell][WARM_UP:] for cell in ((count, method), (count, EQUAL_WEIGHTING))
+        )
         ratios = tuple(mine / other for mine, other in zip(own, theirs))
         timings.append(Timing(count, method, tuple(own), ratios))
     return timings, failures
+
+
+def explain_failure(error: Exception) -> str:
+    """The kind of an error, and the first line of what it says: solvers say pages."""
+    return f'{type(error).__name__}: {str(error).strip()}'.splitlines()[0].rstrip(': ')
+
+
+def _without_equal(count: int, reason: str) -> str:
+    return (
+        f'Times are relative to {EQUAL_WEIGHTING}, which should be timed with {count} tasks. '
+        f'Found: {reason}.'
+    )
 
 
 def describe_hardware() -> dict[str, Any]:

@@ -36,7 +36,7 @@ def load_results(paths: Iterable[str | Path]) -> tuple[list[Run], list[Failure]]
             if entry.finished:
                 runs.append(entry.run)
             else:
-                failures.append(_failure(entry))
+                failures.append(failure_of(entry, entry.method))
     return runs, failures
 
 
@@ -52,6 +52,7 @@ def in_order(entries: Iterable[Entry], plan: Path) -> list[Entry]:
     return sorted(entries, key=lambda entry: places.get(entry.cell, len(places)))
 
 
-def _failure(entry: Entry) -> Failure:
-    name = entry.method if entry.task is None else f'{entry.method} ({entry.task})'
+def failure_of(entry: Entry, label: str) -> Failure:
+    """A failed entry, as a report lists it under a method's name."""
+    name = label if entry.task is None else f'{label} ({entry.task})'
     return Failure(name, entry.seed, entry.reason or 'not recorded', entry.log or 'none')

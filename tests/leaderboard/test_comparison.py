@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -85,14 +87,36 @@ def test_dots_of_pairs_have_two_colours(tmp_path):
     assert count(tmp_path / 'pairs.png', grey) > 100
 
 
+def panels(path):
+    return path.read_bytes().count(b'<g id="axes_')
+
+
+def test_a_figure_that_no_variant_has_takes_no_room(tmp_path):
+    without = [entry for entry in full() if entry.method != 'EW']  # so no relative time
+    for name, entries in (('both', full()), ('one', without)):
+        comparison = compare(entries, VARIANTS, STREETS)
+        draw_dots(comparison, VARIANTS, (DELTA_M, TIME), tmp_path / f'{name}.svg')
+    assert (panels(tmp_path / 'both.svg'), panels(tmp_path / 'one.svg')) == (2, 1)
+
+
+def test_one_variant_is_enough_and_failed_baselines_are_named():
+    alone = VARIANTS[:1]
+    entries = [*singles(), failed('EW'), make_entry(alone[0].spec)]
+    assert compare(entries, alone, STREETS).missing == ('EW',)
+    baseline = replace(failed('STL', 'no data'), task='depth')
+    entries = [entry for entry in full() if entry.task != 'depth']
+    with pytest.raises(ValueError, match=r'STL \(depth\), seed 0: no data'):
+        compare([*entries, baseline], VARIANTS, STREETS)
+
+
 @pytest.mark.parametrize('suffix', ['png', 'pdf', 'svg'])
 def test_counts_have_a_panel_a_metric(tmp_path, suffix):
     counts = group_counts(2)
     entries = [*singles(), make_entry('EW'), *(make_entry(v.spec) for v in counts.values())]
     path = tmp_path / f'groups.{suffix}'
-    draw_counts(compare(entries, [*counts.values()], STREETS), counts, STREETS, path)
+    draw_counts(compare(entries, [*counts.values()], STREETS), counts, path)
     content = path.read_bytes()
     signatures = {'png': b'\x89PNG', 'pdf': b'%PDF', 'svg': b'<?xml'}
     assert content.startswith(signatures[suffix])
     if suffix == 'svg':
-        assert content.count(b'<g id="axes_') == 5  # delta_m and four metrics
+        assert panels(path) == 5  # delta_m and four metrics

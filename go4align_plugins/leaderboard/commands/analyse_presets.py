@@ -6,9 +6,11 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from go4align_plugins.benchmarks.canvas import new_figure
 from go4align_plugins.benchmarks.prepare import save_bytes
 from go4align_plugins.benchmarks.table import Benchmark, get_benchmark
 from go4align_plugins.leaderboard.columns import TIME
+from go4align_plugins.leaderboard.commands.options import add_picture, tell_absent
 from go4align_plugins.leaderboard.commands.run import add_run_options, train
 from go4align_plugins.leaderboard.comparison import Comparison, compare
 from go4align_plugins.leaderboard.comparison_pictures import draw_counts, draw_dots
@@ -25,6 +27,8 @@ from go4align_plugins.leaderboard.presets import (
 from go4align_plugins.leaderboard.scoring import DELTA_M
 from go4align_plugins.leaderboard.store import RESULTS, Store
 from go4align_plugins.weighting.grouping import GROUPINGS
+
+EQUATIONS = 'Eq. 4: grouping; Eq. 5: scale balance; Eq. 6: smooth alignment.'
 
 
 def add_parsers(analyses: argparse._SubParsersAction) -> None:
@@ -61,10 +65,7 @@ def _add(
     )
     add_run_options(parser)
     parser.add_argument('--last', type=int, default=10, help='epochs to average at the end (10)')
-    parser.add_argument(
-        '--picture', type=Path,
-        help=f'.png, .pdf or .svg; the table is put beside it as .md (OUT/{name}.png)',
-    )  # fmt: skip
+    add_picture(parser, f'.png, .pdf or .svg; the table is put beside it as .md (OUT/{name}.png)')
     parser.set_defaults(command=command, takes_rest=True, analysis=name)
     return parser
 
@@ -79,17 +80,21 @@ def compare_groups(options: argparse.Namespace) -> int:
     """The analysis ``groups``: every metric over the number of groups."""
     plan = planned(options)
     variants = group_counts(len(plan.task_names), options.groups)
-    benchmark = get_benchmark(plan.benchmark)
     return _analyse(
         options,
         list(variants.values()),
-        lambda comparison, path: draw_counts(comparison, variants, benchmark, path),
+        lambda comparison, path: draw_counts(comparison, variants, path),
     )
 
 
 def ablate(options: argparse.Namespace) -> int:
     """The analysis ``ablation``."""
-    return _analyse(options, ablation(*_sizes(options)))
+    variants = ablation(*_sizes(options))
+    return _analyse(
+        options,
+        variants,
+        lambda comparison, path: draw_dots(comparison, variants, (DELTA_M,), path, EQUATIONS),
+    )
 
 
 def compare_indicators(options: argparse.Namespace) -> int:
@@ -97,7 +102,10 @@ def compare_indicators(options: argparse.Namespace) -> int:
     from go4align_plugins.libmtl.compat import import_libmtl
 
     offered = import_libmtl().weighting.__all__
-    return _analyse(options, indicators(offered, *_sizes(options), options.indicators))
+    variants = indicators(offered, *_sizes(options), options.indicators)
+    if options.indicators is None:
+        tell_absent(INDICATORS, [variant.row for variant in variants])
+    return _analyse(options, variants)
 
 
 def compare_clusterings(options: argparse.Namespace) -> int:
@@ -120,7 +128,8 @@ def planned(options: argparse.Namespace) -> Plan:
     """What the options of ``run`` ask for, as far as an analysis has to know before it trains.
 
     Raises:
-        ValueError: if there is no benchmark, or an option is out of its range.
+        ValueError: if there is no benchmark, it is of a single task, or an option is out of its
+            range.
     """
     values = {}
     there = options.out / PLAN if options.out else None
@@ -128,7 +137,14 @@ def planned(options: argparse.Namespace) -> Plan:
         values.update(read_plan(path) if path else {})
     given = {name: getattr(options, name) for name in ('benchmark', 'tasks')}
     values.update({name: value for name, value in given.items() if value is not None})
-    return Plan.from_dict({'framework': 'libmtl', **values, 'methods': BASELINES, 'config': None})
+    values = {'framework': 'libmtl', **values, 'methods': BASELINES, 'config': None}
+    plan = Plan.from_dict(values)
+    if len(plan.task_names) < 2:
+        raise ValueError(
+            'Parameter `tasks` should leave two tasks or more to be weighted. '
+            f'Found `{", ".join(plan.task_names)}`.'
+        )
+    return plan
 
 
 def _sizes(options: argparse.Namespace) -> tuple[int, int]:
@@ -148,10 +164,13 @@ def _analyse(
     """Train what is missing, print and write the table, draw the picture (by default delta_m).
 
     Returns:
-        The exit status: 1 if a method has no finished run.
+        The exit status: 1 if a training failed, so that figures are missing.
     """
+    if options.last < 1:
+        raise ValueError(f'Parameter `last` should be at least 1. Found `last = {options.last}`.')
+    new_figure(1, 1)  # where matplotlib is absent, say so before the training and not after it
     options.methods = [*BASELINES, *(variant.spec for variant in variants)]
-    folder, plan = train(options)
+    folder, plan = train(options, only_methods=True)
     benchmark: Benchmark = get_benchmark(plan.benchmark)
     entries = Store(folder / RESULTS).entries().values()
     comparison = compare(entries, variants, benchmark, options.last)
@@ -164,4 +183,4 @@ def _analyse(
         draw(comparison, path)
     save_bytes(table, comparison.report.markdown().encode())
     print(f'The table: {table}\nThe picture: {path}')
-    return 1 if comparison.missing else 0
+    return 1 if comparison.missing or comparison.report.failures else 0

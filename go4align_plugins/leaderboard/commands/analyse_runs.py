@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
+from go4align_plugins.leaderboard.commands.options import add_picture
 from go4align_plugins.leaderboard.convergence import draw_convergence, explain, measure_convergence
 from go4align_plugins.leaderboard.pictures import weights_heatmap
 from go4align_plugins.leaderboard.runs import Run, by_method
@@ -37,8 +38,10 @@ def _add(
         name, help=meaning, description=f'{meaning[0].upper()}{meaning[1:]}.', allow_abbrev=False
     )
     parser.add_argument('folder', type=Path, help='a leaderboard')
-    parser.add_argument('--methods', nargs='+', metavar='METHOD', help='as the report names them')
-    parser.add_argument('--picture', type=Path, help=f'.png, .pdf or .svg (FOLDER/{name}.png)')
+    parser.add_argument(
+        '--methods', nargs='+', metavar='METHOD', help='as the report names them (all)'
+    )
+    add_picture(parser, f'.png, .pdf or .svg (FOLDER/{name}.png)')
     parser.set_defaults(command=command)
     return parser
 
@@ -86,14 +89,25 @@ def _methods(options: argparse.Namespace) -> dict[str, list[Run]]:
     Raises:
         ValueError: if there is none, or none of a method that was asked for.
     """
-    runs, _ = load_results([options.folder])
+    runs, failures = load_results([options.folder])
+    for failure in failures:
+        print(f'Left out, as it failed: {failure}')
     methods = by_method(run for run in runs if not run.single_task)
     if not methods:
         raise ValueError(f'{options.folder} should hold a finished run of several tasks.')
-    absent = [method for method in options.methods or () if method not in methods]
-    if absent:
+    chosen: dict[str, list[Run]] = {}
+    for asked in options.methods or methods:
+        # A weighting's name alone stands for it with whatever arguments.
+        found = {name: runs for name, runs in methods.items() if asked in (name, _weighting(name))}
+        if found:
+            chosen.update(found)
+            continue
         raise ValueError(
             f'Parameter `methods` should name methods of {options.folder}: {", ".join(methods)}. '
-            f'Found `{absent[0]}`.'
+            f'Found `{asked}`.'
         )
-    return {method: methods[method] for method in options.methods or methods}
+    return chosen
+
+
+def _weighting(method: str) -> str:
+    return method.partition(' (')[0]

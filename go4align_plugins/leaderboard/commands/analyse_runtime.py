@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from go4align_plugins.benchmarks.canvas import new_figure
 from go4align_plugins.benchmarks.prepare import save_bytes
 from go4align_plugins.benchmarks.run_folder import describe_environment
 from go4align_plugins.leaderboard.columns import EQUAL_WEIGHTING
+from go4align_plugins.leaderboard.commands.options import add_picture, tell_absent
+
+if TYPE_CHECKING:
+    from go4align_plugins.leaderboard.runtime import Cell, Timing
+    from go4align_plugins.leaderboard.workloads import Workload
 
 METHODS = (
     EQUAL_WEIGHTING, 'GO4Align', 'UW', 'DWA', 'FAMO', 'CAGrad', 'IMTL', 'PCGrad', 'MGDA',
@@ -39,7 +48,7 @@ def add_parsers(analyses: argparse._SubParsersAction) -> None:
     add('--batch-size', type=int, help="samples a step (the small protocol's)")
     add('--device', help='cpu, cuda:1, ... (a GPU where there is one)')
     add('--json', type=Path, default=Path('runtime.json'), help='all figures (runtime.json)')
-    add('--picture', type=Path, help='.png, .pdf or .svg (the name of --json with .png)')
+    add_picture(parser, '.png, .pdf or .svg (the name of --json with .png)')
     parser.set_defaults(command=runtime)
 
 
@@ -54,11 +63,9 @@ def runtime(options: argparse.Namespace) -> int:
     from go4align_plugins.leaderboard.runtime import describe_hardware, time_steps, timing_table
     from go4align_plugins.leaderboard.runtime_picture import draw_runtime
     from go4align_plugins.leaderboard.workloads import build_workload
-    from go4align_plugins.libmtl.compat import import_libmtl
 
-    offered = import_libmtl().weighting.__all__
-    chosen = options.methods or [method for method in METHODS if method in offered]
-    methods = list(dict.fromkeys((EQUAL_WEIGHTING, *chosen)))
+    new_figure(1, 1)  # where matplotlib is absent, say so before the timing and not after it
+    methods = _methods(options.methods)
     workloads = {
         count: build_workload(count, options.batch_size) for count in sorted(set(options.tasks))
     }
@@ -68,18 +75,17 @@ def runtime(options: argparse.Namespace) -> int:
         for count, load in workloads.items()
     ]
     print('\n'.join(notes))
-    timings, failures = time_steps(
-        {
-            (count, method): load.prepare(method, options.device)
-            for count, load in workloads.items()
-            for method in methods
-        },
-        options.repeats,
-    )
+    steps, failures = _prepare(workloads, methods, options.device)
+    try:
+        timings, failed_steps = time_steps(steps, options.repeats)
+    except KeyboardInterrupt:
+        print('leaderboard.py: stopped; nothing is kept of a timing.', file=sys.stderr)
+        return 130
+    failures.update(failed_steps)
     hardware = describe_hardware()
     notes.append(
-        f'Median and quartiles of {options.repeats} rounds; random data; '
-        f'{", ".join(hardware["gpus"]) or hardware["model"]}, {hardware["threads"]} threads.'
+        f'Median and quartiles over {options.repeats} rounds; random data; '
+        f'{", ".join(hardware["gpus"]) or hardware["model"]}, threads: {hardware["threads"]}.'
     )
     print(timing_table(timings))
     for (count, method), reason in failures.items():
@@ -91,6 +97,53 @@ def runtime(options: argparse.Namespace) -> int:
         **describe_environment('torch', 'LibMTL', 'torch_geometric'),
         'repeats': options.repeats,
         'notes': notes,
+        **_figures(timings, failures),
+    }
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    save_bytes(options.json, json.dumps(record, indent=2).encode() + b'\n')
+    draw_runtime(timings, ' '.join(notes), picture)
+    print(f'All figures: {options.json}\nThe picture: {picture}')
+    return 1 if failures else 0
+
+
+def _methods(asked: Sequence[str] | None) -> list[str]:
+    """Equal weighting, and what was asked for or else all that LibMTL has of the known ones."""
+    from go4align_plugins.libmtl.compat import import_libmtl
+
+    if asked is None:
+        offered = import_libmtl().weighting.__all__
+        asked = [method for method in METHODS if method in offered]
+        tell_absent(METHODS, asked)
+    return list(dict.fromkeys((EQUAL_WEIGHTING, *asked)))
+
+
+def _prepare(
+    workloads: Mapping[int, Workload], methods: Sequence[str], device: str | None
+) -> tuple[dict[Cell, Callable[[], None]], dict[Cell, str]]:
+    """The steps to be timed; and of the methods that cannot be set up the reason.
+
+    Raises:
+        ValueError: if there is no method of a name, or its steps cannot be compared.
+    """
+    from go4align_plugins.leaderboard.runtime import explain_failure
+
+    steps, failures = {}, {}
+    for count, workload in workloads.items():
+        for method in methods:
+            try:
+                steps[count, method] = workload.prepare(method, device)
+            except ValueError:
+                raise
+            except Exception as error:  # whatever LibMTL's code may raise
+                if method == EQUAL_WEIGHTING:
+                    raise
+                failures[count, method] = explain_failure(error)
+    return steps, failures
+
+
+def _figures(timings: Sequence[Timing], failures: Mapping[Cell, str]) -> dict[str, Any]:
+    """What was timed and what failed, as plain values."""
+    return {
         'timings': [
             {
                 'tasks': timing.num_tasks,
@@ -107,8 +160,3 @@ def runtime(options: argparse.Namespace) -> int:
             for (count, method), reason in failures.items()
         ],
     }
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    save_bytes(options.json, json.dumps(record, indent=2).encode() + b'\n')
-    draw_runtime(timings, ' '.join(notes), picture)
-    print(f'All figures: {options.json}\nThe picture: {picture}')
-    return 1 if failures else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +83,13 @@ def run(options: argparse.Namespace) -> int:
     return 0 if finished == len(own) else 1
 
 
-def train(options: argparse.Namespace) -> tuple[Path, Plan]:
+def train(options: argparse.Namespace, only_methods: bool = False) -> tuple[Path, Plan]:
     """Train what the options ask for and is not there yet.
 
     Args:
         options: those of :func:`add_run_options`, ``methods`` and ``rest``.
+        only_methods: whether other methods, which the leaderboard was to have before, are left for
+            the next call.
 
     Returns:
         The leaderboard's folder, and its plan, with the methods and seeds that it had before.
@@ -104,6 +107,7 @@ def train(options: argparse.Namespace) -> tuple[Path, Plan]:
         plan = Plan.from_dict(values)
     else:
         plan = Plan.from_dict({**read_plan(options.out / PLAN), **values})
+    methods = plan.methods
     folder = options.out or Path('leaderboards', f'{plan.framework}-{plan.benchmark}')
     launcher = _launcher(options, folder)
     if (folder / PLAN).exists():
@@ -116,7 +120,8 @@ def train(options: argparse.Namespace) -> tuple[Path, Plan]:
     try:
         with FileLock(folder / '.lock', timeout=0):
             save_plan(plan, folder / PLAN)
-            execution.run(missing(plan, execution.store.entries(), options.retry))
+            asked = replace(plan, methods=methods) if only_methods else plan
+            execution.run(missing(asked, execution.store.entries(), options.retry))
     except Timeout as error:
         raise ValueError(f'{folder}: another process is training in it. Wait for it.') from error
     return folder, plan
