@@ -9,7 +9,8 @@ A folder holds one of these, itself or in ``raw`` or ``processed``, the first th
   ``target_names`` as in the .csv; ``smiles`` or ``ids``. It has no bonds.
 
 The official files name molecules by their number (``gdb_1``), which the split goes by, at random as
-the papers'; a ``molecules.npz`` with SMILES is split by these.
+the papers'; a ``molecules.npz`` with SMILES is split by these. Where LibMTL's ``random_split.t``
+lies beside them, the split is LibMTL's.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import csv
 import pickle
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -47,6 +49,9 @@ COLUMNS = {
     'cv': ('cv', 1.0, 11),
 }
 FOLDERS = ('', 'processed', 'raw')
+ORDER = 'random_split.t'
+NOT_TENSORS = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError)
+"""What torch raises at a file that holds no tensors, or more than these."""
 
 
 def read_qm9(root: str | Path) -> Molecules:
@@ -83,11 +88,27 @@ def _read(root: str | Path) -> tuple[Path, Molecules]:
     for name, reader in READERS.items():
         for path in (root / folder / name for folder in FOLDERS):
             if path.is_file():
-                return path, reader(path)
+                molecules = reader(path)
+                return path, replace(molecules, order=_read_order(root, len(molecules)))
     raise FileNotFoundError(
         f'{root}: should hold {", ".join(READERS)}, or a folder `raw` or `processed` with one of '
         'them. `python tools/prepare_data.py download qm9` says where to get them.'
     )
+
+
+def _read_order(root: Path, count: int) -> np.ndarray | None:
+    """LibMTL's order of all molecules, by which it splits them; None if the folder has none."""
+    path = next((p for p in (root / folder / ORDER for folder in FOLDERS) if p.is_file()), None)
+    if path is None:
+        return None
+    rule = f"{path}: should be LibMTL's order of the {count} molecules. Found"
+    try:
+        order = import_optional('torch').load(path, map_location='cpu', weights_only=True).numpy()
+    except (*NOT_TENSORS, AttributeError, TypeError) as error:
+        raise ValueError(f'{rule}: {" ".join(str(error).split())}') from error
+    if not np.array_equal(np.sort(order, axis=None), np.arange(count)):
+        raise ValueError(f'{rule} an array of shape {order.shape} that is none.')
+    return order.ravel()
 
 
 def _read_processed(path: Path) -> Molecules:
@@ -135,7 +156,7 @@ def _load_tensors(path: Path) -> Any:
     import_optional('torch_geometric.data', 'qm9', "PyTorch Geometric's files")
     try:
         return torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except NOT_TENSORS as error:
         raise _not_geometric(path, error) from error
 
 

@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 import pytest
+import torch
 
 from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.benchmarks.qm9 import check, read_qm9
@@ -65,6 +66,27 @@ def test_smiles_decide_the_split(tmp_path):
     found = read_qm9(write_npz(tmp_path, smiles=smiles))
     owners = [{found.names[index] for index in part} for part in found.splits.values()]
     assert sum(map(len, owners)) == 4
+
+
+@pytest.mark.parametrize('folder', ['', 'processed'])
+def test_libmtls_order_decides_the_split(tmp_path, folder):
+    order = torch.tensor([7, 2, 11, 0, 1, 3, 4, 5, 6, 8, 9, 10])
+    (tmp_path / folder).mkdir(exist_ok=True)
+    torch.save(order, write_sdf(tmp_path) / folder / 'random_split.t')
+    splits = {name: part.tolist() for name, part in read_qm9(tmp_path).splits.items()}
+    assert splits == {'test': [2, 7], 'val': [0, 11], 'train': [1, 3, 4, 5, 6, 8, 9, 10]}
+    assert check(tmp_path) == ([], {'train': 8, 'val': 2, 'test': 2})
+
+
+@pytest.mark.parametrize(
+    'content', [torch.arange(11), torch.zeros(12), torch.tensor(3), [1, 2], 'text', b'no tensor']
+)
+def test_a_broken_order_is_named(tmp_path, content):
+    path = write_sdf(tmp_path) / 'random_split.t'
+    path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
+    with pytest.raises(ValueError, match="LibMTL's order of the 12 molecules") as caught:
+        read_qm9(tmp_path)
+    assert str(caught.value).startswith(str(path))
 
 
 def test_uncharacterized_molecules_are_left_out(tmp_path):
@@ -135,7 +157,6 @@ def test_an_empty_folder_says_what_should_be_there(tmp_path):
 
 def test_code_in_a_tensor_file_is_not_run(tmp_path):
     pytest.importorskip('torch_geometric', reason='needs the extra qm9')
-    import torch
 
     class Attack:
         def __reduce__(self):
@@ -151,8 +172,6 @@ def test_code_in_a_tensor_file_is_not_run(tmp_path):
 @pytest.mark.parametrize('name', ['qm9_v3.pt', 'data_v3.pt'])
 def test_other_tensor_files_are_named(tmp_path, name, content):
     pytest.importorskip('torch_geometric', reason='needs the extra qm9')
-    import torch
-
     torch.save(content, tmp_path / name)
     with pytest.raises(ValueError, match=f"{name}: should be PyTorch Geometric's QM9"):
         read_qm9(tmp_path)
