@@ -28,30 +28,16 @@ import numpy as np
 
 from go4align_plugins.benchmarks.molecules import Molecules, atom_features, find_problems
 from go4align_plugins.benchmarks.optional import import_optional
+from go4align_plugins.benchmarks.qm9_targets import COLUMNS, from_geometric, select
 from go4align_plugins.benchmarks.sdf import parse, records
-from go4align_plugins.benchmarks.table import get_benchmark
 
-MEV_PER_HARTREE = 27211.386246
-MEV_PER_KCAL = 43.36414
-# Task: its column in the .csv and the factor from there to the published unit; and PyTorch
-# Geometric's column, which has eV where the papers have meV.
-COLUMNS = {
-    'mu': ('mu', 1.0, 0),
-    'alpha': ('alpha', 1.0, 1),
-    'homo': ('homo', MEV_PER_HARTREE, 2),
-    'lumo': ('lumo', MEV_PER_HARTREE, 3),
-    'r2': ('r2', 1.0, 5),
-    'zpve': ('zpve', MEV_PER_HARTREE, 6),
-    'u0': ('u0_atom', MEV_PER_KCAL, 12),
-    'u298': ('u298_atom', MEV_PER_KCAL, 13),
-    'h298': ('h298_atom', MEV_PER_KCAL, 14),
-    'g298': ('g298_atom', MEV_PER_KCAL, 15),
-    'cv': ('cv', 1.0, 11),
-}
 FOLDERS = ('', 'processed', 'raw')
 ORDER = 'random_split.t'
 NOT_TENSORS = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError)
 """What torch raises at a file that holds no tensors, or more than these."""
+NOT_ARRAYS = (
+    ValueError, TypeError, KeyError, IndexError, EOFError, OSError, BadZipFile, zlib.error
+)  # fmt: skip
 
 
 def read_qm9(root: str | Path) -> Molecules:
@@ -124,7 +110,7 @@ def _read_processed(path: Path) -> Molecules:
             data['edge_index'].numpy(),
             data['edge_attr'].argmax(1).numpy(),
             slices['edge_index'].numpy(),
-            _from_geometric(data['y']),
+            from_geometric(data['y']),
         )
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise _not_geometric(path, error) from error
@@ -144,7 +130,7 @@ def _read_downloaded(path: Path) -> Molecules:
             torch.cat(bonds, 1).numpy(),
             torch.cat([molecule['edge_attr'] for molecule in content]).argmax(1).numpy(),
             _starts([bond.shape[1] for bond in bonds]),
-            _from_geometric(torch.cat([molecule['y'] for molecule in content])),
+            from_geometric(torch.cat([molecule['y'] for molecule in content])),
         )
     except (TypeError, KeyError, ValueError, IndexError, RuntimeError) as error:
         raise _not_geometric(path, error) from error
@@ -168,13 +154,6 @@ def _not_geometric(path: Path, error: Exception) -> ValueError:
     )
 
 
-def _from_geometric(targets: Any) -> np.ndarray:
-    units = {task.name: task.metrics[0].unit for task in get_benchmark('qm9').tasks}
-    factors = [1000.0 if units[task] == 'meV' else 1.0 for task in COLUMNS]
-    columns = [column for _, _, column in COLUMNS.values()]
-    return targets.numpy().astype(np.float64)[:, columns] * factors
-
-
 def _read_npz(path: Path) -> Molecules:
     """Atomic numbers and positions alone; pickled objects are refused."""
     try:
@@ -182,19 +161,23 @@ def _read_npz(path: Path) -> Molecules:
             names = file['smiles'] if 'smiles' in file else file['ids']
             first_atom = file['ptr'].astype(np.int64)
             column = {str(name): index for index, name in enumerate(file['target_names'])}
-            targets = _select(lambda name: file['y'][:, column[name]])
-            numbers, positions = file['Z'], file['pos'].astype(np.float32)
-    except (ValueError, KeyError, IndexError, EOFError, OSError, BadZipFile, zlib.error) as error:
+            values = file['y'].astype(np.float64)
+            targets = select(lambda name: values[:, column[name]])
+            # Without clipping, 262 would turn into a carbon atom's 6.
+            numbers = np.clip(file['Z'], 0, 255).astype(np.uint8)
+            positions = file['pos'].astype(np.float32)
+    except NOT_ARRAYS as error:
         raise ValueError(
             f'{path}: should hold the arrays Z, pos, ptr, y, target_names, and smiles or ids. '
             f'Found: {" ".join(str(error).split())}'
         ) from error
-    lengths = (len(names), len(first_atom) - 1, len(targets))
-    if len(set(lengths)) > 1 or positions.shape != (len(numbers), 3):
+    lengths = (names.size, first_atom.size - 1, len(targets))
+    flat = (names.ndim, first_atom.ndim, numbers.ndim, targets.ndim) == (1, 1, 1, 2)
+    if len(set(lengths)) > 1 or not flat or positions.shape != (*numbers.shape, 3):
         raise ValueError(
             f'{path}: should have one name, part and row of targets for each molecule and one '
             f'position for each atom. Found {lengths}, and positions of shape {positions.shape} '
-            f'for {len(numbers)} atoms.'
+            f'for atoms of shape {numbers.shape}.'
         )
     none = np.zeros((2, 0), np.int64)
     no_bonds = np.zeros(len(first_atom), np.int64)
@@ -209,8 +192,9 @@ def _read_sdf(path: Path) -> Molecules:
     rows = _read_table(table)
     excluded = _read_excluded(path.with_name('uncharacterized.txt'))
     names, numbers, positions, bonds, targets = [], [], [], [], []
+    index = -1
     for index, record in enumerate(records(path)):
-        name = record[0].strip()
+        name = ''.join(record[:1]).strip()
         if index >= len(rows) or rows[index]['mol_id'] != name:
             found = rows[index]['mol_id'] if index < len(rows) else 'none'
             raise ValueError(
@@ -225,8 +209,10 @@ def _read_sdf(path: Path) -> Molecules:
         positions.append(np.array([atom[1:] for atom in atoms], np.float32))
         bonds.append(np.array(pairs, np.int64).reshape(-1, 3))
         targets.append(_targets(table, rows[index]))
-    if not names:
-        raise ValueError(f'{path}: should hold molecules. Found none.')
+    if index + 1 < len(rows) or not names:
+        raise ValueError(
+            f'{path}: should hold the {len(rows)} molecules of {table.name}. Found {index + 1}.'
+        )
     first_atom = _starts([len(part) for part in numbers])
     lengths = [len(part) for part in bonds]
     joined = np.concatenate(bonds).T
@@ -258,7 +244,7 @@ def _read_table(path: Path) -> list[dict[str, str]]:
 
 def _targets(path: Path, row: Mapping[str, str]) -> list[float]:
     try:
-        return _select(lambda name: float(row[name])).tolist()
+        return select(lambda name: float(row[name])).tolist()
     except (TypeError, ValueError) as error:
         raise ValueError(
             f'{path}: should have a number for every target. Found in {row["mol_id"]}: {error}.'
@@ -271,11 +257,6 @@ def _read_excluded(path: Path) -> set[int]:
         return set()
     lines = (line.split() for line in path.read_text(encoding='utf-8').splitlines())
     return {int(words[0]) for words in lines if len(words) > 2 and words[0].isdigit()}
-
-
-def _select(column: Callable[[str], Any]) -> np.ndarray:
-    """The tasks' columns of a table, in the published units; tasks last."""
-    return np.stack([column(name) * factor for name, factor, _ in COLUMNS.values()], -1)
 
 
 def _starts(lengths: Sequence[int]) -> np.ndarray:

@@ -111,6 +111,7 @@ def replace(path, old, new):
         ('gdb9.sdf', '  1  2  1', '  1  9  1', 'between two of a molecule.s atoms'),
         ('gdb9.sdf', '  1  2  1', '  1  2  7', 'a bond of type 7'),
         ('gdb9.sdf', '  5  4  0', '  9  9  0', 'lines for 9 atoms and 9 bonds'),
+        ('gdb9.sdf', '$$$$\n', '$$$$\n$$$$\n', 'Found gdb_2 as number 2 in place of'),
         ('gdb9.sdf.csv', 'gdb_3', 'gdb_4', 'Found gdb_4 as number 3 in place of gdb_3'),
         ('gdb9.sdf.csv', ',cv,', ',cx,', 'Missing: cv'),
         ('gdb9.sdf.csv', '15.1', 'much', 'a number for every target. Found in gdb_1'),
@@ -125,10 +126,25 @@ def test_broken_raw_files_are_named(tmp_path, name, old, new, message):
     assert check(tmp_path) == ([str(caught.value)], {})
 
 
+@pytest.mark.parametrize('kept', [0, 5])
+def test_half_of_the_structures_are_named(tmp_path, kept):
+    path = write_sdf(tmp_path) / 'gdb9.sdf'
+    end = '$$$$\n'
+    path.write_text(''.join(part + end for part in path.read_text().split(end)[:kept]))
+    with pytest.raises(ValueError, match=f'the 12 molecules of gdb9.sdf.csv. Found {kept}'):
+        read_qm9(tmp_path)
+
+
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
         ({'Z': np.full(54, 14, np.uint8)}, 'Found atomic number 14 in 1'),
+        ({'Z': np.full(54, 262)}, 'Found atomic number 255 in 1'),
+        ({'Z': np.full((54, 1), 6)}, r'for atoms of shape \(54, 1\)'),
+        ({'Z': np.full(54, 'C')}, 'should hold the arrays'),
+        ({'y': np.full((12, 19), 'much')}, 'should hold the arrays'),
+        ({'y': np.zeros(12)}, 'should hold the arrays'),
+        ({'ptr': np.zeros((13, 1))}, 'one name, part and row'),
         ({'ptr': np.arange(13)}, 'for every molecule, in their order'),
         ({'ptr': np.arange(7)}, 'one name, part and row'),
         ({'pos': np.zeros((3, 3))}, 'one position for each atom'),
