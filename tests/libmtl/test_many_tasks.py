@@ -138,12 +138,12 @@ def test_error_is_in_the_published_unit(molecules, tmp_path):
 @geometric
 @pytest.mark.integration
 def test_plateau_lowers_the_learning_rate(molecules, tmp_path):
-    options = ['--scheduler', 'plateau', '--lr', '2e-5', '--epochs', '8', '--tasks', 'mu']
-    # By such steps, and with a weight decay this strong, next to nothing improves.
-    options += ['--weight-decay', '1e9', '--weighting', 'EW']
+    options = ['--scheduler', 'plateau', '--lr', '1.2e-5', '--epochs', '7', '--tasks', 'mu']
+    # By such steps of plain gradient descent next to nothing improves.
+    options += ['--optim', 'sgd', '--weighting', 'EW']
     assert main(arguments('qm9', molecules, tmp_path, *options)) == 0
     state = torch.load(tmp_path / 'last.pt')
-    assert state['optimizer']['param_groups'][0]['lr'] < 2e-5
+    assert state['optimizer']['param_groups'][0]['lr'] == 1e-5
     # It follows delta_m: 0.0671 D is the published error of a network for mu alone.
     errors = [entry['val']['metrics']['mu']['MAE'] for entry in entries(tmp_path)]
     assert state['scheduler']['best'] == pytest.approx(100 * (min(errors) / 0.0671 - 1))
