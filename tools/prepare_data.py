@@ -7,14 +7,11 @@ import errno
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
-
-import numpy as np
 
 from go4align_plugins.benchmarks import faces, qm9
 from go4align_plugins.benchmarks.conversion import cityscapes, nyuv2
+from go4align_plugins.benchmarks.embedded import render_dataset
 from go4align_plugins.benchmarks.layouts import SPLITS, check, count_frames
-from go4align_plugins.benchmarks.prepare import write_dataset
 from go4align_plugins.benchmarks.table import BENCHMARKS, FRAMES, get_benchmark
 
 EXAMPLES = """examples:
@@ -50,7 +47,9 @@ CityScapes, official (registration needed): https://www.cityscapes-dataset.com/d
 
 QM9, raw (gdb9.sdf, gdb9.sdf.csv and uncharacterized.txt into one folder):
   https://deepchemdata.s3-us-west-1.amazonaws.com/datasets/molnet_publish/qm9.zip
-  https://ndownloader.figshare.com/files/3195404 (save it as uncharacterized.txt)""",
+  https://ndownloader.figshare.com/files/3195404 (save it as uncharacterized.txt)
+
+With LibMTL's examples/qm9/random_split.t beside either, the split is LibMTL's.""",
     'celeba': """CelebA, aligned and cropped (1.4 GB):
   https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, "Align&Cropped Images"
   Img/img_align_celeba.zip (unpack it), Anno/list_attr_celeba.txt, Eval/list_eval_partition.txt
@@ -61,17 +60,6 @@ CHECKS: dict[str, Callable[[str], tuple[list[str], dict[str, int]]]] = {
     'qm9': qm9.check,
     'celeba': faces.check,
 }
-
-
-def render_frame(
-    benchmark: str, seed: int, size: tuple[int, int], split: str, index: int
-) -> dict[str, np.ndarray]:
-    """Renders one frame of an embedded benchmark."""
-    from go4align_plugins.benchmarks.scenes import render
-
-    frame = render(benchmark, seed, index, size, split=split)
-    arrays = {'image': frame.image, 'segmentation': frame.label, 'depth': frame.depth}
-    return arrays if frame.normal is None else {**arrays, 'normal': frame.normal}
 
 
 def prepare(options: argparse.Namespace) -> int:
@@ -87,13 +75,9 @@ def prepare(options: argparse.Namespace) -> int:
             options.root, options.out, size, options.classes, options.workers
         )
     else:
-        written = write_dataset(
-            options.out,
-            benchmark,
-            {'seed': options.seed, 'image_size': size},
-            {'train': options.train, 'val': options.val},
-            partial(render_frame, benchmark.name, options.seed, size),
-            options.workers,
+        counts = {'train': options.train, 'val': options.val}
+        written = render_dataset(
+            benchmark.name, options.out, options.seed, size, counts, options.workers
         )
     print(f'{options.out}: {_counts(options.out)} frames of {size[0]} x {size[1]}, {written} new.')
     return report_problems(options) if options.check else 0

@@ -122,7 +122,12 @@ def read_attributes(path: Path, wanted: Sequence[str]) -> tuple[list[str], np.nd
                 f'Found {" ".join(words[:4])} ... ({len(words)} words).'
             )
         labels[row] = [words[column] == '1' for column in columns]
-    return [words[0] for words in faces], labels
+    names = [words[0] for words in faces]
+    ordered = sorted(names)
+    for one, other in zip(ordered, ordered[1:]):
+        if one == other:
+            raise ValueError(f'{path}: should have each image once. Found {one} twice.')
+    return names, labels
 
 
 def read_partition(path: Path, names: Sequence[str]) -> np.ndarray:
@@ -170,7 +175,8 @@ def check(root: str | Path, progress: bool = True) -> tuple[list[str], dict[str,
         return [str(error)], {}
     problems = []
     tqdm = import_optional('tqdm').tqdm
-    for index in tqdm(range(len(folder)), unit=' faces', disable=not progress):
+    # tqdm's None: no bar where nobody watches.
+    for index in tqdm(range(len(folder)), unit=' faces', disable=None if progress else True):
         try:
             folder.read(index, (8, 8))
         except ValueError as error:

@@ -38,6 +38,7 @@ class Molecules:
         bond_types: (E,) int64, 0 to 3: single, double, triple, aromatic.
         first_bond: (N + 1,) int64, as ``first_atom``.
         targets: (N, T) float64, in the units of the table of benchmarks.
+        order: (N,) int64, a published order that decides the split in place of the names.
     """
 
     names: Sequence[str]
@@ -48,6 +49,7 @@ class Molecules:
     bond_types: np.ndarray
     first_bond: np.ndarray
     targets: np.ndarray
+    order: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -71,7 +73,7 @@ class Molecules:
     @cached_property
     def splits(self) -> dict[str, np.ndarray]:
         """The numbers of the molecules of ``train``, ``val`` and ``test``: see :func:`split`."""
-        return split(self.names)
+        return split(self.names) if self.order is None else cut(self.order)
 
 
 @cache
@@ -126,7 +128,7 @@ def split(names: Sequence[str], seed: int = SPLIT_SEED) -> dict[str, np.ndarray]
     """
     digests = [hashlib.sha256(f'{seed} {name}'.encode()).digest() for name in names]
     order = sorted(range(len(names)), key=digests.__getitem__)
-    size = min(HELD_OUT, -(-len(names) // 10))
+    size = _held_out(len(names))
     parts: dict[str, list[int]] = {'test': [], 'val': [], 'train': []}
     for _, group in groupby(order, key=digests.__getitem__):
         part = next((part for part in ('test', 'val') if len(parts[part]) < size), 'train')
@@ -134,6 +136,24 @@ def split(names: Sequence[str], seed: int = SPLIT_SEED) -> dict[str, np.ndarray]
     if not parts['train']:
         raise ValueError(f'There should be molecules for three splits. Found {len(names)} in all.')
     return {part: np.array(sorted(parts[part])) for part in ('train', 'val', 'test')}
+
+
+def cut(order: np.ndarray) -> dict[str, np.ndarray]:
+    """LibMTL's split: the first of an order are for testing, the next for validation.
+
+    Args:
+        order: (N,) the numbers of all molecules.
+
+    Returns:
+        As :func:`split`.
+    """
+    size = _held_out(len(order))
+    test, val, train = np.split(order, [size, 2 * size])
+    return {'train': np.sort(train), 'val': np.sort(val), 'test': np.sort(test)}
+
+
+def _held_out(count: int) -> int:
+    return min(HELD_OUT, -(-count // 10))
 
 
 def find_problems(molecules: Molecules) -> Iterator[str]:

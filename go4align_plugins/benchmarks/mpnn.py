@@ -33,10 +33,11 @@ class MPNN(nn.Module):
         layers: Any = import_optional('torch_geometric.nn', 'qm9', 'Networks for molecules')
         self.feature_dim = dim
         self.embed = nn.Linear(NUM_ATOM_FEATURES, dim)
-        matrices = nn.Sequential(
+        self.matrices = nn.Sequential(
             nn.Linear(NUM_EDGE_FEATURES, hidden), nn.ReLU(), nn.Linear(hidden, dim * dim)
         )
-        self.message = layers.NNConv(dim, dim, matrices, aggr='mean')
+        # A pair's matrix is the same in all steps: it is made once, not by NNConv in each.
+        self.message = layers.NNConv(dim, dim, nn.Identity(), aggr='mean')
         self.update = nn.GRU(dim, dim)
         self.pool = layers.Set2Set(dim, processing_steps=STEPS)
         self.project = nn.Linear(2 * dim, dim)
@@ -45,8 +46,9 @@ class MPNN(nn.Module):
         """A batch of B graphs (``x``, ``edge_index``, ``edge_attr``, ``batch``) -> (B, dim)."""
         state = F.relu(self.embed(graphs.x))
         memory = state[None]
+        matrices = self.matrices(graphs.edge_attr)
         for _ in range(STEPS):
-            message = F.relu(self.message(state, graphs.edge_index, graphs.edge_attr))
+            message = F.relu(self.message(state, graphs.edge_index, matrices))
             output, memory = self.update(message[None], memory)
             state = output[0]
         return F.relu(self.project(self.pool(state, graphs.batch)))

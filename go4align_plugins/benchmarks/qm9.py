@@ -9,7 +9,8 @@ A folder holds one of these, itself or in ``raw`` or ``processed``, the first th
   ``target_names`` as in the .csv; ``smiles`` or ``ids``. It has no bonds.
 
 The official files name molecules by their number (``gdb_1``), which the split goes by, at random as
-the papers'; a ``molecules.npz`` with SMILES is split by these.
+the papers'; a ``molecules.npz`` with SMILES is split by these. Where LibMTL's ``random_split.t``
+lies beside them, the split is LibMTL's.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import csv
 import pickle
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -26,27 +28,16 @@ import numpy as np
 
 from go4align_plugins.benchmarks.molecules import Molecules, atom_features, find_problems
 from go4align_plugins.benchmarks.optional import import_optional
+from go4align_plugins.benchmarks.qm9_targets import COLUMNS, from_geometric, select
 from go4align_plugins.benchmarks.sdf import parse, records
-from go4align_plugins.benchmarks.table import get_benchmark
 
-MEV_PER_HARTREE = 27211.386246
-MEV_PER_KCAL = 43.36414
-# Task: its column in the .csv and the factor from there to the published unit; and PyTorch
-# Geometric's column, which has eV where the papers have meV.
-COLUMNS = {
-    'mu': ('mu', 1.0, 0),
-    'alpha': ('alpha', 1.0, 1),
-    'homo': ('homo', MEV_PER_HARTREE, 2),
-    'lumo': ('lumo', MEV_PER_HARTREE, 3),
-    'r2': ('r2', 1.0, 5),
-    'zpve': ('zpve', MEV_PER_HARTREE, 6),
-    'u0': ('u0_atom', MEV_PER_KCAL, 12),
-    'u298': ('u298_atom', MEV_PER_KCAL, 13),
-    'h298': ('h298_atom', MEV_PER_KCAL, 14),
-    'g298': ('g298_atom', MEV_PER_KCAL, 15),
-    'cv': ('cv', 1.0, 11),
-}
 FOLDERS = ('', 'processed', 'raw')
+ORDER = 'random_split.t'
+NOT_TENSORS = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError)
+"""What torch raises at a file that holds no tensors, or more than these."""
+NOT_ARRAYS = (
+    ValueError, TypeError, KeyError, IndexError, EOFError, OSError, BadZipFile, zlib.error
+)  # fmt: skip
 
 
 def read_qm9(root: str | Path) -> Molecules:
@@ -83,11 +74,27 @@ def _read(root: str | Path) -> tuple[Path, Molecules]:
     for name, reader in READERS.items():
         for path in (root / folder / name for folder in FOLDERS):
             if path.is_file():
-                return path, reader(path)
+                molecules = reader(path)
+                return path, replace(molecules, order=_read_order(root, len(molecules)))
     raise FileNotFoundError(
         f'{root}: should hold {", ".join(READERS)}, or a folder `raw` or `processed` with one of '
         'them. `python tools/prepare_data.py download qm9` says where to get them.'
     )
+
+
+def _read_order(root: Path, count: int) -> np.ndarray | None:
+    """LibMTL's order of all molecules, by which it splits them; None if the folder has none."""
+    path = next((p for p in (root / folder / ORDER for folder in FOLDERS) if p.is_file()), None)
+    if path is None:
+        return None
+    rule = f"{path}: should be LibMTL's order of the {count} molecules. Found"
+    try:
+        order = import_optional('torch').load(path, map_location='cpu', weights_only=True).numpy()
+    except (*NOT_TENSORS, AttributeError, TypeError) as error:
+        raise ValueError(f'{rule}: {" ".join(str(error).split())}') from error
+    if not np.array_equal(np.sort(order, axis=None), np.arange(count)):
+        raise ValueError(f'{rule} an array of shape {order.shape} that is none.')
+    return order.ravel()
 
 
 def _read_processed(path: Path) -> Molecules:
@@ -103,7 +110,7 @@ def _read_processed(path: Path) -> Molecules:
             data['edge_index'].numpy(),
             data['edge_attr'].argmax(1).numpy(),
             slices['edge_index'].numpy(),
-            _from_geometric(data['y']),
+            from_geometric(data['y']),
         )
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise _not_geometric(path, error) from error
@@ -123,7 +130,7 @@ def _read_downloaded(path: Path) -> Molecules:
             torch.cat(bonds, 1).numpy(),
             torch.cat([molecule['edge_attr'] for molecule in content]).argmax(1).numpy(),
             _starts([bond.shape[1] for bond in bonds]),
-            _from_geometric(torch.cat([molecule['y'] for molecule in content])),
+            from_geometric(torch.cat([molecule['y'] for molecule in content])),
         )
     except (TypeError, KeyError, ValueError, IndexError, RuntimeError) as error:
         raise _not_geometric(path, error) from error
@@ -135,7 +142,7 @@ def _load_tensors(path: Path) -> Any:
     import_optional('torch_geometric.data', 'qm9', "PyTorch Geometric's files")
     try:
         return torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except NOT_TENSORS as error:
         raise _not_geometric(path, error) from error
 
 
@@ -147,13 +154,6 @@ def _not_geometric(path: Path, error: Exception) -> ValueError:
     )
 
 
-def _from_geometric(targets: Any) -> np.ndarray:
-    units = {task.name: task.metrics[0].unit for task in get_benchmark('qm9').tasks}
-    factors = [1000.0 if units[task] == 'meV' else 1.0 for task in COLUMNS]
-    columns = [column for _, _, column in COLUMNS.values()]
-    return targets.numpy().astype(np.float64)[:, columns] * factors
-
-
 def _read_npz(path: Path) -> Molecules:
     """Atomic numbers and positions alone; pickled objects are refused."""
     try:
@@ -161,19 +161,23 @@ def _read_npz(path: Path) -> Molecules:
             names = file['smiles'] if 'smiles' in file else file['ids']
             first_atom = file['ptr'].astype(np.int64)
             column = {str(name): index for index, name in enumerate(file['target_names'])}
-            targets = _select(lambda name: file['y'][:, column[name]])
-            numbers, positions = file['Z'], file['pos'].astype(np.float32)
-    except (ValueError, KeyError, IndexError, EOFError, OSError, BadZipFile, zlib.error) as error:
+            values = file['y'].astype(np.float64)
+            targets = select(lambda name: values[:, column[name]])
+            # Without clipping, 262 would turn into a carbon atom's 6.
+            numbers = np.clip(file['Z'], 0, 255).astype(np.uint8)
+            positions = file['pos'].astype(np.float32)
+    except NOT_ARRAYS as error:
         raise ValueError(
             f'{path}: should hold the arrays Z, pos, ptr, y, target_names, and smiles or ids. '
             f'Found: {" ".join(str(error).split())}'
         ) from error
-    lengths = (len(names), len(first_atom) - 1, len(targets))
-    if len(set(lengths)) > 1 or positions.shape != (len(numbers), 3):
+    lengths = (names.size, first_atom.size - 1, len(targets))
+    flat = (names.ndim, first_atom.ndim, numbers.ndim, targets.ndim) == (1, 1, 1, 2)
+    if len(set(lengths)) > 1 or not flat or positions.shape != (*numbers.shape, 3):
         raise ValueError(
             f'{path}: should have one name, part and row of targets for each molecule and one '
             f'position for each atom. Found {lengths}, and positions of shape {positions.shape} '
-            f'for {len(numbers)} atoms.'
+            f'for atoms of shape {numbers.shape}.'
         )
     none = np.zeros((2, 0), np.int64)
     no_bonds = np.zeros(len(first_atom), np.int64)
@@ -188,8 +192,9 @@ def _read_sdf(path: Path) -> Molecules:
     rows = _read_table(table)
     excluded = _read_excluded(path.with_name('uncharacterized.txt'))
     names, numbers, positions, bonds, targets = [], [], [], [], []
+    index = -1
     for index, record in enumerate(records(path)):
-        name = record[0].strip()
+        name = ''.join(record[:1]).strip()
         if index >= len(rows) or rows[index]['mol_id'] != name:
             found = rows[index]['mol_id'] if index < len(rows) else 'none'
             raise ValueError(
@@ -204,8 +209,10 @@ def _read_sdf(path: Path) -> Molecules:
         positions.append(np.array([atom[1:] for atom in atoms], np.float32))
         bonds.append(np.array(pairs, np.int64).reshape(-1, 3))
         targets.append(_targets(table, rows[index]))
-    if not names:
-        raise ValueError(f'{path}: should hold molecules. Found none.')
+    if index + 1 < len(rows) or not names:
+        raise ValueError(
+            f'{path}: should hold the {len(rows)} molecules of {table.name}. Found {index + 1}.'
+        )
     first_atom = _starts([len(part) for part in numbers])
     lengths = [len(part) for part in bonds]
     joined = np.concatenate(bonds).T
@@ -237,7 +244,7 @@ def _read_table(path: Path) -> list[dict[str, str]]:
 
 def _targets(path: Path, row: Mapping[str, str]) -> list[float]:
     try:
-        return _select(lambda name: float(row[name])).tolist()
+        return select(lambda name: float(row[name])).tolist()
     except (TypeError, ValueError) as error:
         raise ValueError(
             f'{path}: should have a number for every target. Found in {row["mol_id"]}: {error}.'
@@ -250,11 +257,6 @@ def _read_excluded(path: Path) -> set[int]:
         return set()
     lines = (line.split() for line in path.read_text(encoding='utf-8').splitlines())
     return {int(words[0]) for words in lines if len(words) > 2 and words[0].isdigit()}
-
-
-def _select(column: Callable[[str], Any]) -> np.ndarray:
-    """The tasks' columns of a table, in the published units; tasks last."""
-    return np.stack([column(name) * factor for name, factor, _ in COLUMNS.values()], -1)
 
 
 def _starts(lengths: Sequence[int]) -> np.ndarray:

@@ -25,6 +25,7 @@ LINE_STYLES = ('-', '--', ':')
 TITLE_WIDTH = 50  # characters
 NAMED_GROUPS = 5
 STRIP = 0.22  # the part of a task's row in the heat map that shows its groups
+MANY = 12  # tasks of a run, or panels: more are drawn smaller
 MAX_SPAN = 100  # of the colours: what is further from equal weighting looks the same
 TICKS = (0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 100)
 
@@ -51,7 +52,8 @@ def weights_heatmap(runs: Sequence[Run], path: str | Path) -> None:
     span = float(np.clip(extreme, 2, MAX_SPAN))
     num_rows = [len(run.tasks) for run in runs]
 
-    height = 0.7 + 0.5 * sum(num_rows) + 0.3 * len(runs)
+    row_height = 0.5 if max(num_rows) <= MANY else 0.25
+    height = 0.7 + row_height * sum(num_rows) + 0.3 * len(runs)
     figure = new_figure(10, height)
     from matplotlib.colors import LogNorm
 
@@ -99,9 +101,10 @@ def learning_curves(runs: Sequence[Run], path: str | Path) -> None:
     methods = by_method(runs)
     names_but_stl = [method for method in methods if method != SINGLE_TASK]
 
-    num_columns = min(len(panels), 3 if len(panels) > 4 else 2)
+    many = len(panels) > MANY
+    num_columns = min(len(panels), 5 if many else 3 if len(panels) > 4 else 2)
     num_rows = ceil(len(panels) / num_columns)
-    figure = new_figure(10, 2.1 * num_rows + 0.6)
+    figure = new_figure(14 if many else 10, 2.1 * num_rows + 0.6)
     grid = figure.subplots(num_rows, num_columns, squeeze=False, sharex=True)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)

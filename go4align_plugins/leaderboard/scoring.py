@@ -12,6 +12,7 @@ from go4align_plugins.leaderboard.table import MAX_METRICS, Key
 from go4align_plugins.measures.scores import delta_m, libmtl_improvement
 
 DELTA_M, IMPROVEMENT = ('', 'delta_m'), ('', 'improvement')
+FEW = 3
 BOTH = (
     "delta_m is the papers' mean relative loss against STL (each task trained alone) over all "
     "metrics: lower is better. improvement is LibMTL's mean relative gain over STL, averaged over "
@@ -41,10 +42,10 @@ class Scoring:
         """Why nothing can be scored against the baseline; None if all can."""
         absent = dict.fromkeys(key[0] for key in self.metrics if key not in self.baseline)
         if absent:
-            return f'delta_m is left out: no single-task run of {", ".join(absent)}.'
+            return f'delta_m is left out: no single-task run of {_name(list(absent))}.'
         zeros = [' '.join(key) for key in self.metrics if self.baseline[key] == 0]
         if zeros:
-            return f'delta_m is left out: {", ".join(zeros)} of {SINGLE_TASK} is 0.'
+            return f'delta_m is left out: {_name(zeros)} of {SINGLE_TASK} is 0.'
         return None
 
     def scores(self, figures: Mapping[Key, float]) -> dict[Key, float]:
@@ -87,3 +88,10 @@ class Scoring:
             if len(found) == len(values):
                 means['', f'mean {name}'] = fmean(found)
         return means
+
+
+def _name(things: Sequence[str]) -> str:
+    """As a list of a few; of 40 tasks, nobody reads more."""
+    if len(things) <= MAX_METRICS:
+        return ', '.join(things)
+    return f'{", ".join(things[:FEW])} and {len(things) - FEW} more'

@@ -164,14 +164,27 @@ class Report:
         for row, cells in zip(self.published, self.cells(columns, self.published)):
             texts = [_escape_markdown(f'{row.method} (published)'), *(cell.text for cell in cells)]
             lines.append([f'*{text}*' for text in texts])
-        table = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+        table = _markdown_table(lines)
         failures = '\n'.join(f'- {_escape_markdown(str(failure))}' for failure in self.failures)
         parts = [table, *map(_escape_markdown, (self.caption, *self.notes))]
+        details = [column for column in self.columns if column not in columns]
+        if details:
+            parts.append(self._markdown_details(details))
         if failures:
             parts += [FAILED, failures]
         if self.best is not None:
             parts += [f'### {OPTIMISTIC}', self.best.markdown().rstrip('\n')]
         return '\n\n'.join(parts) + '\n'
+
+    def _markdown_details(self, columns: Sequence[Column]) -> str:
+        """A line a metric and a column a method: 40 tasks are longer than a page is wide."""
+        methods = [_escape_markdown(row.method) for row in self.rows]
+        lines = [['metric', *methods], ['---', *('---:' for _ in methods)]]
+        for column, *cells in zip(columns, *self.cells(columns, self.rows)):
+            name = ' '.join(filter(None, (column.key[0], column.title, column.unit)))
+            figures = [f'**{cell.text}**' if cell.best else cell.text for cell in cells]
+            lines.append([_escape_markdown(name), *figures])
+        return _markdown_table(lines)
 
     def console(self) -> str:
         """With aligned columns; the best of the multi-task methods carries a star."""
@@ -248,6 +261,10 @@ def _best(column: Column, rows: Sequence[Row]) -> str | None:
     if column.higher_is_better is None or len(rivals) < 2 or not finite:
         return None
     return column.text(max(finite) if column.higher_is_better else min(finite))
+
+
+def _markdown_table(lines: Sequence[Sequence[str]]) -> str:
+    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
 
 
 def _escape_markdown(text: str) -> str:

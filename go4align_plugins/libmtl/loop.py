@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -28,6 +28,7 @@ from go4align_plugins.libmtl.grouped import PREFIX as GROUPED
 from go4align_plugins.libmtl.protocols import PLATEAU
 from go4align_plugins.libmtl.strategies import AGRMWeighting
 from go4align_plugins.libmtl.trainer import Trainer
+from go4align_plugins.measures.scores import delta_m
 
 BATCHES_IN_STEP = {'MoDo': 3, 'SDMGrad': 3}
 """Strategies that take several batches a step; an epoch is one pass over the data all the same."""
@@ -40,11 +41,19 @@ class RecordedTrainer(Trainer):
         *args: as for ``LibMTL.Trainer``.
         image_size: height and width of the targets, to which predicted maps are resized; None
             where there are none.
+        single_task: task -> metric -> published result of the task alone, which a plateau schedule
+            compares with; None where none are published.
         **kwargs: as for :class:`Trainer`.
     """
 
-    def __init__(self, *args: Any, image_size: Sequence[int] | None = None, **kwargs: Any) -> None:
-        self.__dict__['image_size'] = tuple(image_size or ())
+    def __init__(
+        self,
+        *args: Any,
+        image_size: Sequence[int] | None = None,
+        single_task: Mapping[str, Mapping[str, float]] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.__dict__.update(image_size=tuple(image_size or ()), single_task=single_task)
         super().__init__(*args, **kwargs)
         self.shown: dict[str, dict[str, Any]] = {}
         self._bar = tqdm(disable=True)
@@ -76,7 +85,7 @@ class RecordedTrainer(Trainer):
 
         Args:
             loaders: of the splits. Where one is for validation, it is tested too, LibMTL's best
-                epoch is that of validation, and a plateau schedule follows its mean loss.
+                epoch is that of validation, and a plateau schedule follows its scores.
             epochs: the number of epochs in all.
             folder: where to record the run.
         """
@@ -142,9 +151,21 @@ class RecordedTrainer(Trainer):
 
     def _step_schedule(self) -> None:
         if isinstance(self.scheduler, ReduceLROnPlateau):
-            self.scheduler.step(fmean(self.shown['val']['loss'].values()))
+            self.scheduler.step(self._validation_cost())
         elif self.scheduler is not None:
             self.scheduler.step()
+
+    def _validation_cost(self) -> float:
+        """delta_m on the validation split; its mean loss where no single tasks are published."""
+        shown = self.shown['val']
+        if not self.single_task:
+            return fmean(shown['loss'].values())
+        scores = [
+            (value, self.single_task[task][name], bool(higher))
+            for task, found in shown['metrics'].items()
+            for (name, value), higher in zip(found.items(), self.meter.weight[task])
+        ]
+        return delta_m(*zip(*scores))
 
     def _train_epoch(self, loader: DataLoader) -> tuple[dict[str, float], dict[str, list[float]]]:
         """Take the epoch's steps; return each task's mean weight and its share in each group."""

@@ -12,8 +12,9 @@ NAMES = SMALL, LIBMTL, PAPER = 'small', 'libmtl', 'paper'
 PLATEAU: dict[str, Any] = {'scheduler': 'plateau', 'factor': 0.7, 'patience': 5, 'min_lr': 1e-5}
 """The published schedule on QM9, for torch's ``ReduceLROnPlateau``.
 
-It follows the mean validation loss of the standardised tasks. NashMTL's follows delta_m on the
-validation split, which needs published baselines; LibMTL's the improvement on the first epoch.
+It follows delta_m on the validation split against published single tasks, as NashMTL's and FAMO's
+code; LibMTL's example follows the mean improvement on its own first epoch, the same errors weighted
+otherwise. Where no single tasks are published (CelebA), it follows the mean validation loss.
 """
 
 
@@ -30,7 +31,7 @@ class Protocol:
         weight_decay: of Adam.
         halve_every: epochs after which the learning rate is halved; None: never.
         augmented: whether frames are zoomed and flipped at random.
-        plateau: whether the learning rate falls where the validation loss does not.
+        plateau: whether the learning rate falls where the validation errors do not.
     """
 
     arch: str

@@ -227,6 +227,7 @@ def build(
     trainer = RecordedTrainer(
         build_task_dict(tasks, loaders.scales), config['weighting'], model.architecture,
         model.encoder_class, model.decoders, config['rep_grad'], False,
-        image_size=loaders.image_size, device=config['device'], **libmtl_options,
+        image_size=loaders.image_size, single_task=benchmark.single_task,
+        device=config['device'], **libmtl_options,
     )  # fmt: skip
     return trainer, loaders

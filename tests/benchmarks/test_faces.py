@@ -54,6 +54,7 @@ def test_a_face_is_resized_as_a_whole(tmp_path):
         ('list_attr_celeba.txt', ' Bald ', ' Bold ', 'line 2: .* Missing: Bald'),
         ('list_attr_celeba.txt', '000002.jpg', '000002.jpg 1', 'line 4: should be an image and 40'),
         ('list_attr_celeba.txt', '000003.jpg  ', '000003.jpg  x', 'line 5: should be an image and'),
+        ('list_attr_celeba.txt', '000002.jpg', '000001.jpg', 'each image once. Found 000001.jpg'),
         ('list_eval_partition.txt', '000002.jpg 0', '000002.jpg 3', 'line 2: .*0, 1 or 2'),
         ('list_eval_partition.txt', '000002.jpg', '000003.jpg', 'only in one of them: 000002.jpg'),
         ('list_eval_partition.txt', '000008.jpg 2\n', '', 'Found 7 and not 8'),

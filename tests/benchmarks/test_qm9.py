@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 import pytest
+import torch
 
 from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.benchmarks.qm9 import check, read_qm9
@@ -67,6 +68,27 @@ def test_smiles_decide_the_split(tmp_path):
     assert sum(map(len, owners)) == 4
 
 
+@pytest.mark.parametrize('folder', ['', 'processed'])
+def test_libmtls_order_decides_the_split(tmp_path, folder):
+    order = torch.tensor([7, 2, 11, 0, 1, 3, 4, 5, 6, 8, 9, 10])
+    (tmp_path / folder).mkdir(exist_ok=True)
+    torch.save(order, write_sdf(tmp_path) / folder / 'random_split.t')
+    splits = {name: part.tolist() for name, part in read_qm9(tmp_path).splits.items()}
+    assert splits == {'test': [2, 7], 'val': [0, 11], 'train': [1, 3, 4, 5, 6, 8, 9, 10]}
+    assert check(tmp_path) == ([], {'train': 8, 'val': 2, 'test': 2})
+
+
+@pytest.mark.parametrize(
+    'content', [torch.arange(11), torch.zeros(12), torch.tensor(3), [1, 2], 'text', b'no tensor']
+)
+def test_a_broken_order_is_named(tmp_path, content):
+    path = write_sdf(tmp_path) / 'random_split.t'
+    path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
+    with pytest.raises(ValueError, match="LibMTL's order of the 12 molecules") as caught:
+        read_qm9(tmp_path)
+    assert str(caught.value).startswith(str(path))
+
+
 def test_uncharacterized_molecules_are_left_out(tmp_path):
     found = read_qm9(write_sdf(tmp_path, excluded=(2, 5)))
     assert len(found) == 10
@@ -89,6 +111,7 @@ def replace(path, old, new):
         ('gdb9.sdf', '  1  2  1', '  1  9  1', 'between two of a molecule.s atoms'),
         ('gdb9.sdf', '  1  2  1', '  1  2  7', 'a bond of type 7'),
         ('gdb9.sdf', '  5  4  0', '  9  9  0', 'lines for 9 atoms and 9 bonds'),
+        ('gdb9.sdf', '$$$$\n', '$$$$\n$$$$\n', 'Found gdb_2 as number 2 in place of'),
         ('gdb9.sdf.csv', 'gdb_3', 'gdb_4', 'Found gdb_4 as number 3 in place of gdb_3'),
         ('gdb9.sdf.csv', ',cv,', ',cx,', 'Missing: cv'),
         ('gdb9.sdf.csv', '15.1', 'much', 'a number for every target. Found in gdb_1'),
@@ -103,10 +126,25 @@ def test_broken_raw_files_are_named(tmp_path, name, old, new, message):
     assert check(tmp_path) == ([str(caught.value)], {})
 
 
+@pytest.mark.parametrize('kept', [0, 5])
+def test_half_of_the_structures_are_named(tmp_path, kept):
+    path = write_sdf(tmp_path) / 'gdb9.sdf'
+    end = '$$$$\n'
+    path.write_text(''.join(part + end for part in path.read_text().split(end)[:kept]))
+    with pytest.raises(ValueError, match=f'the 12 molecules of gdb9.sdf.csv. Found {kept}'):
+        read_qm9(tmp_path)
+
+
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
         ({'Z': np.full(54, 14, np.uint8)}, 'Found atomic number 14 in 1'),
+        ({'Z': np.full(54, 262)}, 'Found atomic number 255 in 1'),
+        ({'Z': np.full((54, 1), 6)}, r'for atoms of shape \(54, 1\)'),
+        ({'Z': np.full(54, 'C')}, 'should hold the arrays'),
+        ({'y': np.full((12, 19), 'much')}, 'should hold the arrays'),
+        ({'y': np.zeros(12)}, 'should hold the arrays'),
+        ({'ptr': np.zeros((13, 1))}, 'one name, part and row'),
         ({'ptr': np.arange(13)}, 'for every molecule, in their order'),
         ({'ptr': np.arange(7)}, 'one name, part and row'),
         ({'pos': np.zeros((3, 3))}, 'one position for each atom'),
@@ -135,7 +173,6 @@ def test_an_empty_folder_says_what_should_be_there(tmp_path):
 
 def test_code_in_a_tensor_file_is_not_run(tmp_path):
     pytest.importorskip('torch_geometric', reason='needs the extra qm9')
-    import torch
 
     class Attack:
         def __reduce__(self):
@@ -151,8 +188,6 @@ def test_code_in_a_tensor_file_is_not_run(tmp_path):
 @pytest.mark.parametrize('name', ['qm9_v3.pt', 'data_v3.pt'])
 def test_other_tensor_files_are_named(tmp_path, name, content):
     pytest.importorskip('torch_geometric', reason='needs the extra qm9')
-    import torch
-
     torch.save(content, tmp_path / name)
     with pytest.raises(ValueError, match=f"{name}: should be PyTorch Geometric's QM9"):
         read_qm9(tmp_path)

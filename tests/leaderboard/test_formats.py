@@ -109,10 +109,19 @@ def test_of_many_metrics_the_page_shows_their_means():
     assert row.deviations['', 'mean F1'] == pytest.approx(0.1 / math.sqrt(2))
     assert report.rows[0].means['', 'mean F1'] == pytest.approx(0.205)
     assert '25.50 ± 7.07' in report.markdown()
-    for brief in (report.markdown(), report.console(), render_latex(report)):
+    table, details = report.markdown().split('| metric | STL | EW |\n')
+    for brief in (table, report.console(), render_latex(report)):
         assert 'Eyeglasses' not in brief
+    assert details.splitlines()[16] == '| Eyeglasses F1 ↑ % | 16.00 | 21.00 ± 7.07 |'
+    assert len(details.splitlines()) == 1 + 40
     for whole in (report.csv(), render_html(report), render_metafile(report)):
         assert all(name in whole for name in report.benchmark.task_names)
+
+
+def test_of_many_tasks_without_a_baseline_a_few_are_named():
+    runs, _, benchmark = make_many()
+    note = build_report(runs, [], benchmark).notes[0]
+    assert note.endswith('of 5_o_Clock_Shadow, Arched_Eyebrows, Attractive and 37 more.')
 
 
 def test_means_over_tasks_of_several_units_say_so():
