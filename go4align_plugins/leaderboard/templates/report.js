@@ -54,6 +54,12 @@ function path(points) {
   }).join('');
 }
 
+// The least of 1, 2, 5, 10 times a power of ten that is no smaller.
+function roundStep(size) {
+  const power = 10 ** Math.floor(Math.log10(size));
+  return power * [1, 2, 5, 10].find(factor => factor * power >= size * (1 - 1e-9));
+}
+
 function drawCurves() {
   const panel = data.curves[select.value];
   const box = curves.querySelector('.drawing');
@@ -61,14 +67,17 @@ function drawCurves() {
   const [svg, width] = newDrawing(box, 320, panel.title);
   const [left, top, right, bottom] = [48, 10, width - 10, 290];
   const all = panel.lines.flatMap(line => line.values.flat()).filter(value => value !== null);
-  const low = Math.min(...all), span = Math.max(...all) - low || Math.abs(low) || 1;
+  const [least, most] = [Math.min(...all), Math.max(...all)];
+  const step = roundStep((most - least || Math.abs(most) / 10 || 1) / 4);
+  const first = Math.floor(least / step), last = Math.max(first + 1, Math.ceil(most / step));
+  const low = first * step, span = (last - first) * step;
   const count = Math.max(...panel.lines.map(line => line.values[0].length));
   const x = epoch => left + (right - left) * (count > 1 ? epoch / (count - 1) : 0.5);
   const y = value => value === null ? null : bottom - (bottom - top) * (value - low) / span;
-  for (let tick = 0; tick <= 4; tick++) {
-    const value = low + span * tick / 4;
-    add(svg, 'line', { class: 'grid', x1: left, x2: right, y1: y(value), y2: y(value) });
-    add(svg, 'text', { x: left - 5, y: y(value) + 4, 'text-anchor': 'end' }, +value.toPrecision(3));
+  for (let tick = first; tick <= last; tick++) {
+    const height = y(tick * step), digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+    add(svg, 'line', { class: 'grid', x1: left, x2: right, y1: height, y2: height });
+    add(svg, 'text', { x: left - 5, y: height + 4, 'text-anchor': 'end' }, (tick * step).toFixed(digits));
   }
   for (const epoch of new Set([0, count >> 1, count - 1])) {
     add(svg, 'text', { x: x(epoch), y: bottom + 16, 'text-anchor': 'middle' }, epoch);
