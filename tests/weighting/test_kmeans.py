@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from go4align_plugins.weighting import kmeans_1d
-from go4align_plugins.weighting.kmeans import DENSE_LIMIT, run_costs
+from go4align_plugins.weighting.dense import run_costs
+from go4align_plugins.weighting.kmeans import DENSE_LIMIT
 from go4align_plugins.weighting.monotone import RunCosts, solve_monotone
 
 
