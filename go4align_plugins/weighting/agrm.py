@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from go4align_plugins.weighting.checks import NegativeLossCheck, average_over_ranks, check_shape
 from go4align_plugins.weighting.grouping import Grouping, assign, get_grouping, group_means
 from go4align_plugins.weighting.host import finite, fits, store, to_tensor, weigh
-from go4align_plugins.weighting.indicators import RiskGuidedIndicator
+from go4align_plugins.weighting.indicators import RiskGuidedIndicator, takes_numbers
 from go4align_plugins.weighting.kmeans import kmeans_1d
 
 Indicator = Callable[..., Tensor]
@@ -116,7 +116,7 @@ class AGRM(nn.Module):
         check_shape(losses, self.num_tasks)
         indicator = self.indicator
         exact = self.grouping is kmeans_1d or self.num_groups == self.num_tasks
-        if exact and type(indicator) is RiskGuidedIndicator and fits(losses):
+        if exact and takes_numbers(indicator) and fits(losses):
             return self._step_on_host(losses, indicator, **options)
         return self._step(losses, **options)
 

@@ -1,4 +1,4 @@
-"""Groups and weights on plain numbers: for a few tasks, arithmetic costs less than calling torch."""
+"""Groups and weights on plain numbers: for few tasks, arithmetic costs less than calling torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, distributed
 
 from go4align_plugins.weighting.few import begin_runs
 
-HOST_LIMIT = 64
+HOST_LIMIT = 256
 """Up to this many tasks a step is taken on plain numbers."""
 
 CODES = {torch.float32: 'f', torch.float64: 'd', torch.int64: 'q'}
@@ -32,7 +32,7 @@ def finite(numbers: Sequence[float]) -> bool:
 def fits(losses: Tensor) -> bool:
     """Whether a step on these losses is taken on plain numbers: here, few, and of one process.
 
-    Code that is being compiled keeps to tensors, which the compiler follows.
+    Code that is being compiled or traced keeps to tensors, which can be followed.
     """
     return (
         losses.is_cpu
@@ -40,7 +40,7 @@ def fits(losses: Tensor) -> bool:
         and len(losses) <= HOST_LIMIT
         and type(losses) is Tensor
         and not (distributed.is_available() and distributed.is_initialized())
-        and not _is_compiling()
+        and not (_is_compiling() or torch.jit.is_tracing())
     )
 
 

@@ -159,3 +159,10 @@ class RiskGuidedIndicator(nn.Module):
             'smooth_alignment': self.smooth_alignment,
         }
         return ', '.join(f'{name}={value!r}' for name, value in options.items())
+
+
+def takes_numbers(indicator: object) -> bool:
+    """Whether :meth:`RiskGuidedIndicator.on_host` does all that calling this indicator would do."""
+    return type(indicator) is RiskGuidedIndicator and not (
+        indicator._forward_hooks or indicator._forward_pre_hooks
+    )

@@ -19,7 +19,6 @@ import torch
 from torch import Tensor
 
 from go4align_plugins.weighting.dense import best_begins, run_costs
-from go4align_plugins.weighting.few import begin_runs
 from go4align_plugins.weighting.monotone import solve_monotone
 
 DENSE_LIMIT = 512
