@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from tqdm import tqdm
@@ -20,6 +20,7 @@ from go4align_plugins.leaderboard.execute import describe_machine
 WARM_UP = 2
 
 Cell = tuple[int, str]  # number of tasks and method
+Entrant = TypeVar('Entrant')
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,55 @@ class Timing:
         return first, third
 
 
+def time_in_rounds(
+    steps: Mapping[Entrant, Callable[[], None]], repeats: int, title: Callable[[Entrant], str]
+) -> tuple[dict[Entrant, list[float]], dict[Entrant, str]]:
+    """Times entrants side by side: all of them take a step in each round.
+
+    So what else the machine does, and how warm it is, meets all of them alike.
+
+    Args:
+        steps: what is called an entrant's step.
+        repeats: number of rounds, after some to warm up.
+        title: what the progress bar calls an entrant.
+
+    Returns:
+        The seconds of each entrant's steps, one a round; and of those whose first step failed the
+        reason.
+
+    Raises:
+        ValueError: if ``repeats`` is below 1.
+    """
+    if repeats < 1:
+        raise ValueError(f'Parameter `repeats` should be at least 1. Found `repeats = {repeats}`.')
+    failures: dict[Entrant, str] = {}
+    seconds: dict[Entrant, list[float]] = {entrant: [] for entrant in steps}
+    rounds = WARM_UP + repeats
+    with tqdm(total=rounds * len(steps), unit='step', disable=None, smoothing=0) as bar:
+        for number in range(rounds):
+            entrants = [entrant for entrant in steps if entrant not in failures]
+            # Another one begins each round: no method always follows the same one.
+            start = number % len(entrants)
+            for entrant in entrants[start:] + entrants[:start]:
+                bar.set_description(title(entrant))
+                before = perf_counter()
+                try:
+                    steps[entrant]()
+                except Exception as error:  # whatever the method's code may raise
+                    if number:
+                        raise
+                    failures[entrant] = f'{type(error).__name__}: {error}'
+                    bar.total -= rounds - 1
+                seconds[entrant].append(perf_counter() - before)
+                bar.update()
+    finished = {key: own[WARM_UP:] for key, own in seconds.items() if key not in failures}
+    return finished, failures
+
+
 def time_steps(
     steps: Mapping[Cell, Callable[[], None]], repeats: int
 ) -> tuple[list[Timing], dict[Cell, str]]:
-    """Times methods side by side: all of them take a step in each round.
-
-    So what else the machine does, and how warm it is, meets all of them alike.
+    """Times training steps of methods side by side, relative to equal weighting.
 
     Args:
         steps: number of tasks and method -> a function that takes a step. Equal weighting is among
@@ -71,37 +115,16 @@ def time_steps(
     Raises:
         ValueError: if ``repeats`` is below 1, or equal weighting is missing or fails.
     """
-    if repeats < 1:
-        raise ValueError(f'Parameter `repeats` should be at least 1. Found `repeats = {repeats}`.')
-    failures: dict[Cell, str] = {}
-    seconds: dict[Cell, list[float]] = {cell: [] for cell in steps}
-    rounds = WARM_UP + repeats
-    with tqdm(total=rounds * len(steps), unit='step', disable=None, smoothing=0) as bar:
-        for number in range(rounds):
-            cells = [cell for cell in steps if cell not in failures]
-            # Another one begins each round: no method always follows the same one.
-            start = number % len(cells)
-            for cell in cells[start:] + cells[:start]:
-                bar.set_description(f'{cell[0]} tasks, {cell[1]}')
-                before = perf_counter()
-                try:
-                    steps[cell]()
-                except Exception as error:  # whatever LibMTL's code may raise
-                    if number:
-                        raise
-                    failures[cell] = f'{type(error).__name__}: {error}'
-                    bar.total -= rounds - 1
-                seconds[cell].append(perf_counter() - before)
-                bar.update()
+    seconds, failures = time_in_rounds(steps, repeats, lambda cell: f'{cell[0]} tasks, {cell[1]}')
     timings = []
-    for count, method in (cell for cell in steps if cell not in failures):
+    for count, method in seconds:
         equal = (count, EQUAL_WEIGHTING)
-        if equal not in steps or equal in failures:
+        if equal not in seconds:
             raise ValueError(
                 f'Times are relative to {EQUAL_WEIGHTING}, which should be timed with {count} '
                 f'tasks. Found: {failures.get(equal, "it is not among the methods")}.'
             )
-        own, theirs = (seconds[cell][WARM_UP:] for cell in ((count, method), equal))
+        own, theirs = seconds[count, method], seconds[equal]
         ratios = tuple(mine / other for mine, other in zip(own, theirs))
         timings.append(Timing(count, method, tuple(own), ratios))
     return timings, failures
@@ -138,6 +161,11 @@ def timing_table(timings: Sequence[Timing]) -> str:
             spread = timing and ', '.join(f'{quartile:.2f}' for quartile in timing.quartiles)
             line.append(f'{timing.ratio:.2f} [{spread}]' if timing else 'failed')
         lines.append(line)
+    return align_columns(lines)
+
+
+def align_columns(lines: Sequence[Sequence[str]]) -> str:
+    """A table as text: the first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*lines)]
     return '\n'.join(
         '  '.join((line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])))

@@ -6,12 +6,15 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from math import exp, fsum, log
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from go4align_plugins.weighting.host import store
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeGuard
 
 LARGEST = sys.float_info.max
 LARGEST_EXPONENT = log(LARGEST)
@@ -161,7 +164,7 @@ class RiskGuidedIndicator(nn.Module):
         return ', '.join(f'{name}={value!r}' for name, value in options.items())
 
 
-def takes_numbers(indicator: object) -> bool:
+def takes_numbers(indicator: object) -> TypeGuard[RiskGuidedIndicator]:
     """Whether :meth:`RiskGuidedIndicator.on_host` does all that calling this indicator would do."""
     return type(indicator) is RiskGuidedIndicator and not (
         indicator._forward_hooks or indicator._forward_pre_hooks
