@@ -54,7 +54,10 @@ class Timing:
 
 
 def time_in_rounds(
-    steps: Mapping[Entrant, Callable[[], None]], repeats: int, title: Callable[[Entrant], str]
+    steps: Mapping[Entrant, Callable[[], None]],
+    repeats: int,
+    title: Callable[[Entrant], str],
+    clock: Callable[[], float] = perf_counter,
 ) -> tuple[dict[Entrant, list[float]], dict[Entrant, str]]:
     """Times entrants side by side: all of them take a step in each round.
 
@@ -64,6 +67,7 @@ def time_in_rounds(
         steps: what is called an entrant's step.
         repeats: number of rounds, after some to warm up.
         title: what the progress bar calls an entrant.
+        clock: seconds, wall time by default.
 
     Returns:
         The seconds of each entrant's steps, one a round; and of those whose first step failed the
@@ -84,7 +88,7 @@ def time_in_rounds(
             start = number % len(entrants)
             for entrant in entrants[start:] + entrants[:start]:
                 bar.set_description(title(entrant))
-                before = perf_counter()
+                before = clock()
                 try:
                     steps[entrant]()
                 except Exception as error:  # whatever the method's code may raise
@@ -92,7 +96,7 @@ def time_in_rounds(
                         raise
                     failures[entrant] = f'{type(error).__name__}: {error}'
                     bar.total -= rounds - 1
-                seconds[entrant].append(perf_counter() - before)
+                seconds[entrant].append(clock() - before)
                 bar.update()
     finished = {key: own[WARM_UP:] for key, own in seconds.items() if key not in failures}
     return finished, failures

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate, cycle
 from statistics import median, quantiles
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
 import torch
@@ -27,7 +27,8 @@ from go4align_plugins.weighting.kmeans import DENSE_LIMIT
 
 FORWARD, BACKWARD = 'weights', 'weights and backward'
 PASSES = (FORWARD, BACKWARD)
-TURN_SECONDS = 0.003
+CLOCKS = {'wall': perf_counter, 'cpu': thread_time}
+TURN_SECONDS = 0.01
 """About how long a method's turn is: many steps where they are short, as the caches stay warm."""
 NUM_BATCHES = 16
 
@@ -75,6 +76,7 @@ def measure(
     methods: Sequence[str] | None,
     rounds: int,
     device: torch.device,
+    clock: str = 'wall',
 ) -> list[Measure]:
     """Measure all methods side by side.
 
@@ -85,6 +87,7 @@ def measure(
             grouping is always among them.
         rounds: after some to warm up.
         device: where the losses are.
+        clock: a key of ``CLOCKS``; ``'cpu'`` leaves out what other processes take.
 
     Raises:
         ValueError: if a parameter is out of its range.
@@ -109,7 +112,10 @@ def measure(
     lengths = {cell: _turn_length(step) for cell, step in steps.items()}
     turns = {cell: _turn(step, lengths[cell], device) for cell, step in steps.items()}
     seconds, failures = time_in_rounds(
-        turns, rounds, lambda cell: f'{cell[0]} tasks, {cell[1]} groups, {cell[3]}'
+        turns,
+        rounds,
+        lambda cell: f'{cell[0]} tasks, {cell[1]} groups, {cell[3]}',
+        CLOCKS[clock],
     )
     if failures:
         raise ValueError('; '.join(f'{cell}: {why}' for cell, why in failures.items()))
@@ -161,10 +167,13 @@ def _weights_and_backward(weigh: Weigh, losses: Tensor) -> Tensor:
 
 
 def _turn_length(step: Callable[[], object]) -> int:
+    """How many steps a turn has; at least one."""
     step()
-    before = perf_counter()
-    step()
-    return max(1, round(TURN_SECONDS / (perf_counter() - before)))
+    start, length = perf_counter(), 0
+    while perf_counter() - start < TURN_SECONDS:
+        step()
+        length += 1
+    return length
 
 
 def _turn(step: Callable[[], object], length: int, device: torch.device) -> Callable[[], None]:
