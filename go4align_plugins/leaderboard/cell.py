@@ -9,19 +9,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import torch
 from filelock import FileLock
 
 from go4align_plugins.benchmarks.prepare import save_bytes
+from go4align_plugins.speed.hardware import describe_machine
 
 USAGE = 'usage.json'
 TRAINERS = {
@@ -54,12 +53,6 @@ def _end_with_input() -> None:
     # The other end of the pipe is closed when its process is gone, however it went.
     os.read(sys.stdin.fileno(), 1)
     os._exit(1)
-
-
-def describe_machine() -> dict[str, Any]:
-    """What a cell runs on, as far as it matters for its time."""
-    gpus = [torch.cuda.get_device_name(device) for device in range(torch.cuda.device_count())]
-    return {'system': platform.system(), 'processor': platform.machine(), 'gpus': gpus}
 
 
 def _record_usage(path: Path) -> None:

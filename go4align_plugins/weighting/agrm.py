@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from go4align_plugins.weighting.checks import NegativeLossCheck, average_over_ranks, check_shape
 from go4align_plugins.weighting.grouping import Grouping, assign, get_grouping, group_means
-from go4align_plugins.weighting.indicators import RiskGuidedIndicator
+from go4align_plugins.weighting.host import finite, fits, store, to_tensor, weigh
+from go4align_plugins.weighting.indicators import RiskGuidedIndicator, takes_numbers
+from go4align_plugins.weighting.kmeans import kmeans_1d
 
 Indicator = Callable[..., Tensor]
 
@@ -94,7 +96,6 @@ class AGRM(nn.Module):
         self.register_buffer('groups', torch.full((num_tasks,), -1))
         self._refuse_negative = NegativeLossCheck(self.task_names)
 
-    @torch.no_grad()
     def forward(self, losses: Tensor, **options: Any) -> Tensor:
         """Take one step.
 
@@ -113,6 +114,31 @@ class AGRM(nn.Module):
                 it at once would make the host wait; the step itself is taken as a non-finite one.
         """
         check_shape(losses, self.num_tasks)
+        indicator = self.indicator
+        exact = self.grouping is kmeans_1d or self.num_groups == self.num_tasks
+        if exact and takes_numbers(indicator) and fits(losses):
+            return self._step_on_host(losses, indicator, **options)
+        return self._step(losses, **options)
+
+    def _step_on_host(
+        self, losses: Tensor, indicator: RiskGuidedIndicator, **options: Any
+    ) -> Tensor:
+        """A step without any operation on tensors but reading and writing them."""
+        risks = losses.tolist()
+        if not finite(risks):
+            self._refuse_negative(losses, (losses < 0) & losses.isfinite())
+            return torch.ones_like(losses)
+        if not self.groups.is_cpu:
+            self.to(losses.device)
+        weights, groups = weigh(indicator.on_host(risks, **options), risks, self.num_groups)
+        last = self.groups
+        if last.tolist() != groups:
+            store(groups, last)
+        return to_tensor(weights, losses.dtype)
+
+    @torch.no_grad()
+    def _step(self, losses: Tensor, **options: Any) -> Tensor:
+        """A step on any device, for which the host never waits there by default."""
         risks, negative = average_over_ranks(losses.detach().double())
         self._refuse_negative(losses, negative)
         usable = risks.isfinite().all() & ~negative.any()

@@ -37,7 +37,7 @@ def _scaled(values: Tensor) -> Tensor:
     return values / values.abs().max().clamp(min=1e-290)
 
 
-class _BoundedMeter:
+class BoundedMeter:
     """Takes the place of kmeans-pytorch's progress bar: silent, and its loop ends."""
 
     def __init__(self, limit: int, **_: object) -> None:
@@ -50,11 +50,11 @@ class _BoundedMeter:
         """Count an iteration."""
         self.remaining -= 1
         if self.remaining <= 0:
-            raise _NotConverged
+            raise NotConverged
 
 
-class _NotConverged(Exception):
-    pass
+class NotConverged(Exception):
+    """A random start of kmeans-pytorch did not converge."""
 
 
 class KMeansPytorch:
@@ -97,7 +97,7 @@ class KMeansPytorch:
         if len(distinct) <= num_groups:
             return inverse
         for start in range(self.max_starts):
-            with contextlib.suppress(_NotConverged):
+            with contextlib.suppress(NotConverged):
                 return self._run(distinct[:, None], num_groups, self.seed + start)[inverse]
         raise RuntimeError(
             f'kmeans-pytorch did not converge in {self.max_starts} starts of '
@@ -110,7 +110,7 @@ class KMeansPytorch:
         state = np.random.get_state()  # noqa: NPY002  (the package draws from the global one)
         np.random.seed(seed)  # noqa: NPY002
         try:
-            meter = partial(_BoundedMeter, self.max_iterations)
+            meter = partial(BoundedMeter, self.max_iterations)
             silence = mock.patch.object(self.module, 'tqdm', meter)
             with silence, contextlib.redirect_stdout(io.StringIO()):
                 return self.module.kmeans(points, num_groups, device=points.device)[0]

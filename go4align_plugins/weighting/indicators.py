@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+import sys
+from collections.abc import Callable, Sequence
+from math import exp, fsum, log
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from go4align_plugins.weighting.host import store
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeGuard
+
+LARGEST = sys.float_info.max
+LARGEST_EXPONENT = log(LARGEST)
 RISK_SCALES = ('sum', 'mean')
 
 
@@ -99,6 +108,41 @@ class RiskGuidedIndicator(nn.Module):
         indicator = log_indicator.exp().clamp(max=torch.finfo(torch.float64).max)
         return torch.where(present, indicator, 0.0)
 
+    def on_host(self, losses: Sequence[float], micro_batches: int = 1) -> list[float]:
+        """Take one step on plain numbers: the same equations, faster where tasks are few.
+
+        Sums are exact before they are rounded, so the order of the tasks does not matter; beside
+        :meth:`forward`'s, the last bits may differ.
+
+        Args:
+            losses: M numbers as :meth:`forward` takes them.
+            micro_batches: how many such calls make up one step of the optimiser.
+
+        Returns:
+            M numbers: the indicator; 0 for an absent task.
+        """
+        # Everything is taken relative to the largest term, so that nothing overflows.
+        logs = [0.0] * len(losses)
+        if self.scale_balance:
+            largest = max(losses) or 1.0
+            log_total = log(largest) + log(fsum([x / largest for x in losses]) or 1.0)
+            if self.risk_scale == 'mean':
+                log_total -= log(len(losses) - losses.count(0.0) or 1)
+            logs = [log_total - log(x or 1.0) for x in losses]
+        if self.smooth_alignment:
+            accumulated, rate = self.accumulated_risk, self.step_size / micro_batches
+            risks = [risk + rate * x for risk, x in zip(accumulated.tolist(), losses)]
+            if max(risks) > LARGEST:
+                risks = [min(risk, LARGEST) for risk in risks]
+            store(risks, accumulated)
+            least = min(risks)
+            log_total = log(fsum([exp(least - risk) for risk in risks]))
+            logs = [x - log_total + (least - risk) for x, risk in zip(logs, risks)]
+        indicator = [exp(x) if x < LARGEST_EXPONENT else LARGEST for x in logs]
+        if 0.0 in losses:
+            indicator = [gamma if x else 0.0 for gamma, x in zip(indicator, losses)]
+        return indicator
+
     def reset(self) -> None:
         """Forget all steps."""
         self.accumulated_risk.zero_()
@@ -118,3 +162,10 @@ class RiskGuidedIndicator(nn.Module):
             'smooth_alignment': self.smooth_alignment,
         }
         return ', '.join(f'{name}={value!r}' for name, value in options.items())
+
+
+def takes_numbers(indicator: object) -> TypeGuard[RiskGuidedIndicator]:
+    """Whether :meth:`RiskGuidedIndicator.on_host` does all that calling this indicator would do."""
+    return type(indicator) is RiskGuidedIndicator and not (
+        indicator._forward_hooks or indicator._forward_pre_hooks
+    )

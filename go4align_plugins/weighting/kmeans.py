@@ -18,6 +18,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from go4align_plugins.weighting.dense import best_begins, run_costs
 from go4align_plugins.weighting.monotone import solve_monotone
 
 DENSE_LIMIT = 512
@@ -51,48 +52,16 @@ def kmeans_1d(values: Tensor, num_groups: int, counts: Tensor | None = None) -> 
     return solve(distinct, merged, num_groups)[inverse].to(values.device)
 
 
-def run_costs(values: Tensor, counts: Tensor) -> Tensor:
-    """The cost of every run of sorted values.
-
-    Args:
-        values: (M,) float64 in rising order.
-        counts: (M,) float64, how often each value counts.
-
-    Returns:
-        (M, M) float64: at [i, t] the sum of squared distances of values ``i .. t`` to their mean,
-        in units of the squared largest magnitude; infinite where the run is empty, or would begin
-        between equal values.
-    """
-    # Anchored at the first value of each run, the sums lose no more than the run's own spread.
-    scale = values.abs().max().clamp(min=1e-290).reciprocal()
-    distance = (values - values[:, None]) * scale
-    weighted = (distance * counts).triu_()
-    first = weighted.cumsum(1)
-    second = weighted.mul_(distance).cumsum(1)
-    total = (counts.cumsum(0) - counts.cumsum(0)[:, None] + counts[:, None]).clamp_(min=1)
-    costs = second.sub_(first.square_().div_(total)).clamp_(min=0)
-    position = torch.arange(len(values), device=values.device)
-    forbidden = position < position[:, None]
-    forbidden[1:] |= (values[1:] == values[:-1])[:, None]
-    return costs.masked_fill_(forbidden, torch.inf)
-
-
 def _label_dense(values: Tensor, counts: Tensor, num_groups: int) -> Tensor:
     """The groups of sorted values, (M,) int64, without a copy to the host."""
     costs = run_costs(values, counts)
-    best = costs[0]
-    begins, feasible = [], []
-    for _ in range(min(num_groups, len(values)) - 1):
-        # The last run begins at i: the best partition of what is before it, and its own cost.
-        total = costs[1:] + best[:-1, None]
-        best, begin = total.min(0)
-        begins.append(begin + 1)
-        feasible.append(best[-1].isfinite())
-    labels = torch.zeros(len(values), dtype=torch.int64, device=values.device)
     position = torch.arange(len(values), device=values.device)
+    rows = best_begins(costs, min(num_groups, len(values)), position)
+    labels = torch.zeros_like(position)
     end = torch.full_like(labels[:1], len(values) - 1)
-    for begin, possible in zip(reversed(begins), reversed(feasible)):
-        start = begin[end]
-        labels += possible & (position >= start)
-        end = torch.where(possible, start - 1, end)
+    for before, best in reversed(rows[1:]):
+        # A row that cannot be, for want of distinct values, is left out.
+        possible, last = best[-1].isfinite(), before[end]
+        labels += possible & (position > last)
+        end = torch.where(possible, last, end)
     return labels

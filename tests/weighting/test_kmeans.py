@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from unittest import mock
 
 import pytest
 import torch
@@ -12,8 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from go4align_plugins.weighting import kmeans_1d
-from go4align_plugins.weighting.kmeans import DENSE_LIMIT, run_costs
-from go4align_plugins.weighting.monotone import RunCosts, solve_monotone
+from go4align_plugins.weighting.bounds import bound_begins
+from go4align_plugins.weighting.dense import run_costs
+from go4align_plugins.weighting.few import _triangle, begin_runs
+from go4align_plugins.weighting.kmeans import DENSE_LIMIT
+from go4align_plugins.weighting.monotone import solve_monotone
+from go4align_plugins.weighting.run_costs import RunCosts
 
 
 def objective(values: Sequence[float], groups: Sequence[int]) -> Fraction:
@@ -47,7 +53,35 @@ def monotone(values: Sequence[float], num_groups: int) -> list[int]:
     return solve_monotone(distinct, counts.double(), num_groups)[inverse].tolist()
 
 
-both_paths = pytest.mark.parametrize('solve', [dense, monotone])
+def labels(values: Sequence[float], begin: Callable[[list[float]], list[int]]) -> list[int]:
+    """From the begins of runs of the sorted values to the group of each value."""
+    ordered = sorted(values)
+    firsts = [ordered[place] for place in begin(ordered)]
+    return [bisect.bisect_right(firsts, value) - 1 for value in values]
+
+
+def few(values: Sequence[float], num_groups: int) -> list[int]:
+    """The path that a step of a few tasks takes."""
+    return labels(values, lambda ordered: begin_runs(ordered, num_groups))
+
+
+def arrays(values: Sequence[float], num_groups: int) -> list[int]:
+    """The path that a step of some tens of tasks takes, on few."""
+    with mock.patch('go4align_plugins.weighting.few.FEW', 0):
+        return few(values, num_groups)
+
+
+def without_numpy(values: Sequence[float], num_groups: int) -> list[int]:
+    """The same where torch came without numpy."""
+    _triangle.cache_clear()
+    try:
+        with mock.patch('go4align_plugins.weighting.few.arrays', torch):
+            return arrays(values, num_groups)
+    finally:
+        _triangle.cache_clear()
+
+
+all_paths = pytest.mark.parametrize('solve', [dense, monotone, few, arrays, without_numpy])
 
 numbers = st.one_of(
     st.sampled_from([1.0, 2.0, 3.5, 3.6]),
@@ -57,7 +91,7 @@ numbers = st.one_of(
 )
 
 
-@both_paths
+@all_paths
 def test_by_hand(solve):
     # {1, 2} and {10, 11, 12}: 0.5 + 2; any other cut costs more than 40.
     assert solve([10, 1, 12, 2, 11], 2) == [1, 0, 1, 0, 1]
@@ -65,19 +99,19 @@ def test_by_hand(solve):
     assert solve([3, 1, 2], 3) == [2, 0, 1]
 
 
-@both_paths
+@all_paths
 def test_tie_goes_to_the_earliest_begin(solve):
     # {1}, {2, 3} and {1, 2}, {3} both cost 0.5.
     assert solve([1, 2, 3], 2) == [0, 1, 1]
 
 
-@both_paths
+@all_paths
 def test_tight_groups_far_from_zero(solve):
     # Prefix sums of squares would lose the 1e-4 in 1e18.
     assert solve([1e9, 1e9 + 1e-4, 1e9 + 3e-4, 1e9 + 4e-4, 5.0, 7.0], 4) == [2, 2, 3, 3, 0, 1]
 
 
-@both_paths
+@all_paths
 @settings(max_examples=300, deadline=None)
 @given(values=st.lists(numbers, min_size=1, max_size=8), num_groups=st.integers(1, 9))
 def test_reaches_the_optimum(solve, values, num_groups):
@@ -89,6 +123,45 @@ def test_reaches_the_optimum(solve, values, num_groups):
         (a < b) <= (i <= j) and (a == b) <= (i == j)
         for (a, i), (b, j) in itertools.product(zip(values, groups), repeat=2)
     )
+
+
+@settings(max_examples=100, deadline=None)
+@given(values=st.lists(numbers, min_size=1, max_size=40), num_groups=st.integers(1, 9))
+def test_paths_of_few_and_of_many_agree_to_the_last_tie(values, num_groups):
+    expected = dense(values, num_groups)
+    assert few(values, num_groups) == expected
+    assert without_numpy(values, num_groups) == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    values=st.lists(numbers, min_size=4, max_size=40, unique=True),
+    num_groups=st.integers(2, 3),
+    num_blocks=st.integers(1, 12),
+)
+def test_bounds_hold_the_begins_of_the_optimum(values, num_groups, num_blocks):
+    ordered = sorted(values)
+    tensor = torch.tensor(ordered, dtype=torch.float64)
+    costs = RunCosts(tensor, torch.ones_like(tensor))
+    bounds = bound_begins(costs, tensor, num_groups, num_blocks)
+    begins = begin_runs(ordered, num_groups)[1:]
+    assert all(low <= begin <= high for begin, (low, high) in zip(begins, bounds))
+
+
+@pytest.mark.parametrize('scale', ['even', 'heavy', 'clusters'])
+def test_bounds_leave_out_most_of_many_values(scale):
+    values = torch.rand(4000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    values = {
+        'even': values,
+        'heavy': (6 * values.logit() / 5).exp(),
+        'clusters': (100 * values).floor() + values / 10**3,
+    }[scale]
+    ordered = values.unique()
+    bounds = bound_begins(RunCosts(ordered, torch.ones_like(ordered)), ordered, 6)
+    assert sum(high - low for low, high in bounds) / 5 < 0.5 * len(ordered)
+    groups = kmeans_1d(ordered, 6)
+    begins = (groups.diff().nonzero()[:, 0] + 1).tolist()
+    assert all(low <= begin <= high for begin, (low, high) in zip(begins, bounds))
 
 
 @pytest.mark.parametrize('size', [DENSE_LIMIT + 1, 2000])

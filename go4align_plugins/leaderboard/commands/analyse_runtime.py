@@ -60,9 +60,10 @@ def runtime(options: argparse.Namespace) -> int:
         ImportError: if LibMTL or matplotlib is not installed.
     """
     # torch, LibMTL and what they load take seconds: not for every command.
-    from go4align_plugins.leaderboard.runtime import describe_hardware, time_steps, timing_table
+    from go4align_plugins.leaderboard.runtime import time_steps, timing_table
     from go4align_plugins.leaderboard.runtime_picture import draw_runtime
     from go4align_plugins.leaderboard.workloads import build_workload
+    from go4align_plugins.speed.hardware import describe_hardware
 
     new_figure(1, 1)  # where matplotlib is absent, say so before the timing and not after it
     methods = _methods(options.methods)
@@ -125,7 +126,7 @@ def _prepare(
     Raises:
         ValueError: if there is no method of a name, or its steps cannot be compared.
     """
-    from go4align_plugins.leaderboard.runtime import explain_failure
+    from go4align_plugins.speed.rounds import explain_failure
 
     steps, failures = {}, {}
     for count, workload in workloads.items():

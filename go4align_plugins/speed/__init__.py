@@ -1,0 +1,1 @@
+"""How fast the package is, measured: one module a sub-command of ``tools/speed.py``."""

@@ -1,0 +1,93 @@
+"""Groups and weights on plain numbers: for few tasks, arithmetic costs less than calling torch."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, distributed
+
+from go4align_plugins.weighting.few import begin_runs
+
+HOST_LIMIT = 256
+"""Up to this many tasks a step is taken on plain numbers."""
+
+CODES = {torch.float32: 'f', torch.float64: 'd', torch.int64: 'q'}
+HOST_DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+
+
+# Before torch 2.3 a compiler's graph ends where numbers are read, which is right as well.
+_is_compiling = getattr(torch.compiler, 'is_compiling', bool)
+
+
+def finite(numbers: Sequence[float]) -> bool:
+    """Whether all are finite and at least 0."""
+    # The sum is that unless it overflows; where it is a number, none of them is NaN.
+    quick = sum(numbers) < math.inf and min(numbers) >= 0
+    return quick or all(0.0 <= number < math.inf for number in numbers)
+
+
+def fits(losses: Tensor) -> bool:
+    """Whether a step on these losses is taken on plain numbers: here, few, and of one process.
+
+    Code that is being compiled or traced keeps to tensors, which can be followed.
+    """
+    return (
+        losses.is_cpu
+        and losses.dtype in HOST_DTYPES
+        and len(losses) <= HOST_LIMIT
+        and type(losses) is Tensor
+        and not (distributed.is_available() and distributed.is_initialized())
+        and not (_is_compiling() or torch.jit.is_tracing())
+    )
+
+
+def weigh(
+    indicator: Sequence[float], losses: Sequence[float], num_groups: int
+) -> tuple[list[float], list[int]]:
+    r"""Eq. 2 to 4: group the tasks that are present; a task's weight is its group's mean.
+
+    Args:
+        indicator: of the M tasks, finite.
+        losses: of the M tasks; 0 marks one that is absent.
+        num_groups: K; no more than the distinct values are used.
+
+    Returns:
+        The weight of each task, 0 for an absent one; and its group, numbered from 0 by rising
+        weight, -1 for an absent one.
+    """
+    weights, groups = [0.0] * len(losses), [-1] * len(losses)
+    order = sorted(range(len(losses)), key=indicator.__getitem__)
+    if 0.0 in losses:
+        order = [task for task in order if losses[task]]
+    ordered = [indicator[task] for task in order]
+    begins = begin_runs(ordered, num_groups) if ordered else []
+    for group, (begin, end) in enumerate(zip(begins, [*begins[1:], len(order)])):
+        weight = _mean(ordered[begin:end])
+        for task in order[begin:end]:
+            weights[task], groups[task] = weight, group
+    return weights, groups
+
+
+def _mean(ordered: Sequence[float]) -> float:
+    """The mean of sorted numbers, summed without rounding and without overflow."""
+    if ordered[0] == ordered[-1]:
+        return ordered[0]
+    parts = 2 * len(ordered)
+    return 2 * math.fsum([value / parts for value in ordered])
+
+
+def to_tensor(weights: Sequence[float], dtype: torch.dtype) -> Tensor:
+    """A tensor (M,) on the CPU; beyond the dtype's range, its largest finite value."""
+    largest = torch.finfo(dtype).max
+    if max(weights) > largest:
+        weights = [min(weight, largest) for weight in weights]
+    exact = dtype if dtype in CODES else torch.float64
+    return torch.frombuffer(array(CODES[exact], weights), dtype=exact).to(dtype)
+
+
+def store(numbers: Sequence[float], buffer: Tensor) -> None:
+    """Write numbers into a buffer (M,) of float64 or int64 on the CPU, in place."""
+    buffer.copy_(torch.frombuffer(array(CODES[buffer.dtype], numbers), dtype=buffer.dtype))
