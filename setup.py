@@ -81,6 +81,8 @@ DEV = [
     'hypothesis>=6.80',
     # The pages of reports are read in a real browser; 4.10 finds Chromium by itself.
     'selenium>=4.10',
+    # The reference of the long run.
+    'mpmath>=1.3',
     # Another release formats and finds other things.
     'ruff==0.17.6',
     'mypy>=1.8',

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -82,7 +82,7 @@ class Workload:
                 f'theirs takes several batches. Found `{method}`.'
             )
         with contextlib.redirect_stdout(io.StringIO()):  # LibMTL prints each configuration
-            config, libmtl_options = _resolve(self.benchmark.name, method, device)
+            config, libmtl_options = _resolve(self.benchmark, method, device)
             LibMTL.utils.set_random_seed(0)
             model = self.build_model()
             trainer = RecordedTrainer(
@@ -111,7 +111,7 @@ def build_workload(num_tasks: int, batch_size: int | None = None) -> Workload:
         raise ValueError(f'Parameter `tasks` should be of {known}. Found `{num_tasks}`.')
     benchmark = get_benchmark(BENCHMARK_OF[num_tasks])
     with contextlib.redirect_stdout(io.StringIO()):
-        config, _ = _resolve(benchmark.name, 'EW')
+        config, _ = _resolve(benchmark, 'EW')
     size = config['batch_size'] if batch_size is None else batch_size
     if size < 2:
         raise ValueError(f'Parameter `batch_size` should be at least 2. Found `{size}`.')
@@ -130,6 +130,31 @@ def build_workload(num_tasks: int, batch_size: int | None = None) -> Workload:
             benchmark, 'perceptron', (inputs, labels), partial(_perceptron, benchmark.tasks), note
         )
     return Workload(benchmark, config['backbone'], (inputs, labels), build)
+
+
+def perceptron_workload(num_tasks: int, batch_size: int = 64) -> Workload:
+    """A multilayer perceptron with the first attributes of CelebA: hardly more than the weighting.
+
+    Args:
+        num_tasks: between 1 and 40.
+        batch_size: samples a step.
+
+    Raises:
+        ValueError: if there are not so many tasks.
+    """
+    faces = get_benchmark('celeba')
+    if not 1 <= num_tasks <= len(faces.tasks):
+        raise ValueError(
+            f'Parameter `tasks` should be between 1 and {len(faces.tasks)}. Found `{num_tasks}`.'
+        )
+    benchmark = replace(faces, tasks=faces.tasks[:num_tasks])
+    generator = torch.Generator().manual_seed(0)
+    labels = {
+        task.name: random_labels(task, benchmark, batch_size, generator) for task in benchmark.tasks
+    }
+    inputs = torch.randn(batch_size, PERCEPTRON_WIDTH, generator=generator)
+    build = partial(_perceptron, benchmark.tasks)
+    return Workload(benchmark, 'perceptron', (inputs, labels), build)
 
 
 def random_labels(
@@ -182,8 +207,9 @@ def _perceptron(tasks: Sequence[Task]) -> Model:
     return Model('HPS', encoder, nn.ModuleDict(heads))
 
 
-def _resolve(benchmark: str, method: str, device: str | None = None) -> tuple[dict, dict]:
-    words = ['--dataset', benchmark, '--weighting', method]
+def _resolve(benchmark: Benchmark, method: str, device: str | None = None) -> tuple[dict, dict]:
+    words = ['--dataset', benchmark.name, '--weighting', method]
+    words += ['--tasks', *benchmark.task_names]
     words += ['--device', device] if device else []
     return resolve(build_parser().parse_args(words))
 

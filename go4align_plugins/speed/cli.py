@@ -6,13 +6,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from go4align_plugins.speed import step
+from go4align_plugins.speed import data, evaluation, iteration, step
 
 EPILOG = """\
 examples:
   python tools/speed.py step --quick            # a minute: is all in order?
   python tools/speed.py step --json speed/step.json
   python tools/speed.py step --tasks 3 40 --groups 2 5 --methods exact published equal
+  python tools/speed.py iteration --methods GO4Align UW CAGrad --rounds 100
+  python tools/speed.py data --libmtl ../LibMTL
+  python tools/speed.py metrics --libmtl ../LibMTL
 """
 
 
@@ -27,7 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     subparsers = parser.add_subparsers(required=True, metavar='COMMAND')
-    for module in (step,):
+    for module in (step, iteration, data, evaluation):
         module.add_parser(subparsers)
     return parser
 

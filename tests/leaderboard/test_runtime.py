@@ -71,7 +71,7 @@ def test_mistakes_are_named():
 def test_picture_has_a_line_a_method(tmp_path, suffix):
     ratios = {'UW': 1.01, 'EW': 1.0, 'GO4Align': 0.99, 'CAGrad': 3.4}
     timings = [
-        Timing(count, method, (1.0,), (ratio,))
+        Timing((1.0,), (ratio,), count, method)
         for count in (2, 40)
         for method, ratio in ratios.items()
     ]

@@ -61,6 +61,7 @@ def test_slow_methods_are_left_out_where_tasks_are_many():
     assert not is_feasible('sdp', 100)
 
 
+@pytest.mark.integration  # a profiler's start takes seconds
 def test_peak_memory_is_that_of_the_largest_moment():
     def step():
         for _ in range(3):

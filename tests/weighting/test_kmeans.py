@@ -112,7 +112,7 @@ def test_tight_groups_far_from_zero(solve):
 
 
 @all_paths
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(values=st.lists(numbers, min_size=1, max_size=8), num_groups=st.integers(1, 9))
 def test_reaches_the_optimum(solve, values, num_groups):
     groups = solve(values, num_groups)
