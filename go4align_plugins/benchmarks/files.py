@@ -45,13 +45,13 @@ def advise(error: BaseException, onward: str) -> str:
         onward: how to go on, in words.
 
     Returns:
-        A line to be printed below the error, its newline before it.
+        What to print after the error, on its line: a leaderboard keeps the last line of a log.
     """
     code = getattr(error, 'errno', None)
     if code in NO_ROOM:
-        return f'\nMake room, or choose another folder; {onward}. What is finished is kept.'
+        return f'. Make room, or choose another folder; {onward}. What is finished is kept.'
     if code in NOT_WRITABLE:
-        return f'\nChoose a folder that can be written to; {onward}. What is finished is kept.'
+        return f'. Choose a folder that can be written to; {onward}. What is finished is kept.'
     return ''
 
 

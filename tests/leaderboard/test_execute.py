@@ -144,6 +144,18 @@ def test_killed_cell_goes_on_and_is_then_left(rooms, undisturbed, tmp_path):
     assert figures(tmp_path / 'again')['EW-0'] == figures(undisturbed)['EW-0']
 
 
+def test_a_full_disk_fails_no_cell(rooms, undisturbed, tmp_path, capsys):
+    out = tmp_path / 'full'
+    part = out / 'runs/EW-0/last.pt.part'
+    part.parent.mkdir(parents=True)
+    part.symlink_to('/dev/full')
+    assert main(words(rooms, out, 'EW')) == 2
+    assert 'Make room' in capsys.readouterr().err
+    assert entries(out) == {}
+    assert main(words(rooms, out, 'EW')) == 0
+    assert figures(out)['EW-0'] == figures(undisturbed)['EW-0']
+
+
 def test_a_run_folder_that_cannot_be_read_fails_its_cell_alone(rooms, undisturbed, tmp_path):
     out = tmp_path / 'broken'
     assert main(words(rooms, out, 'EW', 'GO4Align')) == 0
