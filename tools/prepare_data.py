@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from collections.abc import Callable, Sequence
 from go4align_plugins.benchmarks import faces, qm9
 from go4align_plugins.benchmarks.conversion import cityscapes, nyuv2
 from go4align_plugins.benchmarks.embedded import render_dataset
+from go4align_plugins.benchmarks.files import advise
 from go4align_plugins.benchmarks.layouts import SPLITS, check, count_frames
 from go4align_plugins.benchmarks.table import BENCHMARKS, FRAMES, get_benchmark
 
@@ -199,9 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         onward = '; the same command again goes on from here' if options.run is prepare else ''
         parser.exit(130, f'\nstopped{onward}\n')
     except (ValueError, OSError, ImportError) as error:
-        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-        hint = '\nFree some space; the same command again goes on from here.' if full else ''
-        parser.exit(2, f'error: {error}{hint}\n')
+        parser.exit(2, f'error: {error}{advise(error, "the same command then goes on")}\n')
     sys.exit(code)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from go4align_plugins.benchmarks.files import advise
 from go4align_plugins.leaderboard.commands.report import make_report, show
 
 EXAMPLE = """example:
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         report = make_report(options.runs, options.last)
         paths = report.write(options.out) if options.out else []
     except (ValueError, OSError) as error:
-        parser.exit(2, f'error: {error}\n')
+        parser.exit(2, f'error: {error}{advise(error, "then repeat the command")}\n')
     show(report, paths)
 
 

@@ -17,8 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
+from go4align_plugins.benchmarks.files import save_bytes
 from go4align_plugins.benchmarks.layouts import DESCRIPTION, FOLDERS, read_description
 from go4align_plugins.benchmarks.optional import import_optional
+from go4align_plugins.benchmarks.rules import is_whole
 from go4align_plugins.benchmarks.table import Benchmark
 
 Frame = tuple[str, int]
@@ -34,7 +36,7 @@ def write_dataset(
     workers: int | None = None,
     progress: bool = True,
 ) -> int:
-    """Writes every frame that is not there yet.
+    """Writes every frame that is not there yet, or not whole.
 
     Args:
         root: the dataset's folder, made if need be.
@@ -78,21 +80,6 @@ def write_dataset(
     return len(to_do)
 
 
-def save_bytes(path: Path, content: bytes) -> None:
-    """Writes a file aside and renames it: under its own name it is never half-written.
-
-    Raises:
-        OSError: if it cannot be written; the message names the file.
-    """
-    aside = path.with_name(f'{path.name}.part')
-    try:
-        aside.write_bytes(content)
-        aside.replace(path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, str(path)) from error
-
-
 def _claim(root: Path, description: Mapping[str, object]) -> None:
     """Leaves the description in a new dataset; refuses one that was made otherwise."""
     description = json.loads(json.dumps(description))
@@ -123,7 +110,7 @@ def _path(root: Path, frame: Frame, part: str) -> Path:
 
 
 def _is_complete(root: Path, parts: Sequence[str], frame: Frame) -> bool:
-    return all(_path(root, frame, part).exists() for part in parts)
+    return all(is_whole(_path(root, frame, part)) for part in parts)
 
 
 def _write_frame(root: Path, parts: Sequence[str], make_frame: MakeFrame, frame: Frame) -> None:

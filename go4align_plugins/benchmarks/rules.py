@@ -39,6 +39,15 @@ def load_array(path: Path) -> np.ndarray:
     return array
 
 
+def is_whole(path: Path) -> bool:
+    """Whether there is an array under that name, of as many bytes as its header says."""
+    try:
+        np.load(path, mmap_mode='r', allow_pickle=False)
+    except _UNREADABLE:
+        return False
+    return True
+
+
 def find_problems(
     part: str, array: np.ndarray, size: tuple[int, int] | None, num_classes: int
 ) -> Iterator[str]:

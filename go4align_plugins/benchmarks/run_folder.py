@@ -16,11 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import go4align_plugins
-from go4align_plugins.benchmarks.prepare import save_bytes
+from go4align_plugins.benchmarks.files import save_bytes
 
 CONFIG, METRICS, CHECKPOINT = 'config.json', 'metrics.jsonl', 'last.pt'
 MAY_CHANGE = ('epochs', 'data', 'out', 'workers', 'device', 'versions', 'commit')
 """Options that a resumed run may give anew: the rest decides what is learned."""
+BEGIN_ANEW = 'Put the file back as it was, or move the folder away to begin anew.'
+
+
+class RunFolderError(ValueError):
+    """A run folder that cannot be gone on with; the message names the file and says what to do."""
 
 
 class RunFolder:
@@ -32,7 +37,7 @@ class RunFolder:
         resume: whether to go on with what is there; without a finished epoch it begins anew.
 
     Raises:
-        ValueError: if the folder holds a run and ``resume`` is False, or another run's options.
+        RunFolderError: if the folder holds a run and ``resume`` is False, or another run's options.
     """
 
     def __init__(self, path: str | Path, config: Mapping[str, Any], resume: bool = False) -> None:
@@ -40,13 +45,13 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         started = (self.path / METRICS).exists() or self.checkpoint.exists()
         if started and not resume:
-            raise ValueError(
+            raise RunFolderError(
                 f'{self.path}: holds a run already. '
                 'Add --resume to go on with it, or choose another folder by --out.'
             )
         if started:
             self._require_same(config)
-        self._write(CONFIG, json.dumps(dict(config), indent=2) + '\n')
+        self._write(CONFIG, json.dumps(dict(config), indent=2).encode() + b'\n')
 
     @property
     def checkpoint(self) -> Path:
@@ -54,42 +59,61 @@ class RunFolder:
         return self.path / CHECKPOINT
 
     def append(self, entry: Mapping[str, Any]) -> None:
-        """Add an epoch to ``metrics.jsonl``."""
-        with (self.path / METRICS).open('a') as file:
-            file.write(json.dumps(dict(entry)) + '\n')
+        """Add an epoch to ``metrics.jsonl``.
+
+        Raises:
+            OSError: if it cannot be written; the message names the file.
+        """
+        path = self.path / METRICS
+        try:
+            with path.open('a') as file:
+                file.write(json.dumps(dict(entry)) + '\n')
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
 
     def keep_until(self, epoch: int) -> None:
-        """Drop the entries of that epoch and later ones, and a half-written line."""
+        """Drop the entries of that epoch and later ones, and a half-written line.
+
+        Raises:
+            RunFolderError: if an entry before that epoch is missing or cannot be read.
+        """
         file = self.path / METRICS
+        lines = file.read_bytes().splitlines() if file.exists() else []
+        for number in range(epoch):
+            if number >= len(lines) or _epoch(lines[number]) != number:
+                found = f'`{lines[number].decode(errors="replace"):.60}`' if lines[number:] else ''
+                raise RunFolderError(
+                    f'{file}, line {number + 1}: should be the entry of epoch {number}, which is '
+                    f'trained. Found {found or "none"}. {BEGIN_ANEW}'
+                )
         if file.exists():
-            lines = [line for line in file.read_text().splitlines() if _epoch(line) < epoch]
-            self._write(METRICS, ''.join(line + '\n' for line in lines))
+            self._write(METRICS, b''.join(line + b'\n' for line in lines[:epoch]))
 
     def _require_same(self, config: Mapping[str, Any]) -> None:
         file = self.path / CONFIG
         try:
-            before = json.loads(file.read_text())
-        except (OSError, ValueError) as error:
-            raise ValueError(
-                f'{file}: should hold the options of the run. Found: {error}'
+            before = dict(json.loads(file.read_bytes()))
+        except (OSError, ValueError, TypeError) as error:
+            raise RunFolderError(
+                f'{file}: should hold the options of the run. Found: {error}. {BEGIN_ANEW}'
             ) from error
         for name in before.keys() | config.keys():
             now = json.loads(json.dumps(config.get(name)))
             if name not in MAY_CHANGE and before.get(name) != now:
-                raise ValueError(
+                raise RunFolderError(
                     f'Parameter `{name}` should be as in the run that is resumed: '
                     f'`{before.get(name)}`. Found `{now}`.'
                 )
 
-    def _write(self, name: str, text: str) -> None:
-        save_bytes(self.path / name, text.encode())
+    def _write(self, name: str, content: bytes) -> None:
+        save_bytes(self.path / name, content)
 
 
-def _epoch(line: str) -> float:
+def _epoch(line: bytes) -> int | None:
     try:
         return json.loads(line)['epoch']
-    except (ValueError, KeyError, TypeError):
-        return float('inf')
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def describe_environment(*packages: str) -> dict[str, Any]:

@@ -15,11 +15,12 @@ import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import FileLock
 
-from go4align_plugins.benchmarks.prepare import save_bytes
+from go4align_plugins.benchmarks.files import save_bytes
 from go4align_plugins.speed.hardware import describe_machine
 
 USAGE = 'usage.json'
@@ -55,13 +56,23 @@ def _end_with_input() -> None:
     os._exit(1)
 
 
+def read_usage(path: Path) -> dict[str, Any]:
+    """What :func:`main` left behind; nothing where that is missing or damaged: it is no result."""
+    try:
+        found = dict(json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return {}
+    kinds = {'peak_memory': int, 'peak_gpu_memory': int, 'machine': dict}
+    return {name: found[name] for name, kind in kinds.items() if isinstance(found.get(name), kind)}
+
+
 def _record_usage(path: Path) -> None:
     """The machine, and the most memory that the run took, over all processes that worked at it."""
     kilobyte = 1 if sys.platform == 'darwin' else 1024
     now = {'peak_memory': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilobyte}
     if torch.cuda.is_available():
         now['peak_gpu_memory'] = torch.cuda.max_memory_allocated()
-    before = json.loads(path.read_text()) if path.exists() else {}
+    before = read_usage(path)
     most = {name: max(value, before.get(name, 0)) for name, value in now.items()}
     save_bytes(path, json.dumps({**most, 'machine': describe_machine()}).encode())
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from go4align_plugins.benchmarks.files import advise
 from go4align_plugins.leaderboard.commands import analyse, exchange, report, run
 
 EPILOG = """\
@@ -54,5 +55,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (ValueError, ImportError, OSError) as error:
-        print(f'leaderboard.py: error: {error}', file=sys.stderr)
+        advice = advise(error, 'the same command then goes on')
+        print(f'leaderboard.py: error: {error}{advice}', file=sys.stderr)
         return 2

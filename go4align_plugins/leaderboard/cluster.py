@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from go4align_plugins.benchmarks.files import save_bytes
 from go4align_plugins.benchmarks.optional import import_optional
-from go4align_plugins.benchmarks.prepare import save_bytes
 
 CLUSTERS = ('slurm', 'local')
 JOBS, SUBMITTED = 'jobs', 'submitted.json'

@@ -16,7 +16,7 @@ from go4align_plugins.benchmarks.table import BENCHMARKS, Benchmark, get_benchma
 from go4align_plugins.leaderboard.columns import SUMMARY, tabulate
 from go4align_plugins.leaderboard.runs import SINGLE_TASK
 from go4align_plugins.leaderboard.scoring import BOTH, DELTA_M, Scoring
-from go4align_plugins.leaderboard.table import BEST, SPREAD, Key, Report, Row
+from go4align_plugins.leaderboard.table import BEST, SPREAD, Key, Report, Row, from_text
 
 LABELS = ('method', 'seeds', 'benchmark', 'epochs')
 PARTS = (' std', ' low', ' high')  # of a figure, beside its mean
@@ -138,7 +138,7 @@ def _is_known(key: Key, benchmark: Benchmark) -> bool:
 
 def _row(line: Mapping[str, str], keys: Mapping[str, Key], benchmark: Benchmark, where: str) -> Row:
     figures = {name: _number(line[name], f'{where} {name}') for name in keys if line[name].strip()}
-    row = Row(line['method'].strip(), _seeds(line.get('seeds', ''), where), {})
+    row = Row(from_text(line['method'].strip()), _seeds(line.get('seeds', ''), where), {})
     for name, value in figures.items():
         key = keys[name]
         if name.endswith(' std'):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import itertools
-import json
 import os
 import signal
 import sys
@@ -17,7 +16,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from go4align_plugins.leaderboard.cell import USAGE
+from go4align_plugins.benchmarks import files
+from go4align_plugins.leaderboard.cell import USAGE, read_usage
 from go4align_plugins.leaderboard.launch import Job, Launcher
 from go4align_plugins.leaderboard.plan import Cell, Plan
 from go4align_plugins.leaderboard.runs import load_run
@@ -31,7 +31,7 @@ ATTEMPTS = 3
 FROM_OUTSIDE = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
 POLL_SECONDS = 0.2
 BAR = '{percentage:3.0f}%|{bar}| {n:.1f}/{total} cells [{elapsed}<{remaining}]{postfix}'
-NO_ROOM = {code: os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)}
+NO_ROOM = {code: os.strerror(code) for code in (*files.NO_ROOM, errno.EROFS)}
 
 
 @dataclass
@@ -146,15 +146,11 @@ class Execution:
         folder, cell = attempt.watch.folder, attempt.cell
         outcome: dict[str, Any] = {'status': FAILED, 'reason': failure}
         if failure is None:
-            run = load_run(folder)
-            usage = json.loads((folder / USAGE).read_text())
-            outcome = {
-                'status': FINISHED,
-                'config': run.config,
-                'epochs': run.epochs,
-                'seconds': sum(sum(entry['seconds'].values()) for entry in run.epochs),
-                **usage,
-            }
+            try:
+                outcome = _finished(folder)
+            except (ValueError, TypeError) as error:
+                failure = f'its run folder cannot be read: {error}'
+                outcome['reason'] = failure
         entry = Entry(
             cell.name, cell.method.spec, cell.task, cell.seed,
             log=str(attempt.log.relative_to(self.folder)), **outcome,
@@ -164,6 +160,17 @@ class Execution:
         seconds = '' if entry.seconds is None else f', {entry.seconds:.0f} s'
         told = f'{entry.reason} (see {attempt.log})' if failure else f'finished{seconds}'
         tqdm.write(f'{cell.name}: {told}')
+
+
+def _finished(folder: Path) -> dict[str, Any]:
+    run = load_run(folder)
+    return {
+        'status': FINISHED,
+        'config': run.config,
+        'epochs': run.epochs,
+        'seconds': sum(sum(entry['seconds'].values()) for entry in run.epochs),
+        **read_usage(folder / USAGE),
+    }
 
 
 def set_aside_if_diverged(folder: Path) -> None:
@@ -192,15 +199,10 @@ def require_room(folder: Path, reason: str = '') -> None:
         probe.unlink()
     except OSError as error:
         code = error.errno
-        if code == errno.ENOSPC:
+        if code in files.NO_ROOM:
             probe.unlink(missing_ok=True)
     if code is not None:
-        raise OSError(
-            code,
-            f'{os.strerror(code)}. Make room or choose another folder by --out; the same command '
-            'then goes on, and what is finished is kept',
-            str(folder),
-        )
+        raise OSError(code, os.strerror(code), str(folder))
 
 
 def last_line(log: Path, start: int) -> str:

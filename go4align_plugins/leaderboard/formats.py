@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from go4align_plugins.benchmarks.prepare import save_bytes
+from go4align_plugins.benchmarks.files import save_bytes
 from go4align_plugins.leaderboard.html import render_html
 from go4align_plugins.leaderboard.latex import render_latex
 from go4align_plugins.leaderboard.metafile import render_metafile

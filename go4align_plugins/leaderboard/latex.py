@@ -12,7 +12,7 @@ SYMBOLS = str.maketrans(
         '#': r'\#', '_': r'\_', '~': r'\textasciitilde{}', '^': r'\textasciicircum{}',
         '<': '$<$', '>': '$>$', '±': r'$\pm$', '–': '--', '×': r'$\times$',  # noqa: RUF001
         '↑': r'$\uparrow$', '↓': r'$\downarrow$', '°': r'$^\circ$', '²': '$^2$', '³': '$^3$',
-        '[': '{[}', ']': '{]}', '\n': ' ',
+        '[': '{[}', ']': '{]}', '\n': ' ', '\r': ' ',
     }
 )  # fmt: skip
 

@@ -48,6 +48,9 @@ def build_config(plan: Plan, cell: Cell) -> Config:
     hooks = config.setdefault('default_hooks', {})
     for name, kind in {'run_folder': 'RunFolderHook', 'epoch_seed': 'EpochSeedHook'}.items():
         hooks.setdefault(name, {'type': kind})
+    saving = hooks.setdefault('checkpoint', {'type': 'CheckpointHook', 'interval': 1})
+    if saving.get('type') == 'CheckpointHook':
+        saving['type'] = 'SafeCheckpointHook'
     for loader in LOADERS:
         config[loader].dataset.data_root = str(plan.data_folder)
     if cell.task or plan.tasks:

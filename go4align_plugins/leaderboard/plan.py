@@ -10,8 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from go4align_plugins.benchmarks.files import save_bytes
 from go4align_plugins.benchmarks.optional import import_optional
-from go4align_plugins.benchmarks.prepare import save_bytes
 from go4align_plugins.benchmarks.table import get_benchmark
 from go4align_plugins.leaderboard.runs import SINGLE_TASK
 

@@ -18,9 +18,15 @@ from typing import Any, BinaryIO
 from filelock import FileLock
 
 from go4align_plugins.leaderboard.runs import Run, check_run
+from go4align_plugins.leaderboard.table import printable
 
 RESULTS = 'results.jsonl'
 FINISHED, FAILED = 'finished', 'failed'
+MAY_LACK = ('task', 'reason', 'log')
+KINDS = {
+    'cell': str, 'method': str, 'task': str, 'seed': int, 'status': str, 'reason': str, 'log': str,
+    'config': dict, 'epochs': list,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -155,10 +161,15 @@ def parse_entry(line: bytes) -> Entry:
         entry = Entry(**json.loads(line))
     except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f'Should be an entry of a leaderboard. Found: {error}') from error
-    kinds = {'cell': str, 'method': str, 'seed': int, 'status': str, 'config': dict, 'epochs': list}
-    for name, kind in kinds.items():
-        if not isinstance(getattr(entry, name), kind):
-            raise ValueError(f'`{name}` should be a {kind.__name__}. Found {getattr(entry, name)}.')
+    for name, kind in KINDS.items():
+        value = getattr(entry, name)
+        if not isinstance(value, kind) and not (value is None and name in MAY_LACK):
+            raise ValueError(f'`{name}` should be a {kind.__name__}. Found {value!r:.80}.')
+        # Nothing that a report or a console shows steers a terminal.
+        if isinstance(value, str) and name != 'reason' and not value.isprintable():
+            raise ValueError(f'`{name}` should be printable. Found {value!r:.80}.')
+    if entry.reason is not None:
+        object.__setattr__(entry, 'reason', printable(entry.reason))
     if entry.status not in (FINISHED, FAILED):
         raise ValueError(f'`status` should be {FINISHED} or {FAILED}. Found {entry.status}.')
     object.__setattr__(entry, 'epochs', tuple(entry.epochs))

@@ -22,6 +22,10 @@ OPTIMISTIC = (
     'Best epoch on the test set, as LibMTL reports it: optimistic, chosen by what it is judged by'
 )
 SPREAD = '± is the standard deviation over seeds.'
+PLAIN_MARKDOWN = {
+    '\\': '\\\\', '&': '&amp;', '<': '&lt;', '|': '\\|', '](': ']\\(', '\n': ' ', '\r': ' '
+}  # fmt: skip
+FORMULA = ('=', '+', '-', '@', '\t', '\r')  # what a spreadsheet takes for the begin of one
 BEST = 'best'  # in the column `epochs` of a CSV: the rest are means over the last epochs
 
 
@@ -195,7 +199,7 @@ class Report:
                 for name, cells in zip(names, self.cells(columns, rows))
             ]
             for rows, names in (
-                (self.rows, [row.method for row in self.rows]),
+                (self.rows, [printable(row.method) for row in self.rows]),
                 (self.published, [f'{row.method} (published)' for row in self.published]),
             )
         ]
@@ -214,7 +218,7 @@ class Report:
             text += [*(_align(line, widths) for line in block), rule]
         text += [self.caption, *self.notes]
         if self.failures:
-            text += [FAILED, *(f'  {failure}' for failure in self.failures)]
+            text += [FAILED, *(f'  {printable(str(failure))}' for failure in self.failures)]
         if self.best is not None:
             text += ['', OPTIMISTIC, self.best.console().rstrip('\n')]
         return '\n'.join(text) + '\n'
@@ -244,7 +248,7 @@ class Report:
         writer = csv.writer(stream, lineterminator='\n')
         writer.writerow(['method', 'seeds', *columns])
         for (_, row), *figures in zip(rows, *columns.values()):
-            writer.writerow([row.method, ' '.join(map(str, row.seeds)), *figures])
+            writer.writerow([as_text(row.method), ' '.join(map(str, row.seeds)), *figures])
         return stream.getvalue()
 
     def write(self, folder: str | Path, formats: Sequence[str] = ('md', 'csv')) -> list[Path]:
@@ -252,6 +256,21 @@ class Report:
         from go4align_plugins.leaderboard.formats import write_report  # it renders what this is
 
         return write_report(self, folder, formats)
+
+
+def printable(text: str) -> str:
+    """A text of which no character steers a terminal."""
+    return ''.join(character if character.isprintable() else ' ' for character in text)
+
+
+def as_text(name: str) -> str:
+    """A name as a CSV's field that no spreadsheet takes for a formula, by a quote before it."""
+    return f"'{name}" if name.lstrip("'").startswith(FORMULA) else name
+
+
+def from_text(field: str) -> str:
+    """The name that :func:`as_text` was given."""
+    return field[1:] if field[:1] == "'" and field.lstrip("'").startswith(FORMULA) else field
 
 
 def _best(column: Column, rows: Sequence[Row]) -> str | None:
@@ -268,8 +287,8 @@ def _markdown_table(lines: Sequence[Sequence[str]]) -> str:
 
 
 def _escape_markdown(text: str) -> str:
-    """No tag, no cell's end and no new line comes from what a table is given."""
-    for character, safe in (('&', '&amp;'), ('<', '&lt;'), ('|', '\\|'), ('\n', ' ')):
+    """No tag, picture or link, no cell's end and no new line comes from what a table is given."""
+    for character, safe in PLAIN_MARKDOWN.items():
         text = text.replace(character, safe)
     return text
 

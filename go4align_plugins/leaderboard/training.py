@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from go4align_plugins.benchmarks.prepare import save_bytes
+from go4align_plugins.benchmarks.files import save_bytes
 from go4align_plugins.leaderboard.columns import EQUAL_WEIGHTING
-from go4align_plugins.leaderboard.plan import Cell, Plan
+from go4align_plugins.leaderboard.plan import Cell, Method, Plan
 from go4align_plugins.leaderboard.runs import SINGLE_TASK
 
 CONFIGS = 'configs'
@@ -78,6 +79,8 @@ def check_methods(plan: Plan, folder: Path) -> None:
                 'Options for the training tool should leave out '
                 f'{", ".join(RESERVED[plan.framework])}, which the plan gives. Found `{word}`.'
             )
+    for method in plan.methods:
+        _check_arguments(method)
     check = _check_libmtl if plan.framework == 'libmtl' else _check_mmseg
     for method in plan.methods:
         cell = next(cell for cell in plan.cells() if cell.method == method)
@@ -89,6 +92,22 @@ def check_methods(plan: Plan, folder: Path) -> None:
         except SystemExit as error:  # argparse prints and leaves
             reason = (told.getvalue().strip().splitlines() or [''])[-1]
             raise ValueError(f'Method {method.spec}: {reason}') from error
+
+
+def _check_arguments(method: Method) -> None:
+    """Arguments of a method may come from an imported store: they move no file of a run."""
+    for name, value in method.arguments:
+        flag = f'--{libmtl_option(method.name, name)}'.replace('_', '-')
+        if flag in RESERVED['libmtl'] or not re.fullmatch(r'\w[\w-]*', name):
+            raise ValueError(
+                f'Method {method.spec}: arguments should leave out '
+                f'{", ".join(RESERVED["libmtl"])}. Found `{name}`.'
+            )
+        if value.startswith('--'):
+            raise ValueError(
+                f'Method {method.spec}: `{name}` should have a value that is no option. '
+                f'Found `{value}`.'
+            )
 
 
 def _check_libmtl(plan: Plan, cell: Cell, folder: Path) -> None:

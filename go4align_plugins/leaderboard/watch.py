@@ -58,6 +58,9 @@ def divergence(entry: Mapping[str, Any]) -> str | None:
 def _entries(text: str) -> Iterator[dict[str, Any]]:
     for line in text.splitlines():
         try:
-            yield json.loads(line)
+            entry = json.loads(line)
         except ValueError:  # half-written
             return
+        if not isinstance(entry, dict):  # damaged: who goes on with the run tells it
+            return
+        yield entry

@@ -7,7 +7,7 @@ their kind, so that every strategy resumes, of either release of LibMTL.
 
 from __future__ import annotations
 
-import os
+import io
 import random
 from pathlib import Path
 from typing import Any
@@ -16,31 +16,39 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from go4align_plugins.benchmarks.files import find_damage, save_bytes
+
 PLAIN = (bool, int, float, str, type(None))
 
 
 def save_atomically(state: Any, path: Path) -> None:
-    """Write aside, then rename: a killed process leaves the file before or the new one."""
-    aside = path.with_suffix(path.suffix + '.part')
-    with aside.open('wb') as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    """Write aside, then rename: a killed process leaves the file before or the new one.
+
+    Raises:
+        OSError: if it cannot be written; the message names the file, and the one before is kept.
+    """
+    buffer = io.BytesIO()  # torch hides why a file of its own cannot be written
+    torch.save(state, buffer)
+    save_bytes(path, buffer.getvalue(), durable=True)
 
 
 def load(path: Path) -> dict[str, Any]:
     """Read a checkpoint; it can hold no code.
 
     Raises:
-        ValueError: if the file is not such a checkpoint.
+        ValueError: if the file is not such a checkpoint, or is damaged.
     """
+    rule = f'{path}: should be a checkpoint of this tool. Found'
+    onward = 'Delete it, and the same command begins anew.'
+    damage = find_damage(path)
+    if damage:
+        raise ValueError(f'{rule}: {damage}. {onward}')
     try:
         state = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # torch raises a different one for every kind of damage
-        raise ValueError(f'{path}: should be a checkpoint of this tool. Found: {error}') from error
+        raise ValueError(f'{rule}: {error} {onward}') from error
     if not isinstance(state, dict) or 'epoch' not in state:
-        raise ValueError(f'{path}: should be a checkpoint of this tool. Found another file.')
+        raise ValueError(f'{rule} another file. {onward}')
     return state
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from go4align_plugins.benchmarks import BENCHMARKS, get_benchmark
+from go4align_plugins.benchmarks.files import advise
 from go4align_plugins.benchmarks.run_folder import RunFolder, describe_environment
 from go4align_plugins.libmtl.compat import default_device, import_libmtl
 from go4align_plugins.libmtl.data import Loaders
@@ -97,7 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = RunFolder(config['out'], config, options.resume)
         trainer.fit(loaders, config['epochs'], folder)
     except (ValueError, OSError, ImportError) as error:
-        print(f'{parser.prog}: error: {error}', file=sys.stderr)
+        advice = advise(error, 'then go on by --resume')
+        print(f'{parser.prog}: error: {error}{advice}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         resume = [arg for arg in arguments if arg != '--resume'] + ['--resume']

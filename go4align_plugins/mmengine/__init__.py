@@ -18,6 +18,7 @@ from go4align_plugins.mmengine.optim_wrapper import (  # noqa: E402
     GO4AlignAmpOptimWrapper,
     GO4AlignOptimWrapper,
 )
+from go4align_plugins.mmengine.saving import SafeCheckpointHook  # noqa: E402
 from go4align_plugins.mmengine.seeding import EpochSeedHook, seed_worker  # noqa: E402
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     'GO4AlignOptimWrapper',
     'LibMTLHook',
     'LibMTLOptimWrapper',
+    'SafeCheckpointHook',
     'allow_checkpoints',
     'provide_mmcv_operations',
     'seed_worker',

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from go4align_plugins.benchmarks.canvas import GREY, PALETTE, add_caption, new_figure, save
-from go4align_plugins.benchmarks.prepare import save_bytes
+from go4align_plugins.benchmarks.files import save_bytes
 from go4align_plugins.benchmarks.run_folder import describe_environment
 from go4align_plugins.speed.hardware import align_columns, describe_hardware
 from go4align_plugins.speed.rounds import Ratios, compare, time_in_rounds

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from go4align_plugins.benchmarks.prepare import save_bytes
+from go4align_plugins.benchmarks.files import save_bytes
 from go4align_plugins.benchmarks.run_folder import describe_environment
 
 TASKS = (2, 3, 11, 40, 100, 1000, 10_000)

@@ -239,3 +239,13 @@ def test_stopped_and_run_again(tmp_path, kill, code):
     assert run(*arguments, '--out', root).returncode == 0
     assert run(*arguments, '--out', tmp_path / 'whole').returncode == 0
     assert contents(root) == contents(tmp_path / 'whole')
+
+
+@pytest.mark.parametrize('keep', [0, 60, 200])
+def test_a_frame_that_is_cut_short_is_written_again(tmp_path, keep):
+    write(tmp_path)
+    before = contents(tmp_path)
+    path = tmp_path / 'train/depth/1.npy'
+    path.write_bytes(path.read_bytes()[:keep])
+    assert write(tmp_path) == 1
+    assert contents(tmp_path) == before

@@ -144,6 +144,31 @@ def test_killed_cell_goes_on_and_is_then_left(rooms, undisturbed, tmp_path):
     assert figures(tmp_path / 'again')['EW-0'] == figures(undisturbed)['EW-0']
 
 
+def test_a_full_disk_fails_no_cell(rooms, undisturbed, tmp_path, capsys):
+    out = tmp_path / 'full'
+    part = out / 'runs/EW-0/last.pt.part'
+    part.parent.mkdir(parents=True)
+    part.symlink_to('/dev/full')
+    assert main(words(rooms, out, 'EW')) == 2
+    assert 'Make room' in capsys.readouterr().err
+    assert entries(out) == {}
+    assert main(words(rooms, out, 'EW')) == 0
+    assert figures(out)['EW-0'] == figures(undisturbed)['EW-0']
+
+
+def test_a_run_folder_that_cannot_be_read_fails_its_cell_alone(rooms, undisturbed, tmp_path):
+    out = tmp_path / 'broken'
+    assert main(words(rooms, out, 'EW', 'GO4Align')) == 0
+    (out / RESULTS).unlink()
+    (out / 'runs/EW-0/metrics.jsonl').write_text('{"epoch": 0}\n[1]\n')
+    (out / 'runs/GO4Align-0/usage.json').write_text('[7')
+    assert main(words(rooms, out, 'EW', 'GO4Align')) == 1
+    found = entries(out)
+    assert 'metrics.jsonl, line 2: should be the entry of epoch 1' in found['EW-0'].reason
+    assert found['GO4Align-0'].finished
+    assert figures(out)['GO4Align-0'] == figures(undisturbed)['GO4Align-0']
+
+
 def test_failures_are_told_and_stored_and_tried_again(rooms, tmp_path, capsys):
     out = tmp_path / 'failing'
     wild = (*SETTINGS, '--lr', '1e30')

@@ -201,6 +201,28 @@ def test_broken_checkpoint_is_named(rooms, tmp_path, capsys):
     assert f'{out / "last.pt"}: should be a checkpoint of this tool' in capsys.readouterr().err
 
 
+def test_a_flipped_bit_of_a_checkpoint_is_an_error(rooms, tmp_path, capsys):
+    out = tmp_path / 'run'
+    assert main(arguments(rooms, out, '--epochs', '1')) == 0
+    content = bytearray((out / 'last.pt').read_bytes())
+    content[len(content) // 2] ^= 1
+    (out / 'last.pt').write_bytes(content)
+    assert main(arguments(rooms, out, '--resume')) == 2
+    assert f'{out / "last.pt"}: should be a checkpoint of this tool' in capsys.readouterr().err
+
+
+def test_full_disk_is_an_error_and_the_run_goes_on(rooms, tmp_path, capsys):
+    out = tmp_path / 'run'
+    assert main(arguments(rooms, out, '--epochs', '1')) == 0
+    (out / 'last.pt.part').symlink_to('/dev/full')
+    assert main(arguments(rooms, out, '--resume')) == 2
+    error = capsys.readouterr().err
+    assert f"No space left on device: '{out / 'last.pt'}'" in error
+    assert 'Make room, or choose another folder; then go on by --resume' in error
+    assert main(arguments(rooms, out, '--resume')) == 0
+    assert [entry['epoch'] for entry in entries(out)] == [0, 1, 2]
+
+
 @pytest.mark.parametrize(
     ('options', 'message'),
     [

@@ -293,3 +293,16 @@ def test_needs_a_validation(rooms, tmp_path):
     nothing = dict.fromkeys(('val_dataloader', 'val_evaluator', 'val_cfg'))
     with pytest.raises(ValueError, match='with validation'):
         Runner.from_cfg(make_config(rooms, tmp_path, **nothing)).train()
+
+
+@pytest.mark.parametrize('damage', ['line', 'cut', 'gone'])
+def test_lost_entries_are_an_error(rooms, tmp_path, damage):
+    train(make_config(rooms, tmp_path))
+    path = tmp_path / 'metrics.jsonl'
+    lines = path.read_text().splitlines(keepends=True)
+    if damage == 'gone':
+        path.unlink()
+    else:
+        path.write_text(''.join([lines[0], '{}\n', lines[2]] if damage == 'line' else lines[:1]))
+    with pytest.raises(ValueError, match=r'metrics\.jsonl.* should .*begin anew'):
+        train(make_config(rooms, tmp_path, resume=True))

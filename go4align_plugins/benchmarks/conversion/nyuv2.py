@@ -10,6 +10,7 @@ import json
 import warnings
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from go4align_plugins.benchmarks.table import NYUV2_CLASSES, get_benchmark
 # less 1: there the first pixel is 1).
 HEIGHT, WIDTH = 480, 640
 INTRINSICS = Intrinsics(fx=518.857901, fy=519.469611, cx=324.582449, cy=252.736166)
+ARRAYS = ('images', 'depths', 'labels')
 SEEN_ROWS, SEEN_COLUMNS = (44, 471), (40, 601)
 
 
@@ -96,9 +98,7 @@ def convert_frame(
     try:
         with import_optional('h5py').File(mat, 'r') as file:
             # MATLAB's order, read by HDF5, has columns before rows.
-            image, depth, labels = (
-                np.asarray(file[name][number - 1]).T for name in ('images', 'depths', 'labels')
-            )
+            image, depth, labels = (np.asarray(file[name][number - 1]).T for name in ARRAYS)
     except OSError as error:
         raise ValueError(f'{mat}: frame {number} cannot be read: {error}') from error
     classes = label_classes()
@@ -142,10 +142,8 @@ def count_frames(mat: Path) -> int:
     official = 'the official nyu_depth_v2_labeled.mat (HDF5, 2.8 GB)'
     try:
         with h5py.File(mat, 'r') as file:
-            shapes = {
-                name: file[name].shape if name in file else None
-                for name in ('images', 'depths', 'labels')
-            }
+            _require_inside(file, mat)
+            shapes = {name: file[name].shape if name in file else None for name in ARRAYS}
     except OSError as error:
         raise ValueError(f'{mat}: should be {official}, whole. Found: {error}') from error
     frames = shapes['depths']
@@ -156,6 +154,17 @@ def count_frames(mat: Path) -> int:
             f'and labels (N, W, H). Found {shapes}.'
         )
     return int(frames[0])
+
+
+def _require_inside(file: Any, mat: Path) -> None:
+    """Refuse arrays that HDF5 would read from other files, which could be any on this machine."""
+    h5py = import_optional('h5py')
+    for name in ARRAYS:
+        link = file.get(name, getlink=True)
+        inside = link is None or isinstance(link, h5py.HardLink)
+        found = file[name] if link is not None and inside else None
+        if not inside or getattr(found, 'external', None) or getattr(found, 'is_virtual', False):
+            raise ValueError(f'{mat}: should hold {name} itself. Found a link to other data.')
 
 
 def split_numbers(num_frames: int) -> dict[str, list[int]]:

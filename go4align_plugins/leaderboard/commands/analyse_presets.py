@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from go4align_plugins.benchmarks.canvas import new_figure
-from go4align_plugins.benchmarks.prepare import save_bytes
+from go4align_plugins.benchmarks.files import save_bytes
 from go4align_plugins.benchmarks.table import Benchmark, get_benchmark
 from go4align_plugins.leaderboard.columns import TIME
 from go4align_plugins.leaderboard.commands.options import add_picture, tell_absent

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from go4align_plugins.benchmarks.canvas import new_figure
-from go4align_plugins.benchmarks.prepare import save_bytes
+from go4align_plugins.benchmarks.files import save_bytes
 from go4align_plugins.benchmarks.run_folder import describe_environment
 from go4align_plugins.leaderboard.columns import EQUAL_WEIGHTING
 from go4align_plugins.leaderboard.commands.options import add_picture, tell_absent

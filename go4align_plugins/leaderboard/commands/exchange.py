@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from go4align_plugins.benchmarks.prepare import save_bytes
+from go4align_plugins.benchmarks.files import save_bytes
 from go4align_plugins.leaderboard.comparable import check_shared
 from go4align_plugins.leaderboard.plan import PLAN, Method, Plan, read_plan, save_plan
 from go4align_plugins.leaderboard.store import RESULTS, Entry, Store
@@ -43,14 +44,9 @@ def import_results(options: argparse.Namespace) -> int:
     incoming = [entry for file in options.files for entry in _read(file)]
     everything = (*store.entries().values(), *incoming)
     check_shared([entry.run for entry in everything if entry.finished])
+    _extended(plan, incoming)
     added, differing = store.join(incoming)
-    if added:
-        more = replace(
-            plan,
-            methods=tuple(Method.parse(entry.method) for entry in added),
-            seeds=tuple(entry.seed for entry in added),
-        )
-        save_plan(plan.extended(more), options.folder / PLAN)
+    save_plan(_extended(plan, added), options.folder / PLAN)
     print(f'{options.folder}: {len(added)} of {len(incoming)} cells added.')
     for entry in differing:
         print(
@@ -58,6 +54,19 @@ def import_results(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     return 0
+
+
+def _extended(plan: Plan, entries: Sequence[Entry]) -> Plan:
+    """The plan with the entries' methods and seeds besides.
+
+    Raises:
+        ValueError: if a method or seed is none.
+    """
+    if not entries:
+        return plan
+    methods = tuple(Method.parse(entry.method) for entry in entries)
+    more = replace(plan, methods=methods, seeds=tuple(entry.seed for entry in entries))
+    return plan.extended(more)
 
 
 def _read(path: Path) -> list[Entry]:

@@ -11,6 +11,9 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from go4align_plugins.benchmarks.files import advise
+from go4align_plugins.benchmarks.run_folder import RunFolderError
+from go4align_plugins.mmengine.saving import find_checkpoint
 from go4align_plugins.mmseg.apis.launch import add_launch_options, load_config
 
 AMP_WRAPPERS = {
@@ -60,15 +63,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.no_pretrained:
             drop_pretrained(config.model)
         config.resume = options.resume
+        checkpoint = find_checkpoint(config.work_dir) if options.resume else None
+        if checkpoint is not None:
+            config.load_from = str(checkpoint)
     except (ValueError, FileNotFoundError, ImportError) as error:
         print(f'{parser.prog}: error: {error}', file=sys.stderr)
         return 2
     try:
         runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
         runner.train()
-    except FileNotFoundError as error:
-        # Data that is not there; what else goes wrong keeps its traceback.
-        print(f'{parser.prog}: error: {error}', file=sys.stderr)
+    except (OSError, RunFolderError) as error:
+        # Data that is not there, or a file that cannot be written; what else goes wrong keeps its
+        # traceback.
+        advice = advise(error, 'then go on by --resume')
+        if not (advice or isinstance(error, (FileNotFoundError, RunFolderError))):
+            raise
+        print(f'{parser.prog}: error: {error}{advice}', file=sys.stderr)
         return 2
     return 0
 

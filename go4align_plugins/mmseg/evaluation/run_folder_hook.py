@@ -19,7 +19,14 @@ from mmengine.registry import HOOKS
 from mmengine.runner import IterBasedTrainLoop
 
 from go4align_plugins import GO4Align
-from go4align_plugins.benchmarks.run_folder import METRICS, RunFolder, describe_environment
+from go4align_plugins.benchmarks.run_folder import (
+    BEGIN_ANEW,
+    CONFIG,
+    METRICS,
+    RunFolder,
+    RunFolderError,
+    describe_environment,
+)
 from go4align_plugins.mmengine import LibMTLOptimWrapper
 from go4align_plugins.mmengine.task_wrapper import TaskOptimWrapper
 from go4align_plugins.mmseg.evaluation.training_log import (
@@ -119,12 +126,24 @@ class RunFolderHook(Hook):
         path = Path(self.folder or runner.work_dir)
         resume = runner.iter > 0 or bool(runner.cfg.get('resume'))
         if (path / METRICS).exists() and not resume:
-            raise ValueError(
+            raise RunFolderError(
                 f'{path}: holds a run already. Resume it by `--resume`, or choose another folder '
                 'by `--work-dir`.'
             )
-        self._run = RunFolder(path, self._describe(runner), resume)
+        config = self._describe(runner)
+        before = path / CONFIG
+        # A folder of other validations, or of a run without this hook, says nothing of what is due.
+        known = before.exists() and f'"epochs": {config["epochs"]},' in before.read_text(
+            'utf-8', 'replace'
+        )
+        self._run = RunFolder(path, config, resume)
         covered = _read_iterations(path / METRICS, runner.iter)
+        due = sum(_is_due(runner.train_loop, done) for done in range(1, _progress(runner) + 1))
+        if known and len(covered) < due - 1:
+            raise RunFolderError(
+                f'{path / METRICS}: should hold {due - 1} entries or more, as the checkpoint says. '
+                f'Found {len(covered)}. {BEGIN_ANEW}'
+            )
         self._count, self._recorded = len(covered), max(covered, default=0)
         self._run.keep_until(self._count)
 
@@ -194,13 +213,23 @@ def _is_due(train_loop: Any, done: int) -> bool:
 
 
 def _read_iterations(file: Path, limit: int) -> list[int]:
-    """The iterations of the leading entries that go no further than ``limit``."""
+    """The iterations of the leading entries that go no further than ``limit``.
+
+    Raises:
+        RunFolderError: if an entry that is not the last one cannot be read.
+    """
     iterations: list[int] = []
-    for line in file.read_text().splitlines() if file.exists() else ():
+    lines = file.read_bytes().splitlines() if file.exists() else []
+    for number, line in enumerate(lines, start=1):
         try:
-            iteration = json.loads(line)['iteration']
-        except ValueError:  # half written
-            break
+            iteration = int(json.loads(line)['iteration'])
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            if number == len(lines):  # half written
+                break
+            raise RunFolderError(
+                f'{file}, line {number}: should be an entry of the run. Found: {error}. '
+                f'{BEGIN_ANEW}'
+            ) from error
         if iteration > limit:
             break
         iterations.append(iteration)

@@ -1,0 +1,68 @@
+"""Files that are whole or not there; and what to do where they cannot be."""
+
+from __future__ import annotations
+
+import errno
+import os
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def save_bytes(path: Path, content: bytes, durable: bool = False) -> None:
+    """Writes a file aside and renames it: under its own name it is never half-written.
+
+    Args:
+        path: the file.
+        content: all of it.
+        durable: whether to wait until it is on the disk, so that it survives a loss of power, too.
+
+    Raises:
+        OSError: if it cannot be written; the message names the file.
+    """
+    aside = path.with_name(f'{path.name}.part')
+    try:
+        with aside.open('wb') as file:
+            file.write(content)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        with suppress(OSError):  # in a folder that is read-only: the first error tells it
+            aside.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def advise(error: BaseException, onward: str) -> str:
+    """What to do about a file that cannot be written; nothing to say of other errors.
+
+    Args:
+        error: what was raised.
+        onward: how to go on, in words.
+
+    Returns:
+        What to print after the error, on its line: a leaderboard keeps the last line of a log.
+    """
+    code = getattr(error, 'errno', None)
+    if code in NO_ROOM:
+        return f'. Make room, or choose another folder; {onward}. What is finished is kept.'
+    if code in NOT_WRITABLE:
+        return f'. Choose a folder that can be written to; {onward}. What is finished is kept.'
+    return ''
+
+
+def find_damage(path: Path) -> str | None:
+    """What is wrong with a checkpoint of torch's, by the checksums in it; None if it is whole.
+
+    torch itself looks at none of them: a flipped bit would be a wrong parameter.
+    """
+    try:
+        with zipfile.ZipFile(path) as file:
+            damaged = file.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
+        return ' '.join(str(error).split())
+    return None if damaged is None else f'a wrong checksum of {damaged}'

@@ -1,0 +1,253 @@
+"""What the fault scripts share: tiny works, how they are started, and what is compared of them."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from go4align_plugins.benchmarks.embedded import render_dataset  # noqa: E402
+from go4align_plugins.benchmarks.files import find_damage  # noqa: E402
+
+EPOCHS = 4
+FRAMES = {'train': 8, 'val': 4}
+SIZE = (32, 48)
+DEADLINE = 600
+"""Seconds that no undisturbed process may take."""
+CONFIG = ROOT / 'configs/segnet/segnet-small_go4align_rooms-96x128.py'
+
+
+@dataclass(frozen=True)
+class Work:
+    """Something that a user starts, that may be disturbed, and is gone on with.
+
+    Attributes:
+        name: on the command line.
+        command: the words that begin or go on with it in a folder.
+        result: what must be as if nothing had happened.
+        finished: what must never be lost or done again, by name.
+    """
+
+    name: str
+    command: Callable[[Path], list[str]]
+    result: Callable[[Path], Any]
+    finished: Callable[[Path], Mapping[str, Any]]
+
+
+def make_works(rooms: Path) -> dict[str, Work]:
+    """All works, on data that is rendered into a folder."""
+    render_dataset('rooms', rooms, size=SIZE, num_frames=FRAMES, workers=1)
+    works = (
+        Work('libmtl', lambda out: libmtl_words(rooms, out), run_result, entries_before_last),
+        Work('mmseg', lambda out: mmseg_words(rooms, out), run_result, entries_before_last),
+        Work('data', data_words, array_digests, array_digests),
+        Work('leaderboard', lambda out: board_words(rooms, out), board_result, store_lines),
+    )
+    return {work.name: work for work in works}
+
+
+def tool(name: str, *words: Any) -> list[str]:
+    return [sys.executable, str(ROOT / 'tools' / f'{name}.py'), *map(str, words)]
+
+
+def libmtl_words(rooms: Path, out: Path, *options: str) -> list[str]:
+    return tool(
+        'train_libmtl', '--dataset', 'rooms', '--data', rooms, '--out', out, '--resume',
+        '--epochs', EPOCHS, '--batch-size', 4, '--augment', '--device', 'cpu', *options,
+    )  # fmt: skip
+
+
+def mmseg_words(
+    rooms: Path, out: Path, *options: str, workers: int = 0, epochs: int = EPOCHS
+) -> list[str]:
+    loaders = ('train', 'val', 'test')
+    settings = [f'{loader}_dataloader.dataset.data_root={rooms}' for loader in loaders]
+    settings += [f'{loader}_dataloader.num_workers={workers}' for loader in loaders]
+    settings += [f'{loader}_dataloader.persistent_workers=False' for loader in loaders]
+    settings += ['train_dataloader.batch_size=2', f'train_cfg.max_epochs={epochs}']
+    return tool(
+        'train_mmseg', CONFIG, '--work-dir', out, '--resume', *options, '--cfg-options', *settings
+    )
+
+
+def data_words(out: Path) -> list[str]:
+    counts = ('--train', 4 * FRAMES['train'], '--val', FRAMES['val'])
+    return tool(
+        'prepare_data', 'rooms', '--out', out, *counts, '--size', *SIZE, '--workers', 2, '--check'
+    )
+
+
+def board_words(rooms: Path, out: Path) -> list[str]:
+    return tool(
+        'leaderboard', 'run', '--benchmark', 'rooms', '--data', rooms, '--out', out, '--workers', 2,
+        '--methods', 'EW', 'GO4Align', 'UW', '--tasks', 'segmentation', 'depth',
+        '--epochs', 2, '--batch-size', 4, '--device', 'cpu',
+    )  # fmt: skip
+
+
+def environment() -> dict[str, str]:
+    """One thread each, so that sums are in the same order whatever else the machine does."""
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get('PYTHONPATH'))))
+    return {**os.environ, 'PYTHONPATH': path, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''}
+
+
+def start(words: Sequence[str], log: Path, **options: Any) -> subprocess.Popen:
+    """Start a process; what it says is added to a log."""
+    with log.open('ab') as output:
+        return subprocess.Popen(
+            words, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            **options,
+        )  # fmt: skip
+
+
+def run(words: Sequence[str], log: Path, **options: Any) -> int:
+    return start(words, log, **options).wait(DEADLINE)
+
+
+def finish(work: Work, out: Path, log: Path) -> None:
+    """Let a work come to its end; what it says if it does not is in the error."""
+    status = run(work.command(out), log)
+    require(status == 0, f'{work.name} ended with {status}: {tail(log)}')
+
+
+def tail(log: Path, length: int = 600) -> str:
+    return ' '.join(log.read_text(errors='replace')[-length:].split())
+
+
+class Fault(AssertionError):
+    """Something that should not have happened."""
+
+
+def require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise Fault(otherwise)
+
+
+def entries(path: Path) -> list[dict[str, Any]]:
+    """The epochs of a run, without what no two runs share."""
+    found = [json.loads(line) for line in (path / 'metrics.jsonl').read_text().splitlines()]
+    return [{**entry, 'seconds': None} for entry in found]
+
+
+def checkpoint_of(out: Path) -> Path:
+    last = out / 'last_checkpoint'
+    return out / Path(last.read_text()).name if last.exists() else out / 'last.pt'
+
+
+def run_result(out: Path) -> Any:
+    """A run's epochs and its checkpoint's parameters and optimizer."""
+    import go4align_plugins.mmengine  # noqa: F401  (what MMEngine's checkpoints hold)
+
+    state = torch.load(checkpoint_of(out), map_location='cpu', weights_only=True)
+    parts = [state.get(name) for name in ('model', 'state_dict', 'optimizer', 'strategy')]
+    return entries(out), [digest for part in parts for digest in tensor_digests(part)]
+
+
+def tensor_digests(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for entry in value:
+            yield from tensor_digests(entry)
+    elif isinstance(value, torch.Tensor):
+        yield hashlib.sha256(value.contiguous().numpy().tobytes()).hexdigest()
+
+
+def entries_before_last(out: Path) -> dict[str, str]:
+    """An entry is added before or after its checkpoint: all but the last one have both."""
+    path = out / 'metrics.jsonl'
+    lines = path.read_text().split('\n')[:-2] if path.exists() else []
+    return dict(enumerate(lines))
+
+
+def array_digests(out: Path) -> dict[str, str]:
+    paths = sorted((*out.rglob('*.npy'), *out.glob('*.json')))
+    return {
+        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
+    }
+
+
+def store_lines(out: Path) -> dict[str, str]:
+    path = out / 'results.jsonl'
+    lines = path.read_text().split('\n')[:-1] if path.exists() else []
+    return dict(enumerate(lines))
+
+
+def board_result(out: Path) -> Any:
+    """The store without times and memory, and the cells' own results."""
+    found = {}
+    for line in store_lines(out).values():
+        entry = json.loads(line)
+        epochs = [{**epoch, 'seconds': None} for epoch in entry['epochs']]
+        same = {name: entry[name] for name in ('method', 'task', 'seed', 'status', 'reason')}
+        require(entry['cell'] not in found, f'{entry["cell"]} is in the store twice')
+        found[entry['cell']] = {**same, 'epochs': epochs}
+    return found, {cell: run_result(out / 'runs' / cell) for cell in found}
+
+
+def find_broken(out: Path) -> list[str]:
+    """Files that are half-written under their own names."""
+    broken = []
+    for path in out.rglob('*'):
+        if path.suffix in ('.pt', '.pth') and find_damage(path):
+            broken.append(path)
+        elif path.suffix in ('.npy', '.json') and 'vis_data' not in path.parts:
+            try:
+                np.load(path) if path.suffix == '.npy' else json.loads(path.read_text())
+            except (ValueError, OSError, EOFError):
+                broken.append(path)
+    return list(map(str, broken))
+
+
+def build_parser(description: str, names: Sequence[str], times: int | None = None) -> Any:
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument('--only', nargs='+', choices=names, default=list(names), help='(all)')
+    parser.add_argument('--seed', type=int, default=0, help='of what is drawn at random (0)')
+    parser.add_argument('--folder', type=Path, help='where to work, and leave it (a temporary one)')
+    if times is not None:
+        parser.add_argument('--times', type=int, default=times, help=f'of each ({times})')
+    return parser
+
+
+@contextmanager
+def folder_for(options: argparse.Namespace) -> Iterator[Path]:
+    if options.folder is None:
+        with tempfile.TemporaryDirectory(prefix='faults-', ignore_cleanup_errors=True) as name:
+            yield Path(name)
+    else:
+        options.folder.mkdir(parents=True, exist_ok=True)
+        yield options.folder
+
+
+def judge(cases: Mapping[str, Callable[[], str]]) -> int:
+    """Run cases one after the other; print a line for each, and the verdict.
+
+    Returns:
+        The exit status: 0 if all passed.
+    """
+    failed = 0
+    for name, case in cases.items():
+        try:
+            tqdm.write(f'pass  {name}: {case()}')
+        except Exception as error:  # a script goes on with its other cases
+            failed += 1
+            kind = '' if isinstance(error, Fault) else f'{type(error).__name__}: '
+            tqdm.write(f'FAIL  {name}: {kind}{error}')
+    print(f'{"FAIL" if failed else "PASS"}: {len(cases) - failed} of {len(cases)} passed')
+    return 1 if failed else 0

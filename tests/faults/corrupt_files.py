@@ -1,0 +1,120 @@
+"""Damages files that a work goes on from: cut short, a bit flipped, emptied, replaced by noise.
+
+Each time there is an error that names the file, without a traceback, or the end is that of the
+undisturbed run.
+
+    python tests/faults/corrupt_files.py
+    python tests/faults/corrupt_files.py --only libmtl data
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+if __package__:
+    from . import common
+else:  # started as a script
+    import common
+
+NAMES = ('libmtl', 'mmseg', 'data', 'leaderboard', 'frames')
+FILES = {
+    'libmtl': ('last.pt', 'config.json', 'metrics.jsonl'),
+    'mmseg': ('epoch_2.pth', 'last_checkpoint', 'config.json', 'metrics.jsonl'),
+    'data': ('train/image/3.npy', 'train/normal/1.npy', 'dataset.json'),
+    'leaderboard': ('results.jsonl', 'plan.yaml', 'runs/EW-0/usage.json'),
+    'frames': ('train/image/3.npy', 'train/depth/1.npy', 'train/label/2.npy', 'dataset.json'),
+}
+
+
+def flip(content: bytes, seed: int) -> bytes:
+    """A bit of the middle: of a text one that no text has; of an array all of the last number's
+    exponent.
+
+    Another digit in a text, or a pixel a little brighter, is nothing that could be noticed.
+    """
+    array = content[:6] == b'\x93NUMPY'
+    place = len(content) - 1 if array else len(content) // 2
+    changed = content[place] | 0xFF if array else content[place] ^ 0x80
+    return content[:place] + bytes([changed]) + content[place + 1 :]
+
+
+DAMAGES: dict[str, Callable[[bytes, int], bytes]] = {
+    'truncated': lambda content, seed: content[: len(content) // 2],
+    'flipped': flip,
+    'empty': lambda content, seed: b'',
+    'noise': lambda content, seed: random.Random(seed).randbytes(len(content)),
+}
+
+
+def damage(work: common.Work, half: Path, expected: object, file: str, kind: str, seed: int) -> str:
+    """Damage a file in a copy of a work that is half done, and go on with it."""
+    out = half.with_name(f'{half.name}-{Path(file).name}-{kind}')
+    shutil.copytree(half, out)
+    path, log = out / file, out.with_suffix('.log')
+    path.write_bytes(DAMAGES[kind](path.read_bytes(), seed))
+    status = common.run(work.command(out), log)
+    said = log.read_text(errors='replace')
+    if status:
+        told = str(path) in said and 'Traceback' not in said
+        common.require(told, f'status {status} and no plain error: {common.tail(log)}')
+        return 'refused by name'
+    common.require(work.result(out) == expected, f'{path} changed the end, and nothing was said')
+    return 'the end is as undisturbed'
+
+
+def stop_early(work: common.Work, rooms: Path, half: Path, log: Path) -> None:
+    """Do a part of a work, so that there is something to go on from."""
+    if work.name == 'libmtl':
+        words = common.libmtl_words(rooms, half, '--epochs', '2')
+    elif work.name == 'mmseg':
+        words = common.mmseg_words(rooms, half, epochs=2)
+    else:
+        words = work.command(half)
+    common.require(common.run(words, log) == 0, common.tail(log))
+
+
+def train_on(copy: Path) -> list[str]:
+    """Train on frames; the run is beside them."""
+    return common.libmtl_words(copy, copy.with_suffix('.run'), '--epochs', '1')
+
+
+def make_cases(
+    works: dict[str, common.Work], folder: Path, options: object
+) -> dict[str, Callable[[], str]]:
+    cases: dict[str, Callable[[], str]] = {}
+    for name in options.only:  # type: ignore[attr-defined]
+        work, half, log = works[name], folder / name, folder / f'{name}.log'
+        if name == 'frames':
+            shutil.copytree(folder / 'rooms', half)
+            common.finish(work, half, log)
+            expected = work.result(half)
+        else:
+            whole = folder / f'{name}-whole'
+            common.finish(work, whole, log)
+            expected = work.result(whole)
+            stop_early(work, folder / 'rooms', half, log)
+        for file in FILES[name]:
+            for kind in DAMAGES:
+                cases[f'{name}, {file} {kind}'] = partial(
+                    damage, work, half, expected, file, kind, options.seed  # type: ignore[attr-defined]
+                )  # fmt: skip
+    return cases
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = common.build_parser(__doc__ or '', NAMES).parse_args(arguments)
+    with common.folder_for(options) as folder:
+        works = common.make_works(folder / 'rooms')
+        works['frames'] = common.Work(
+            'frames', train_on, lambda out: common.run_result(out.with_suffix('.run')), dict
+        )
+        return common.judge(make_cases(works, folder, options))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""Takes the room and then the right to write from every work, and gives both back.
+
+Each time the error says what to do, no file is half-written, and after room was made the end is
+that of the undisturbed run. As root a small file system in memory (tmpfs) is filled; else the size
+of files is limited.
+
+    python tests/faults/full_disk.py
+    python tests/faults/full_disk.py --only libmtl
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+if __package__:
+    from . import common
+else:  # started as a script
+    import common
+
+SHARES = {'libmtl': 1.5, 'mmseg': 1.5, 'data': 0.5, 'leaderboard': 0.6, 'report': 0.4}
+"""Of the room that a work takes at its end; a checkpoint needs twice its own."""
+ROOMY = 2**31
+
+
+class Tmpfs:
+    """A file system in memory, mounted at a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self._mount('tmpfs', '-t', 'tmpfs')
+
+    def limit(self, size: int) -> dict[str, Any]:
+        self._mount('tmpfs', '-o', f'remount,rw,size={size}')
+        return {}
+
+    def freeze(self) -> None:
+        self._mount('tmpfs', '-o', 'remount,ro')
+
+    def close(self) -> None:
+        subprocess.run(['umount', str(self.folder)], check=False)
+
+    def _mount(self, kind: str, *options: str) -> None:
+        subprocess.run(['mount', *options, kind, str(self.folder)], check=True, capture_output=True)
+
+
+class Limits:
+    """A folder without a file system of its own: the size of each file is limited instead."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+
+    def limit(self, size: int) -> dict[str, Any]:
+        for path in (self.folder, *self.folder.rglob('*')):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        if size == ROOMY:
+            return {}
+        return {'preexec_fn': lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2**12, 2**12))}
+
+    def freeze(self) -> None:
+        for path in (*self.folder.rglob('*'), self.folder):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+
+    def close(self) -> None:
+        self.limit(ROOMY)
+
+
+def make_disk(folder: Path) -> Tmpfs | Limits:
+    if os.geteuid() == 0:
+        try:
+            return Tmpfs(folder)
+        except subprocess.CalledProcessError:  # a container without the right to mount
+            folder.rmdir()
+    return Limits(folder)
+
+
+def fill(work: common.Work, folder: Path) -> str:
+    folder.mkdir()
+    undisturbed, log = folder / 'undisturbed', folder / 'log'
+    common.finish(work, undisturbed, log)
+    used = sum(path.stat().st_blocks * 512 for path in undisturbed.rglob('*'))
+    disk = make_disk(folder / 'disk')
+    out = disk.folder / 'out'
+    try:
+        options = disk.limit(max(2**14, int(SHARES[work.name] * used)))
+        expect_error(work, out, log, 'Make room', **options)
+        kept = work.finished(out)
+        if isinstance(disk, Tmpfs) or os.geteuid() != 0:  # else root may write all the same
+            disk.freeze()
+            expect_error(work, out, log, 'can be written to')
+        disk.limit(ROOMY)
+        common.finish(work, out, log)
+        lost = [name for name, value in kept.items() if work.finished(out).get(name) != value]
+        common.require(not lost, f'{out}: lost or done again: {lost}')
+        same = work.result(out) == work.result(undisturbed)
+        common.require(same, f'{out} is not as undisturbed')
+    finally:
+        disk.close()
+    return f'{type(disk).__name__.lower()}, {used // 1024} KB, {len(kept)} finished before'
+
+
+def expect_error(work: common.Work, out: Path, log: Path, advice: str, **options: Any) -> None:
+    start = log.stat().st_size
+    status = common.run(work.command(out), log, **options)
+    said = log.read_text(errors='replace').encode(errors='replace')[start:].decode(errors='replace')
+    found = ' '.join(said[-600:].split())
+    common.require(status not in (0, None), f'no error where `{advice}` was due: {found}')
+    common.require(advice in said, f'status {status} without `{advice}`: {found}')
+    broken = common.find_broken(out) if out.exists() else []
+    common.require(not broken, f'half-written: {", ".join(broken)}')
+
+
+def report_work(board: Path) -> common.Work:
+    """A leaderboard's report, as a work."""
+
+    def texts(out: Path) -> dict[str, str]:
+        return {path.name: path.read_text() for path in out.glob('*') if path.suffix != '.part'}
+
+    words = partial(common.tool, 'leaderboard', 'report', board, '--out')
+    return common.Work('report', words, texts, texts)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = common.build_parser(__doc__ or '', tuple(SHARES)).parse_args(arguments)
+    with common.folder_for(options) as folder:
+        works = common.make_works(folder / 'rooms')
+        board = folder / 'board'
+        if 'report' in options.only:
+            common.finish(works['leaderboard'], board, folder / 'log')
+        works['report'] = report_work(board)
+        cases: dict[str, Callable[[], str]] = {
+            name: partial(fill, works[name], folder / name) for name in options.only
+        }
+        return common.judge(cases)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
