@@ -14,9 +14,10 @@ from pathlib import Path
 
 from go4align_plugins.benchmarks.table import BENCHMARKS, Benchmark, get_benchmark
 from go4align_plugins.leaderboard.columns import SUMMARY, tabulate
+from go4align_plugins.leaderboard.escaping import from_text
 from go4align_plugins.leaderboard.runs import SINGLE_TASK
 from go4align_plugins.leaderboard.scoring import BOTH, DELTA_M, Scoring
-from go4align_plugins.leaderboard.table import BEST, SPREAD, Key, Report, Row, from_text
+from go4align_plugins.leaderboard.table import BEST, SPREAD, Key, Report, Row
 
 LABELS = ('method', 'seeds', 'benchmark', 'epochs')
 PARTS = (' std', ' low', ' high')  # of a figure, beside its mean

@@ -17,8 +17,8 @@ from typing import Any, BinaryIO
 
 from filelock import FileLock
 
+from go4align_plugins.leaderboard.escaping import printable
 from go4align_plugins.leaderboard.runs import Run, check_run
-from go4align_plugins.leaderboard.table import printable
 
 RESULTS = 'results.jsonl'
 FINISHED, FAILED = 'finished', 'failed'

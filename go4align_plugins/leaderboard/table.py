@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from go4align_plugins.benchmarks.table import Benchmark, Metric
+from go4align_plugins.leaderboard.escaping import as_text, escape_markdown, printable
 from go4align_plugins.leaderboard.runs import SINGLE_TASK, Run
 
 Key = tuple[str, str]  # task and metric; the task is empty for what judges a method as a whole
@@ -22,10 +23,6 @@ OPTIMISTIC = (
     'Best epoch on the test set, as LibMTL reports it: optimistic, chosen by what it is judged by'
 )
 SPREAD = '± is the standard deviation over seeds.'
-PLAIN_MARKDOWN = {
-    '\\': '\\\\', '&': '&amp;', '<': '&lt;', '|': '\\|', '](': ']\\(', '\n': ' ', '\r': ' '
-}  # fmt: skip
-FORMULA = ('=', '+', '-', '@', '\t', '\r')  # what a spreadsheet takes for the begin of one
 BEST = 'best'  # in the column `epochs` of a CSV: the rest are means over the last epochs
 
 
@@ -158,19 +155,18 @@ class Report:
         """As Markdown tables; the best of the multi-task methods is bold, a paper's rows italic."""
         columns = self.brief
         titles = [
-            '<br>'.join(filter(None, (c.key[0], _escape_markdown(c.title), c.unit)))
-            for c in columns
+            '<br>'.join(filter(None, (c.key[0], escape_markdown(c.title), c.unit))) for c in columns
         ]
         lines = [['method', *titles], ['---', *('---:' for _ in titles)]]
         for row, cells in zip(self.rows, self.cells(columns, self.rows)):
             figures = [f'**{cell.text}**' if cell.best else cell.text for cell in cells]
-            lines.append([_escape_markdown(row.method), *figures])
+            lines.append([escape_markdown(row.method), *figures])
         for row, cells in zip(self.published, self.cells(columns, self.published)):
-            texts = [_escape_markdown(f'{row.method} (published)'), *(cell.text for cell in cells)]
+            texts = [escape_markdown(f'{row.method} (published)'), *(cell.text for cell in cells)]
             lines.append([f'*{text}*' for text in texts])
         table = _markdown_table(lines)
-        failures = '\n'.join(f'- {_escape_markdown(str(failure))}' for failure in self.failures)
-        parts = [table, *map(_escape_markdown, (self.caption, *self.notes))]
+        failures = '\n'.join(f'- {escape_markdown(str(failure))}' for failure in self.failures)
+        parts = [table, *map(escape_markdown, (self.caption, *self.notes))]
         details = [column for column in self.columns if column not in columns]
         if details:
             parts.append(self._markdown_details(details))
@@ -182,12 +178,12 @@ class Report:
 
     def _markdown_details(self, columns: Sequence[Column]) -> str:
         """A line a metric and a column a method: 40 tasks are longer than a page is wide."""
-        methods = [_escape_markdown(row.method) for row in self.rows]
+        methods = [escape_markdown(row.method) for row in self.rows]
         lines = [['metric', *methods], ['---', *('---:' for _ in methods)]]
         for column, *cells in zip(columns, *self.cells(columns, self.rows)):
             name = ' '.join(filter(None, (column.key[0], column.title, column.unit)))
             figures = [f'**{cell.text}**' if cell.best else cell.text for cell in cells]
-            lines.append([_escape_markdown(name), *figures])
+            lines.append([escape_markdown(name), *figures])
         return _markdown_table(lines)
 
     def console(self) -> str:
@@ -258,21 +254,6 @@ class Report:
         return write_report(self, folder, formats)
 
 
-def printable(text: str) -> str:
-    """A text of which no character steers a terminal."""
-    return ''.join(character if character.isprintable() else ' ' for character in text)
-
-
-def as_text(name: str) -> str:
-    """A name as a CSV's field that no spreadsheet takes for a formula, by a quote before it."""
-    return f"'{name}" if name.lstrip("'").startswith(FORMULA) else name
-
-
-def from_text(field: str) -> str:
-    """The name that :func:`as_text` was given."""
-    return field[1:] if field[:1] == "'" and field.lstrip("'").startswith(FORMULA) else field
-
-
 def _best(column: Column, rows: Sequence[Row]) -> str | None:
     """The best figure of the multi-task methods as printed; None where there is nothing to win."""
     rivals = [row.means.get(column.key, nan) for row in rows if row.method != SINGLE_TASK]
@@ -284,13 +265,6 @@ def _best(column: Column, rows: Sequence[Row]) -> str | None:
 
 def _markdown_table(lines: Sequence[Sequence[str]]) -> str:
     return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
-
-
-def _escape_markdown(text: str) -> str:
-    """No tag, picture or link, no cell's end and no new line comes from what a table is given."""
-    for character, safe in PLAIN_MARKDOWN.items():
-        text = text.replace(character, safe)
-    return text
 
 
 def _align(cells: Sequence[str], widths: Sequence[int]) -> str:

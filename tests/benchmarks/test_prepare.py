@@ -65,9 +65,9 @@ def test_frames_that_are_there_are_kept(tmp_path):
     assert write(tmp_path) == 0
     (tmp_path / 'train' / 'depth' / '1.npy').unlink()
     kept = tmp_path / 'train' / 'depth' / '0.npy'
-    kept.write_bytes(b'mine')
+    np.save(kept, np.full((4, 6, 1), 77.0))
     assert write(tmp_path) == 1
-    assert kept.read_bytes() == b'mine'
+    assert np.load(kept)[0, 0] == 77
 
 
 def test_interrupted_at_any_frame(tmp_path):
