@@ -26,6 +26,12 @@ HEIGHT, WIDTH = 480, 640
 INTRINSICS = Intrinsics(fx=518.857901, fy=519.469611, cx=324.582449, cy=252.736166)
 SEEN_ROWS, SEEN_COLUMNS = (44, 471), (40, 601)
 
+KINDS = {'images': 'u', 'depths': 'f', 'labels': 'iu'}
+"""The official arrays, and the kinds of their numbers by numpy's letters."""
+
+NOT_WHOLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
+"""What h5py raises at a file that is damaged, whichever part of it is."""
+
 
 def convert(
     mat: str | Path,
@@ -99,13 +105,13 @@ def convert_frame(
             image, depth, labels = (
                 np.asarray(file[name][number - 1]).T for name in ('images', 'depths', 'labels')
             )
-    except OSError as error:
+    except NOT_WHOLE as error:
         raise ValueError(f'{mat}: frame {number} cannot be read: {error}') from error
     classes = label_classes()
-    if labels.max() >= len(classes):
+    if not 0 <= labels.min() <= labels.max() < len(classes):
         raise ValueError(
             f'{mat}: labels of frame {number} should be 0 to {len(classes) - 1}. '
-            f'Found {labels.max()}.'
+            f'Found {labels.min()} to {labels.max()}.'
         )
     if not (depth.min() >= 0 and depth.max() < np.inf):
         raise ValueError(
@@ -142,18 +148,23 @@ def count_frames(mat: Path) -> int:
     official = 'the official nyu_depth_v2_labeled.mat (HDF5, 2.8 GB)'
     try:
         with h5py.File(mat, 'r') as file:
-            shapes = {
-                name: file[name].shape if name in file else None
-                for name in ('images', 'depths', 'labels')
+            found = {
+                name: (file[name].shape, file[name].dtype) if name in file else ((), None)
+                for name in KINDS
             }
-    except OSError as error:
+    except NOT_WHOLE as error:
         raise ValueError(f'{mat}: should be {official}, whole. Found: {error}') from error
-    frames = shapes['depths']
-    expected = {'images': frames and (frames[0], 3, *frames[1:]), 'labels': frames}
-    if not frames or any(shapes[name] != shape for name, shape in expected.items()):
+    frames = found['depths'][0]
+    expected = {'images': (*frames[:1], 3, *frames[1:]), 'depths': frames, 'labels': frames}
+    fits = all(
+        shape == expected[name] and kind is not None and kind.kind in KINDS[name]
+        for name, (shape, kind) in found.items()
+    )
+    if len(frames) != 3 or 0 in frames or not fits or found['images'][1] != np.uint8:
+        shown = {name: kind and f'{shape} {kind}' for name, (shape, kind) in found.items()}
         raise ValueError(
-            f'{mat}: should be {official}, with images (N, 3, W, H), depths (N, W, H) '
-            f'and labels (N, W, H). Found {shapes}.'
+            f'{mat}: should be {official}, with images (N, 3, W, H) uint8, depths (N, W, H) '
+            f'float and labels (N, W, H) integer. Found {shown}.'
         )
     return int(frames[0])
 
