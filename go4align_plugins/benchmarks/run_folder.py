@@ -12,6 +12,7 @@ import platform
 import subprocess
 from collections.abc import Mapping
 from importlib import metadata
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -62,17 +63,19 @@ class RunFolder:
         """Drop the entries of that epoch and later ones, and a half-written line."""
         file = self.path / METRICS
         if file.exists():
-            lines = [line for line in file.read_text().splitlines() if _epoch(line) < epoch]
-            self._write(METRICS, ''.join(line + '\n' for line in lines))
+            lines = [line for line in file.read_bytes().split(b'\n') if _epoch(line) < epoch]
+            save_bytes(file, b''.join(line + b'\n' for line in lines))
 
     def _require_same(self, config: Mapping[str, Any]) -> None:
         file = self.path / CONFIG
         try:
-            before = json.loads(file.read_text())
-        except (OSError, ValueError) as error:
+            before = json.loads(file.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
             raise ValueError(
                 f'{file}: should hold the options of the run. Found: {error}'
             ) from error
+        if not isinstance(before, dict):
+            raise ValueError(f'{file}: should hold the options of the run. Found: {before!r:.80}')
         for name in before.keys() | config.keys():
             now = json.loads(json.dumps(config.get(name)))
             if name not in MAY_CHANGE and before.get(name) != now:
@@ -85,11 +88,12 @@ class RunFolder:
         save_bytes(self.path / name, text.encode())
 
 
-def _epoch(line: str) -> float:
+def _epoch(line: bytes) -> float:
     try:
-        return json.loads(line)['epoch']
-    except (ValueError, KeyError, TypeError):
-        return float('inf')
+        epoch = json.loads(line)['epoch']
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return inf
+    return epoch if type(epoch) is int else inf
 
 
 def describe_environment(*packages: str) -> dict[str, Any]:

@@ -159,6 +159,19 @@ def parse_entry(line: bytes) -> Entry:
     for name, kind in kinds.items():
         if not isinstance(getattr(entry, name), kind):
             raise ValueError(f'`{name}` should be a {kind.__name__}. Found {getattr(entry, name)}.')
+    optional = {
+        'task': str,
+        'reason': str,
+        'log': str,
+        'machine': dict,
+        'seconds': (int, float),
+        'peak_memory': int,
+        'peak_gpu_memory': int,
+    }
+    for name, kind in optional.items():
+        value = getattr(entry, name)
+        if value is not None and not isinstance(value, kind):
+            raise ValueError(f'`{name}` should be another kind of value. Found {value!r:.80}.')
     if entry.status not in (FINISHED, FAILED):
         raise ValueError(f'`status` should be {FINISHED} or {FAILED}. Found {entry.status}.')
     object.__setattr__(entry, 'epochs', tuple(entry.epochs))
