@@ -159,7 +159,7 @@ def parse_entry(line: bytes) -> Entry:
     for name, kind in kinds.items():
         if not isinstance(getattr(entry, name), kind):
             raise ValueError(f'`{name}` should be a {kind.__name__}. Found {getattr(entry, name)}.')
-    optional = {
+    optional: dict[str, Any] = {
         'task': str,
         'reason': str,
         'log': str,

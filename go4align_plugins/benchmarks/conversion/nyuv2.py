@@ -10,6 +10,7 @@ import json
 import warnings
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -148,7 +149,7 @@ def count_frames(mat: Path) -> int:
     official = 'the official nyu_depth_v2_labeled.mat (HDF5, 2.8 GB)'
     try:
         with h5py.File(mat, 'r') as file:
-            found = {
+            found: dict[str, tuple[tuple[int, ...], Any]] = {
                 name: (file[name].shape, file[name].dtype) if name in file else ((), None)
                 for name in KINDS
             }
