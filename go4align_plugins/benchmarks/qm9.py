@@ -68,11 +68,11 @@ def check(root: str | Path) -> tuple[list[str], dict[str, int]]:
 
 def _problems(path: Path, molecules: Molecules) -> list[str]:
     """The rules that the arrays break, and whether they can be split."""
-    problems = [f'{path}: {problem}' for problem in find_problems(molecules)]
     try:
+        problems = [f'{path}: {problem}' for problem in find_problems(molecules)]
         _ = problems or molecules.splits
-    except ValueError as error:
-        problems.append(f'{path}: {error}')
+    except (ValueError, IndexError, TypeError) as error:  # arrays that do not fit each other
+        problems = [f'{path}: {error}']
     return problems
 
 
