@@ -178,15 +178,22 @@ def read_description(root: Path) -> dict | None:
     """The ``dataset.json`` that ``prepare_data.py`` leaves beside the splits; None without one.
 
     Raises:
-        ValueError: if it cannot be read.
+        ValueError: if it cannot be read, or its ``num_frames`` are no numbers of splits.
     """
     path = root / DESCRIPTION
     if not path.exists():
         return None
     try:
-        return dict(json.loads(path.read_text()))
-    except (ValueError, TypeError) as error:
+        found = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f'{path}: should be a JSON object. Found: {error}.') from error
+    frames = found.get('num_frames', {}) if isinstance(found, dict) else None
+    if not isinstance(frames, dict) or not all(type(count) is int for count in frames.values()):
+        raise ValueError(
+            f'{path}: should be a JSON object with `num_frames` of each split. '
+            f'Found {found!r:.200}.'
+        )
+    return found
 
 
 def _usual_size(images: Sequence[Path]) -> tuple[int, int] | None:

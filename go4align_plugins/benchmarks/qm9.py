@@ -16,7 +16,6 @@ lies beside them, the split is LibMTL's.
 from __future__ import annotations
 
 import csv
-import pickle
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -33,8 +32,6 @@ from go4align_plugins.benchmarks.sdf import parse, records
 
 FOLDERS = ('', 'processed', 'raw')
 ORDER = 'random_split.t'
-NOT_TENSORS = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError)
-"""What torch raises at a file that holds no tensors, or more than these."""
 NOT_ARRAYS = (
     ValueError, TypeError, KeyError, IndexError, EOFError, OSError, BadZipFile, zlib.error
 )  # fmt: skip
@@ -49,8 +46,8 @@ def read_qm9(root: str | Path) -> Molecules:
             and what was found.
     """
     path, molecules = _read(root)
-    for problem in find_problems(molecules):
-        raise ValueError(f'{path}: {problem}')
+    for problem in _problems(path, molecules):
+        raise ValueError(problem)
     return molecules
 
 
@@ -62,11 +59,21 @@ def check(root: str | Path) -> tuple[list[str], dict[str, int]]:
     """
     try:
         path, molecules = _read(root)
-        problems = [f'{path}: {problem}' for problem in find_problems(molecules)]
+        problems = _problems(path, molecules)
         splits = {} if problems else molecules.splits
     except (ValueError, OSError) as error:
         return [str(error)], {}
     return problems, {name: len(part) for name, part in splits.items()}
+
+
+def _problems(path: Path, molecules: Molecules) -> list[str]:
+    """The rules that the arrays break, and whether they can be split."""
+    try:
+        problems = [f'{path}: {problem}' for problem in find_problems(molecules)]
+        _ = problems or molecules.splits
+    except (ValueError, IndexError, TypeError) as error:  # arrays that do not fit each other
+        problems = [f'{path}: {error}']
+    return problems
 
 
 def _read(root: str | Path) -> tuple[Path, Molecules]:
@@ -90,7 +97,7 @@ def _read_order(root: Path, count: int) -> np.ndarray | None:
     rule = f"{path}: should be LibMTL's order of the {count} molecules. Found"
     try:
         order = import_optional('torch').load(path, map_location='cpu', weights_only=True).numpy()
-    except (*NOT_TENSORS, AttributeError, TypeError) as error:
+    except Exception as error:  # as in `_load_tensors`
         raise ValueError(f'{rule}: {" ".join(str(error).split())}') from error
     if not np.array_equal(np.sort(order, axis=None), np.arange(count)):
         raise ValueError(f'{rule} an array of shape {order.shape} that is none.')
@@ -142,7 +149,7 @@ def _load_tensors(path: Path) -> Any:
     import_optional('torch_geometric.data', 'qm9', "PyTorch Geometric's files")
     try:
         return torch.load(path, map_location='cpu', weights_only=True)
-    except NOT_TENSORS as error:
+    except Exception as error:  # torch raises a different one for every kind of damage
         raise _not_geometric(path, error) from error
 
 
@@ -255,7 +262,8 @@ def _read_excluded(path: Path) -> set[int]:
     """The numbers, from 1, in a table of number, SMILES and more; none without a file."""
     if not path.exists():
         return set()
-    lines = (line.split() for line in path.read_text(encoding='utf-8').splitlines())
+    # Its numbers are ASCII, whatever its comments are written in.
+    lines = (line.split() for line in path.read_bytes().splitlines())
     return {int(words[0]) for words in lines if len(words) > 2 and words[0].isdigit()}
 
 

@@ -92,11 +92,15 @@ class RunFolder:
     def _require_same(self, config: Mapping[str, Any]) -> None:
         file = self.path / CONFIG
         try:
-            before = dict(json.loads(file.read_bytes()))
-        except (OSError, ValueError, TypeError) as error:
+            before = json.loads(file.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
             raise RunFolderError(
                 f'{file}: should hold the options of the run. Found: {error}. {BEGIN_ANEW}'
             ) from error
+        if not isinstance(before, dict):
+            raise RunFolderError(
+                f'{file}: should hold the options of the run. Found: {before!r:.80}. {BEGIN_ANEW}'
+            )
         for name in before.keys() | config.keys():
             now = json.loads(json.dumps(config.get(name)))
             if name not in MAY_CHANGE and before.get(name) != now:
@@ -111,9 +115,10 @@ class RunFolder:
 
 def _epoch(line: bytes) -> int | None:
     try:
-        return json.loads(line)['epoch']
+        epoch = json.loads(line)['epoch']
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    return epoch if type(epoch) is int else None
 
 
 def describe_environment(*packages: str) -> dict[str, Any]:

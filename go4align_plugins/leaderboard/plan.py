@@ -61,7 +61,14 @@ class Method:
             raise ValueError(
                 f'Parameter `methods` should give {SINGLE_TASK} no arguments. Found `{spec}`.'
             )
-        return cls(name, tuple(sorted(pairs)))
+        method = cls(str(name), tuple(sorted(pairs)))
+        written = sorted((key, value) for key, _, value in _split(method.spec.partition(':')[2]))
+        if written != sorted(dict(pairs).items()):
+            raise ValueError(
+                'Parameter `methods` should give each argument once, without commas, `=` in its '
+                f'name or blanks around it: a plan writes them as key=value. Found `{spec}`.'
+            )
+        return method
 
 
 def _split(values: str) -> list[tuple[str, str, str]]:
@@ -128,12 +135,9 @@ class Plan:
         get_benchmark(self.benchmark).select(self.tasks)
         if not self.methods:
             raise ValueError('Parameter `methods` should name at least one method. Found none.')
-        wrong = [seed for seed in self.seeds if not isinstance(seed, int) or seed < 0]
-        if wrong or not self.seeds:
-            raise ValueError(
-                'Parameter `seeds` should be integers of at least 0. '
-                f'Found `seeds = {list(self.seeds)}`.'
-            )
+        _seeds(self.seeds)
+        if not self.seeds:
+            raise ValueError('Parameter `seeds` should hold at least one seed. Found none.')
         if self.config is not None and self.framework != 'mmseg':
             raise ValueError(
                 'Parameter `config` should be left out with framework libmtl. '
@@ -178,9 +182,9 @@ class Plan:
             str(values['framework']),
             str(values['benchmark']),
             _unique(map(Method.parse, _listed(values['methods']))),
-            _unique(_listed(values.get('seeds', 0))),
+            _seeds(_listed(values.get('seeds', 0))),
             None if data is None else str(data),
-            None if tasks is None else _unique(_listed(tasks)),
+            None if tasks is None else _unique(map(str, _listed(tasks))),
             None if config is None else str(config),
             tuple(_tokens(values.get('options') or ())),
         )
@@ -248,6 +252,15 @@ def _listed(value: Any) -> Sequence[Any]:
     return value if isinstance(value, (list, tuple)) else [value]
 
 
+def _seeds(values: Sequence[Any]) -> tuple[int, ...]:
+    for seed in values:
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            raise ValueError(
+                f'Parameter `seeds` should be integers of at least 0. Found `seeds = {values}`.'
+            )
+    return _unique(values)
+
+
 def _unique(values: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(values))
 
@@ -255,6 +268,11 @@ def _unique(values: Iterable[Any]) -> tuple[Any, ...]:
 def _tokens(options: Mapping[str, Any] | Sequence[Any]) -> Iterable[str]:
     """Options as a command line's words; in a plan they may be a mapping of names to values."""
     if not isinstance(options, Mapping):
+        if not isinstance(options, (list, tuple)):
+            raise ValueError(
+                'Parameter `options` should be a list of words or a mapping of names to values. '
+                f'Found `options = {options!r}`.'
+            )
         yield from map(str, options)
         return
     for name, value in options.items():

@@ -15,6 +15,13 @@ from go4align_plugins.benchmarks.table import Task, get_benchmark
 SINGLE_TASK = 'STL'
 REQUIRED = ('benchmark', 'tasks', 'weighting', 'protocol', 'arch', 'backbone', 'epochs', 'seed')
 
+KINDS = {
+    **dict.fromkeys(('benchmark', 'weighting', 'protocol', 'arch', 'backbone'), str),
+    **dict.fromkeys(('epochs', 'seed'), int),
+    **dict.fromkeys(('weight_args', 'num_frames'), dict),
+}
+"""Of a configuration's values that tables are made of; the last may be left out."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -66,7 +73,11 @@ class Run:
             raise ValueError(f'Parameter `last` should be at least 1. Found `last = {last}`.')
         tests = [entry['test']['metrics'] for entry in self.epochs[-last:]]
         return {
-            task: {name: fmean(test[task][name] for test in tests) for name in tests[-1][task]}
+            task: {
+                name: fmean(test[task][name] for test in tests)
+                for name in tests[-1][task]
+                if all(name in test[task] for test in tests)
+            }
             for task in self.tasks
         }
 
@@ -156,6 +167,14 @@ def _check_config(config: Any, path: Path) -> list[Task]:
         raise ValueError(
             f'{path} should hold {", ".join(REQUIRED)}. Missing: {", ".join(missing)}.'
         )
+    for key, kind in KINDS.items():
+        value = config.get(key)
+        optional = key not in REQUIRED and value is None
+        if not optional and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise ValueError(
+                f'{path}: `{key}` should be {"an" if kind is int else "a"} {kind.__name__}. '
+                f'Found {value!r:.80}.'
+            )
     if not isinstance(config['tasks'], list) or not config['tasks']:
         raise ValueError(f'{path}: `tasks` should be a list of names. Found {config["tasks"]!r}.')
     try:
@@ -177,13 +196,14 @@ def _check_entry(entry: Any, tasks: Iterable[Task], where: str) -> None:
     try:
         figures = {'epoch': entry['epoch'], 'seconds': entry['seconds']['train']}
         for task in tasks:
-            for metric in task.metrics:
-                value = entry['test']['metrics'][task.name][metric.name]
-                figures[f'{task.name} {metric.name}'] = value
+            found = entry['test']['metrics'][task.name]
+            for name in (*(metric.name for metric in task.metrics), *found):
+                figures[f'{task.name} {name}'] = found[name]
     except (KeyError, TypeError) as error:
         raise ValueError(
             f'{where} should hold epoch, seconds and every test metric. Missing: {error}.'
         ) from error
     for name, value in figures.items():
-        if not isinstance(value, int if name == 'epoch' else (int, float)):
+        kind = int if name == 'epoch' else (int, float)
+        if not isinstance(value, kind) or isinstance(value, bool):
             raise ValueError(f'{where} should hold a number as {name}. Found {value!r}.')

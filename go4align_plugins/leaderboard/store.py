@@ -12,6 +12,7 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,10 +23,11 @@ from go4align_plugins.leaderboard.runs import Run, check_run
 
 RESULTS = 'results.jsonl'
 FINISHED, FAILED = 'finished', 'failed'
-MAY_LACK = ('task', 'reason', 'log')
+MAY_LACK = ('task', 'reason', 'log', 'seconds', 'peak_memory', 'peak_gpu_memory', 'machine')
 KINDS = {
     'cell': str, 'method': str, 'task': str, 'seed': int, 'status': str, 'reason': str, 'log': str,
-    'config': dict, 'epochs': list,
+    'config': dict, 'epochs': list, 'seconds': Real, 'peak_memory': int, 'peak_gpu_memory': int,
+    'machine': dict,
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch.optim import Optimizer
 
 from go4align_plugins.mmengine.task_wrapper import TaskOptimWrapper
 from go4align_plugins.weighting import GO4Align
+from go4align_plugins.weighting.checks import check_whole
 from go4align_plugins.weighting.grouping import Grouping
 
 
@@ -136,7 +138,8 @@ class GO4AlignOptimWrapper(TaskOptimWrapper):
             self._begin()
         else:
             # Not kept: a wrong option is an error now, and not when the first losses arrive.
-            GO4Align(num_tasks=max(num_groups, 1), **self._options)
+            num_tasks = check_whole('num_groups', num_groups, 1, math.inf)
+            GO4Align(num_tasks=num_tasks, **self._options)
 
     def _begin(self) -> GO4Align:
         options = dict(self._options)

@@ -98,10 +98,11 @@ def sum_by_task(
 
 
 def _as_patterns(name: str, patterns: str | Sequence[str]) -> list[str]:
-    listed = [patterns] if isinstance(patterns, str) and patterns else list(patterns or ())
-    if not listed or not all(isinstance(pattern, str) for pattern in listed):
+    listed = [patterns] if isinstance(patterns, str) else patterns
+    kind = isinstance(listed, (list, tuple)) and bool(listed)
+    if not kind or not all(isinstance(pattern, str) and pattern for pattern in listed):
         raise ValueError(
             f'Parameter `tasks` should give task `{name}` at least one pattern of loss keys. '
             f'Found `{name!r}: {patterns!r}`.'
         )
-    return listed
+    return list(listed)

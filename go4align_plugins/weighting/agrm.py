@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from go4align_plugins.weighting.checks import NegativeLossCheck, average_over_ranks, check_shape
+from go4align_plugins.weighting.checks import (
+    NegativeLossCheck,
+    average_over_ranks,
+    check_names,
+    check_shape,
+    check_whole,
+)
 from go4align_plugins.weighting.grouping import Grouping, assign, get_grouping, group_means
 from go4align_plugins.weighting.host import finite, fits, store, to_tensor, weigh
 from go4align_plugins.weighting.indicators import RiskGuidedIndicator, takes_numbers
@@ -73,27 +80,14 @@ class AGRM(nn.Module):
         task_names: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
-        if num_tasks < 1:
-            raise ValueError(
-                f'Parameter `num_tasks` should be at least 1. Found `num_tasks = {num_tasks}`.'
-            )
-        if not 1 <= num_groups <= num_tasks:
-            raise ValueError(
-                f'Parameter `num_groups` should be between 1 and {num_tasks} (the number of tasks).'
-                f' Found `num_groups = {num_groups}`.'
-            )
-        names = range(num_tasks) if task_names is None else task_names
-        self.task_names = tuple(str(name) for name in names)
-        if len(self.task_names) != num_tasks:
-            raise ValueError(
-                f'Parameter `task_names` should have {num_tasks} names. '
-                f'Found `task_names = {self.task_names}`.'
-            )
-        self.num_tasks = num_tasks
-        self.num_groups = num_groups
+        self.num_tasks = check_whole('num_tasks', num_tasks, 1, math.inf)
+        self.num_groups = check_whole(
+            'num_groups', num_groups, 1, self.num_tasks, ' (the number of tasks)'
+        )
+        self.task_names = check_names(task_names, self.num_tasks)
         self.indicator = indicator
         self.grouping = get_grouping(grouping)
-        self.register_buffer('groups', torch.full((num_tasks,), -1))
+        self.register_buffer('groups', torch.full((self.num_tasks,), -1))
         self._refuse_negative = NegativeLossCheck(self.task_names)
 
     def forward(self, losses: Tensor, **options: Any) -> Tensor:
@@ -223,7 +217,8 @@ class GO4Align(AGRM):
         smooth_alignment: bool = True,
         task_names: Sequence[str] | None = None,
     ) -> None:
+        num_tasks = check_whole('num_tasks', num_tasks, 1, math.inf)
         indicator = RiskGuidedIndicator(
-            max(num_tasks, 0), step_size, risk_scale, scale_balance, smooth_alignment
+            num_tasks, step_size, risk_scale, scale_balance, smooth_alignment
         )
         super().__init__(num_tasks, num_groups, indicator, grouping, task_names)

@@ -2,10 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+from typing import Any
 
 import torch
 from torch import Tensor, distributed
+
+
+def check_whole(name: str, value: Any, low: int, high: float, remark: str = '') -> int:
+    """A whole number between bounds; configs and command lines may hold anything in its place.
+
+    Raises:
+        ValueError: if it is none; the message names the parameter.
+    """
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not (whole and low <= value <= high):
+        bounds = f'at least {low}' if high == math.inf else f'between {low} and {high}'
+        raise ValueError(
+            f'Parameter `{name}` should be {bounds}{remark}{"" if whole else ", a whole number"}. '
+            f'Found `{name} = {value!r}`.'
+        )
+    return int(value)
+
+
+def check_step_size(value: Any) -> float:
+    """A finite number of at least 0; YAML reads ``1e-4`` as text.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    # A whole number may be too large to be one of float's.
+    if not (number and 0 <= value < math.inf and value <= 1e308):
+        raise ValueError(
+            f'Parameter `step_size` should be finite and at least 0. Found `step_size = {value!r}`.'
+        )
+    return float(value)
+
+
+def check_switch(name: str, value: Any) -> bool:
+    """True or False; a text such as ``'false'`` would be taken for True.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    if value not in (True, False):
+        raise ValueError(f'Parameter `{name}` should be True or False. Found `{name} = {value!r}`.')
+    return bool(value)
+
+
+def check_names(names: Any, num_tasks: int) -> tuple[str, ...]:
+    """The tasks' names, by default their numbers.
+
+    Raises:
+        ValueError: if there are not as many as tasks.
+    """
+    if names is None:
+        return tuple(map(str, range(num_tasks)))
+    listed = isinstance(names, Iterable) and not isinstance(names, (str, bytes))
+    found = tuple(map(str, names)) if listed else names
+    if not listed or len(found) != num_tasks:
+        raise ValueError(
+            f'Parameter `task_names` should have {num_tasks} names. Found `task_names = {found!r}`.'
+        )
+    return found
 
 
 def check_shape(losses: Tensor, num_tasks: int) -> None:

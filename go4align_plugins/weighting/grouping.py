@@ -34,7 +34,7 @@ def get_grouping(grouping: str | Grouping) -> Grouping:
     """
     if callable(grouping):
         return grouping
-    if grouping not in GROUPINGS:
+    if not isinstance(grouping, str) or grouping not in GROUPINGS:
         raise ValueError(
             f'Parameter `grouping` should be one of {tuple(GROUPINGS)} or a callable. '
             f'Found `grouping = {grouping!r}`.'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable, Sequence
 from math import exp, fsum, log
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from go4align_plugins.weighting.checks import check_step_size, check_switch
 from go4align_plugins.weighting.host import store
 
 if TYPE_CHECKING:
@@ -64,20 +64,15 @@ class RiskGuidedIndicator(nn.Module):
         smooth_alignment: bool = True,
     ) -> None:
         super().__init__()
-        if not (math.isfinite(step_size) and step_size >= 0):
-            raise ValueError(
-                'Parameter `step_size` should be finite and at least 0. '
-                f'Found `step_size = {step_size}`.'
-            )
         if risk_scale not in RISK_SCALES:
             raise ValueError(
                 f'Parameter `risk_scale` should be one of {RISK_SCALES}. '
                 f'Found `risk_scale = {risk_scale!r}`.'
             )
-        self.step_size = step_size
+        self.step_size = check_step_size(step_size)
         self.risk_scale = risk_scale
-        self.scale_balance = scale_balance
-        self.smooth_alignment = smooth_alignment
+        self.scale_balance = check_switch('scale_balance', scale_balance)
+        self.smooth_alignment = check_switch('smooth_alignment', smooth_alignment)
         self.register_buffer('accumulated_risk', torch.zeros(num_tasks, dtype=torch.float64))
 
     @torch.no_grad()

@@ -86,3 +86,18 @@ def test_bad_tree(official, tmp_path):
     with pytest.raises(FileNotFoundError, match=r'No folder .*disparity.*download cityscapes'):
         convert_tree(official, tmp_path / 'new')
     assert not (tmp_path / 'new').exists()
+
+
+@pytest.mark.parametrize(
+    ('part', 'mode', 'message'),
+    [
+        ('segmentation', '1', 'should hold uint8. Found bool'),
+        ('depth', 'L', 'should hold uint16. Found uint8'),
+        ('image', 'LA', 'should hold uint8 of 3 colours'),
+    ],
+)
+def test_pixels_of_another_kind_are_named(official, part, mode, message):
+    frames = {'val': cityscapes.find_frames(official, 'val')}
+    Image.new(mode, (64, 32)).save(frames['val'][0][part])
+    with pytest.raises(ValueError, match=message):
+        cityscapes.convert_frame(frames, (16, 32), 7, 'val', 0)

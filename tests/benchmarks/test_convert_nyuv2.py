@@ -143,9 +143,42 @@ def test_bad_mat(mat, tmp_path):
     with h5py.File(mat, 'r+') as file:
         file['labels'][4, 7, 8] = 895
         file['depths'][0, 3, 3] = np.nan
-    with pytest.raises(ValueError, match=r'labels of frame 5 should be 0 to 894\. Found 895'):
+    with pytest.raises(
+        ValueError, match=r'labels of frame 5 should be 0 to 894\. Found \d+ to 895'
+    ):
         convert_mat(mat, tmp_path / 'out')
     with h5py.File(mat, 'r+') as file:
         file['labels'][4, 7, 8] = 0
     with pytest.raises(ValueError, match='depth of frame 1 should be finite'):
         convert_mat(mat, tmp_path / 'out')
+
+
+@pytest.mark.parametrize(
+    ('name', 'kind'),
+    [('images', 'f4'), ('images', 'u2'), ('depths', 'c8'), ('depths', 'S3'), ('labels', 'f4')],
+)
+def test_arrays_of_another_kind_are_named(mat, name, kind):
+    with h5py.File(mat, 'r+') as file:
+        array = file[name][:].astype(kind)
+        del file[name]
+        file[name] = array
+    with pytest.raises(ValueError, match=rf'official\.mat: should be .*Found .*{name}'):
+        nyuv2.count_frames(mat)
+
+
+def test_negative_labels_are_named(mat):
+    with h5py.File(mat, 'r+') as file:
+        array = file['labels'][:].astype('i2')
+        del file['labels']
+        file['labels'] = array - 30
+    with pytest.raises(ValueError, match=r'labels of frame 1 should be 0 to 894\. Found -30 to'):
+        nyuv2.convert_frame(mat, {'val': [1]}, (60, 80), False, 'val', 0)
+
+
+@pytest.mark.parametrize('mark', [b'HEAP', b'SNOD', b'TREE'])
+def test_a_damaged_directory_is_named(mat, mark):
+    content = mat.read_bytes()
+    assert mark in content
+    mat.write_bytes(content.replace(mark, b'xxxx'))
+    with pytest.raises(ValueError, match=r'official\.mat: should be the official'):
+        nyuv2.count_frames(mat)

@@ -284,3 +284,12 @@ def test_real_frames(tmp_path):
     frame = frames.read(3)
     assert frame['segmentation'].max() <= 12
     assert 0.5 < frame['depth'].mean() < 10
+
+
+@pytest.mark.parametrize(
+    'text', ['[]', '{"num_frames": []}', '{"num_frames": {"train": null}}', '[' * 10**5]
+)
+def test_other_descriptions_are_named(root, text):
+    (root / 'dataset.json').write_text(text)
+    with pytest.raises(ValueError, match=r'dataset\.json: should be a JSON object'):
+        FrameFolder(root, ROOMS, 'train')

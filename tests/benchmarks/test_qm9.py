@@ -211,3 +211,26 @@ def test_real_molecules():
     energies = found.targets[:, get_benchmark('qm9').task_names.index('u0')] / 1000
     assert (energies < 0).all()  # eV: it takes energy to take a molecule apart
     assert (energies > -130).all()
+
+
+@pytest.mark.parametrize('content', [b'q\xfb~q\xfb~', b'\x86\x0b', b'G\x15\xdfK\x03\x16\x02', b''])
+@pytest.mark.parametrize('name', ['qm9_v3.pt', 'data_v3.pt'])
+def test_damaged_tensor_files_are_named(tmp_path, name, content):
+    pytest.importorskip('torch_geometric', reason='needs the extra qm9')
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=f"{name}: should be PyTorch Geometric's QM9"):
+        read_qm9(tmp_path)
+
+
+def test_molecules_that_cannot_be_split_are_named(tmp_path):
+    write_npz(tmp_path, ids=np.ones(12, int))
+    with pytest.raises(ValueError, match=r'molecules\.npz: There should be molecules for three'):
+        read_qm9(tmp_path)
+    assert 'molecules.npz' in check(tmp_path)[0][0]
+
+
+def test_the_list_of_excluded_molecules_may_have_any_encoding(tmp_path):
+    write_sdf(tmp_path, excluded=(3,))
+    path = tmp_path / 'uncharacterized.txt'
+    path.write_bytes(b'\xe9\n' + path.read_bytes())
+    assert len(read_qm9(tmp_path)) == 11

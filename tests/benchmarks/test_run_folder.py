@@ -34,6 +34,8 @@ def test_entries_of_what_is_trained_again_are_dropped(folder):
         (b'{"epoch": 0}\n', 2),
         (b'\xff\xfe\n', 1),
         (b'[]\n', 1),
+        (b'{"epoch": true}\n', 1),
+        (b'[' * 10**5 + b'\n', 1),
         (b'', 1),
     ],
 )

@@ -105,8 +105,22 @@ def test_join_keeps_what_is_finished_here(store):
         ({'epochs': []}, 'should hold every epoch from 0 on'),
         ({'config': {}}, 'Missing'),
         ({'colour': 1}, 'colour'),
+        ({'log': 1.5}, '`log` should be another kind of value'),
+        ({'seconds': 'long'}, '`seconds` should be another kind of value'),
+        ({'config': {**EW.config, 'weighting': None}}, '`weighting` should be a str'),
+        ({'config': {**EW.config, 'benchmark': {}}}, '`benchmark` should be a str'),
+        ({'config': {**EW.config, 'seed': []}}, '`seed` should be an int'),
+        ({'config': {**EW.config, 'weight_args': [1]}}, '`weight_args` should be a dict'),
+        ({'config': {**EW.config, 'num_frames': [1]}}, '`num_frames` should be a dict'),
     ],
 )
 def test_entries_are_checked(change, message):
     with pytest.raises(ValueError, match=message):
         parse_entry(json.dumps({**asdict(EW), **change}).encode())
+
+
+def test_a_metric_of_some_epochs_alone_is_left_out():
+    lines = json.loads(json.dumps(EW.epochs))
+    lines[-1]['test']['metrics']['depth']['late'] = 1.0
+    entry = parse_entry(json.dumps({**asdict(EW), 'epochs': lines}).encode())
+    assert set(entry.run.final(2)['depth']) == {'abs_err', 'rel_err'}

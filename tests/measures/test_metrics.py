@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+
+pytest.importorskip('numpy', reason='numpy is not installed')
+
+import numpy as np
 
 from go4align_plugins.benchmarks import BENCHMARKS, Task
 from go4align_plugins.measures import DepthMetric, NormalMetric, SegmentationMetric, build_metric

@@ -138,3 +138,18 @@ def test_several_optimizers_are_refused(model):
     several.initialize_count_status(model, 0, 10)
     with pytest.raises(ValueError, match='Several optimizers'):
         model.step(several['generator'], {'a': 1})
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'num_groups': []}, '`num_groups` should be at least 1, a whole number'),
+        ({'num_groups': '2'}, '`num_groups` should be at least 1, a whole number'),
+        ({'step_size': '1e-4'}, '`step_size` should be finite'),
+        ({'grouping': []}, '`grouping` should be one of'),
+        ({'tasks': {'depth': True}}, '`tasks` should give task `depth` at least one pattern'),
+    ],
+)
+def test_options_of_another_kind_are_named(model, options, message):
+    with pytest.raises(ValueError, match=message):
+        make_wrapper(model, **options)

@@ -120,6 +120,13 @@ def test_broken_baselines(tmp_path, text):
         build_delta_m(str(tmp_path))
 
 
+@pytest.mark.parametrize('content', [b'\xe0', b'{"depth": {"abs_err": {}}}', b'[1]'])
+def test_broken_baseline_files(tmp_path, content):
+    (tmp_path / 'baseline.json').write_bytes(content)
+    with pytest.raises(ValueError, match=r'baseline\.json: should '):
+        build_delta_m(str(tmp_path / 'baseline.json'))
+
+
 def _evaluate_on_rank(rank, folder):
     os.chdir(folder)
     distributed.init_process_group(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 
-import numpy as np
 import pytest
 import torch
+
+pytest.importorskip('numpy', reason='numpy is not installed')
+
+import numpy as np
 
 from go4align_plugins import AGRM, GO4Align
 from go4align_plugins.weighting import KMeansPytorch

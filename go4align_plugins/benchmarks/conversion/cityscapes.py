@@ -102,17 +102,16 @@ def convert_frame(
         ValueError: if a file cannot be read, or is of another kind than the official ones.
     """
     files = frames[split][index]
-    image = _read(files['image'], ndim=3)
-    label = _read(files['segmentation'], ndim=2)
-    disparity = _read(files['depth'], ndim=2)
+    image = _read(files['image'], 3, 'uint8')
+    label = _read(files['segmentation'], 2, 'uint8')
+    # Pillow reads 16 bits as one or the other.
+    disparity = _read(files['depth'], 2, 'uint16', 'int32')
     for part, array in (('segmentation', label), ('depth', disparity)):
         if array.shape != image.shape[:2]:
             raise ValueError(
                 f'{files[part]}: should have the size of its image, {image.shape[:2]}. '
                 f'Found {array.shape}.'
             )
-    if label.max() > 255 or label.min() < 0:
-        raise ValueError(f'{files["segmentation"]}: should hold 8-bit label ids.')
     depth = resize_nearest(disparity, size).astype(np.float32) / FULL_RANGE
     return {
         'image': resize_image(image[..., :3], size),
@@ -188,15 +187,20 @@ def _find_folder(root: Path, name: str) -> Path:
     return found
 
 
-def _read(path: Path, ndim: int) -> np.ndarray:
+def _read(path: Path, ndim: int, *kinds: str) -> np.ndarray:
     image_module = import_optional('PIL.Image')
     try:
         with image_module.open(path) as file:
             array = np.asarray(file)
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(f'{path}: cannot be read as an image: {error}') from error
     if array.ndim != ndim:
         raise ValueError(f'{path}: should have {ndim} dimensions. Found shape {array.shape}.')
+    if array.dtype.name not in kinds or (ndim == 3 and array.shape[2] < 3):
+        raise ValueError(
+            f'{path}: should hold {kinds[0]}{" of 3 colours" if ndim == 3 else ""}. '
+            f'Found {array.dtype} of shape {array.shape}.'
+        )
     return array
 
 

@@ -25,8 +25,13 @@ from go4align_plugins.benchmarks.table import NYUV2_CLASSES, get_benchmark
 # less 1: there the first pixel is 1).
 HEIGHT, WIDTH = 480, 640
 INTRINSICS = Intrinsics(fx=518.857901, fy=519.469611, cx=324.582449, cy=252.736166)
-ARRAYS = ('images', 'depths', 'labels')
 SEEN_ROWS, SEEN_COLUMNS = (44, 471), (40, 601)
+
+KINDS = {'images': 'u', 'depths': 'f', 'labels': 'iu'}
+"""The official arrays, and the kinds of their numbers by numpy's letters."""
+
+NOT_WHOLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
+"""What h5py raises at a file that is damaged, whichever part of it is."""
 
 
 def convert(
@@ -98,14 +103,14 @@ def convert_frame(
     try:
         with import_optional('h5py').File(mat, 'r') as file:
             # MATLAB's order, read by HDF5, has columns before rows.
-            image, depth, labels = (np.asarray(file[name][number - 1]).T for name in ARRAYS)
-    except OSError as error:
+            image, depth, labels = (np.asarray(file[name][number - 1]).T for name in KINDS)
+    except NOT_WHOLE as error:
         raise ValueError(f'{mat}: frame {number} cannot be read: {error}') from error
     classes = label_classes()
-    if labels.max() >= len(classes):
+    if not 0 <= labels.min() <= labels.max() < len(classes):
         raise ValueError(
             f'{mat}: labels of frame {number} should be 0 to {len(classes) - 1}. '
-            f'Found {labels.max()}.'
+            f'Found {labels.min()} to {labels.max()}.'
         )
     if not (depth.min() >= 0 and depth.max() < np.inf):
         raise ValueError(
@@ -143,15 +148,23 @@ def count_frames(mat: Path) -> int:
     try:
         with h5py.File(mat, 'r') as file:
             _require_inside(file, mat)
-            shapes = {name: file[name].shape if name in file else None for name in ARRAYS}
-    except OSError as error:
+            found: dict[str, tuple[tuple[int, ...], Any]] = {
+                name: (file[name].shape, file[name].dtype) if name in file else ((), None)
+                for name in KINDS
+            }
+    except NOT_WHOLE as error:
         raise ValueError(f'{mat}: should be {official}, whole. Found: {error}') from error
-    frames = shapes['depths']
-    expected = {'images': frames and (frames[0], 3, *frames[1:]), 'labels': frames}
-    if not frames or any(shapes[name] != shape for name, shape in expected.items()):
+    frames = found['depths'][0]
+    expected = {'images': (*frames[:1], 3, *frames[1:]), 'depths': frames, 'labels': frames}
+    fits = all(
+        shape == expected[name] and kind is not None and kind.kind in KINDS[name]
+        for name, (shape, kind) in found.items()
+    )
+    if len(frames) != 3 or 0 in frames or not fits or found['images'][1] != np.uint8:
+        shown = {name: kind and f'{shape} {kind}' for name, (shape, kind) in found.items()}
         raise ValueError(
-            f'{mat}: should be {official}, with images (N, 3, W, H), depths (N, W, H) '
-            f'and labels (N, W, H). Found {shapes}.'
+            f'{mat}: should be {official}, with images (N, 3, W, H) uint8, depths (N, W, H) '
+            f'float and labels (N, W, H) integer. Found {shown}.'
         )
     return int(frames[0])
 
@@ -159,7 +172,7 @@ def count_frames(mat: Path) -> int:
 def _require_inside(file: Any, mat: Path) -> None:
     """Refuse arrays that HDF5 would read from other files, which could be any on this machine."""
     h5py = import_optional('h5py')
-    for name in ARRAYS:
+    for name in KINDS:
         link = file.get(name, getlink=True)
         inside = link is None or isinstance(link, h5py.HardLink)
         found = file[name] if link is not None and inside else None

@@ -53,28 +53,35 @@ def load_baseline(source: Baseline, benchmark: Benchmark) -> Scores:
 
 
 def _read_json(path: Path) -> Scores:
-    loaded = _parse(path, _read_text(path))
-    if not isinstance(loaded, dict) or not all(isinstance(part, dict) for part in loaded.values()):
+    loaded = _parse(path, _read(path))
+    if not isinstance(loaded, dict) or not all(map(_are_figures, loaded.values())):
         raise ValueError(f'{path}: should map tasks to metrics to values. Found {loaded!r:.80}.')
     return loaded
 
 
+def _are_figures(metrics: Any) -> bool:
+    return isinstance(metrics, dict) and all(
+        isinstance(figure, (int, float)) and not isinstance(figure, bool)
+        for figure in metrics.values()
+    )
+
+
 def _read_run(path: Path) -> Scores:
     """Test metrics, averaged over the last epochs."""
-    lines = _read_text(path).splitlines()[-LAST:]
+    lines = _read(path).splitlines()[-LAST:]
     try:
         tests = [_parse(path, line)['test']['metrics'] for line in lines]
         return {
             task: {name: fmean(test[task][name] for test in tests) for name in tests[-1][task]}
             for task in tests[-1]
         }
-    except (KeyError, TypeError, IndexError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f'{path}: should hold test metrics in every line. {error!r}') from error
 
 
-def _read_text(path: Path) -> str:
+def _read(path: Path) -> bytes:
     try:
-        return path.read_text()
+        return path.read_bytes()
     except OSError as error:
         raise ValueError(
             f'{path}: should be a JSON file or a run folder, the baseline of delta_m. '
@@ -82,8 +89,8 @@ def _read_text(path: Path) -> str:
         ) from error
 
 
-def _parse(path: Path, text: str) -> Any:
+def _parse(path: Path, content: bytes) -> Any:
     try:
-        return json.loads(text)
-    except ValueError as error:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
         raise ValueError(f'{path}: should hold JSON. Found: {error}.') from error

@@ -1,0 +1,75 @@
+"""A reader under test, and what is asked of it for every input."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import signal
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hypothesis.strategies import SearchStrategy
+
+DOCUMENTED = (ValueError, OSError, ImportError)
+SECONDS = 20
+
+
+class Hang(Exception):
+    """A reader that does not come back."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader.
+
+    Attributes:
+        inputs: what it is fed with: plain values, so that a finding can be printed and run again.
+        check: feeds the reader, in an empty folder, and asserts what is known of its result.
+        named: a pattern, one of which its error messages have beside the folder and `Parameter`.
+        needs: modules without which there is nothing to test.
+    """
+
+    inputs: SearchStrategy[Any]
+    check: Callable[[Any, Path], None]
+    named: str = 'Parameter `'
+    needs: tuple[str, ...] = ()
+
+    def run(self, value: Any) -> str:
+        """Feeds one input: a result, or a documented error that names what is wrong.
+
+        Returns:
+            ``'accepted'`` or ``'refused'``.
+
+        Raises:
+            Exception: any other, which is a finding.
+        """
+        with tempfile.TemporaryDirectory() as name, _limited(), warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            folder = Path(name)
+            try:
+                with contextlib.redirect_stdout(io.StringIO()):
+                    self.check(value, folder)
+            except DOCUMENTED as error:
+                if name in str(error) or re.search(self.named, str(error)):
+                    return 'refused'
+                raise AssertionError(f'no file or parameter is named: {error!r}') from error
+        return 'accepted'
+
+
+@contextlib.contextmanager
+def _limited() -> Iterator[None]:
+    def stop(*_: object) -> None:
+        raise Hang(f'no answer within {SECONDS} s')
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
