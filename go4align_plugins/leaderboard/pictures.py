@@ -160,9 +160,9 @@ def relative_weights(run: Run) -> np.ndarray:
     """
     try:
         weights = [[entry['weights'][task] for task in run.tasks] for entry in run.epochs]
-    except (KeyError, TypeError) as error:
+        values = np.array(weights, dtype=float)
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f'{run.folder} should hold the weights of every task. {error}') from error
-    values = np.array(weights, dtype=float)
     with np.errstate(invalid='ignore'):  # an epoch without any weight stays blank
         return values / values.mean(axis=1, keepdims=True)
 

@@ -10,6 +10,7 @@ from PIL import Image
 from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.benchmarks.scenes import class_colours
 from go4align_plugins.leaderboard import Run, learning_curves, predictions_grid, weights_heatmap
+from go4align_plugins.leaderboard.pictures import relative_weights
 
 from .. import TOOLS
 
@@ -174,3 +175,9 @@ def test_command_names_the_bad_folder(tmp_path, capsys):
         module.main(['curves', str(tmp_path / 'nowhere'), '--out', str(tmp_path / 'x.png')])
     assert stop.value.code == 2
     assert 'nowhere' in capsys.readouterr().err
+
+
+def test_weights_that_are_no_numbers_are_named():
+    lines = ({'weights': {'depth': {}}}, {'weights': {'depth': 1.0}})
+    with pytest.raises(ValueError, match='run-a should hold the weights of every task'):
+        relative_weights(Run(Path('run-a'), {'tasks': ['depth']}, lines))
