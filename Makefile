@@ -18,12 +18,15 @@ METHODS = EW UW DWA GO4Align
 BASELINES = $(TASKS:%=runs/rooms/STL-%-0)
 RUNS = $(METHODS:%=runs/rooms/%-0)
 
-.PHONY: help env demo test test-unit lint format clean
+.PHONY: help env demo test test-unit faults fuzz matrix lint format clean
 
 help:
 	@echo 'make demo       render rooms, train GO4Align beside EW, UW, DWA and single tasks: demo/'
 	@echo 'make test       all tests'
 	@echo 'make test-unit  the tests that need neither training nor rendering'
+	@echo 'make faults     kill, fill the disk, damage files; compare with undisturbed runs (hours)'
+	@echo 'make fuzz       feed everything that reads, ten minutes each'
+	@echo 'make matrix     lowest and newest versions, each extra alone (hours, gigabytes)'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make env        only install what the tests need, into $(VENV)'
 
@@ -63,6 +66,19 @@ test: env
 
 test-unit: env
 	$(RUN) -m pytest -m 'not integration'
+
+faults: env
+	$(RUN) tests/faults/kill_training.py
+	$(RUN) tests/faults/full_disk.py
+	$(RUN) tests/faults/corrupt_files.py
+	$(RUN) tests/faults/kill_worker.py
+	$(RUN) tests/faults/long_run.py
+
+fuzz: env
+	$(RUN) tests/fuzz/run.py --minutes 10
+
+matrix:
+	$(PYTHON) tests/matrix/run.py
 
 lint: env
 	$(VENV)/bin/ruff check .
