@@ -92,7 +92,7 @@ def _run_child(name: str, minutes: float, engine: str, bar: Any) -> tuple[int, s
         step = min(round(passed), round(minutes * 60)) - shown
         shown += step
         bar.update(step)
-        if passed > minutes * 60 + 120:
+        if passed > minutes * 60 + 300:
             child.kill()
             return 1, 'stopped: it does not come back'
     bar.update(round(minutes * 60) - shown)
