@@ -10,6 +10,7 @@ where :math:`c(i, t)` is the sum of squared distances of values ``i .. t`` to th
 is in float64 and every difference is taken between neighbours before it is squared: prefix sums of
 the raw values would cancel, and choose a wrong partition, where tight groups lie far from zero.
 
+Distances below about 1e-154, whose squares float64 has not, cost nothing.
 Equal values are never separated, so fewer distinct values than groups give fewer groups.
 """
 

@@ -33,8 +33,8 @@ WEIGHT_ERROR = 2.0**-50
 LARGEST, SMALLEST = sys.float_info.max, sys.float_info.min
 RUNS = ((3, 2, 1e-4), (3, 2, 1e-34), (11, 5, 1e-34), (40, 5, 1e-2))
 """Tasks, groups, step size: at 1e-4, one loss of 10^30 decides q for good; at 1e-34 none does."""
-MAX_GROWTH = 4096
-"""Bytes: a step more or less of what Python holds for a moment."""
+MAX_GROWTH = 16384
+"""Bytes: what Python and torch hold for a moment more or less; a leak of 8 bytes a step is more."""
 
 
 def adversarial_losses(num_tasks: int, steps: int, seed: int) -> Iterator[Tensor]:

@@ -15,4 +15,4 @@ def test_adversarial_losses_leave_everything_finite_and_exact(num_tasks, num_gro
 
 
 def test_memory_is_constant():
-    check_memory(3, 2, steps=2000)
+    check_memory(3, 2, steps=10_000)

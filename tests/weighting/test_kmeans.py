@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from go4align_plugins.weighting import kmeans_1d
@@ -114,10 +114,12 @@ def test_tight_groups_far_from_zero(solve):
 @all_paths
 @settings(max_examples=100, deadline=None)
 @given(values=st.lists(numbers, min_size=1, max_size=8), num_groups=st.integers(1, 9))
+@example(values=[1.0, 2.0, 0.0, 2e-285, 2e-313], num_groups=4)
 def test_reaches_the_optimum(solve, values, num_groups):
     groups = solve(values, num_groups)
     best = optimum(values, num_groups)
-    assert objective(values, groups) - best <= best * Fraction(1, 10**12)
+    # Squares below 1e-308 are nothing to float64: there all partitions are equally good.
+    assert objective(values, groups) - best <= best * Fraction(1, 10**12) + Fraction(1, 10**300)
     assert sorted(set(groups)) == list(range(min(num_groups, len(set(values)))))
     assert all(
         (a < b) <= (i <= j) and (a == b) <= (i == j)
