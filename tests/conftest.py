@@ -1,3 +1,4 @@
+import importlib.util
 import os
 
 import torch
@@ -5,3 +6,10 @@ import torch
 # The tests' tensors are small: more threads cost more than they bring, here and in what is started.
 os.environ['OMP_NUM_THREADS'] = '1'
 torch.set_num_threads(1)
+
+if importlib.util.find_spec('hypothesis'):
+    from hypothesis import settings
+
+    # The same inputs in every run: what fails here fails again. `make fuzz` draws others.
+    settings.register_profile('same', derandomize=True, database=None)
+    settings.load_profile('same')
