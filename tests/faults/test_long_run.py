@@ -14,5 +14,6 @@ def test_adversarial_losses_leave_everything_finite_and_exact(num_tasks, num_gro
     check_run(num_tasks, num_groups, step_size, steps=1000 if num_tasks == 3 else 200)
 
 
+@pytest.mark.integration
 def test_memory_is_constant():
     check_memory(3, 2, steps=10_000)

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from .table import TARGETS
 
+pytestmark = pytest.mark.integration
+
 EXAMPLES = 10
 
 

@@ -300,6 +300,7 @@ BY_ITERATIONS = {
 }
 
 
+@pytest.mark.integration
 def test_hook_does_what_the_wrapper_does_in_passes_over_the_data(tmp_path):
     options = {'weighting': 'DWA', 'weight_args': {'T': 0.5}}
     expected = make_runner(tmp_path / 'wrapper', options)
