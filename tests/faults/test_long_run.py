@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest.importorskip('mpmath')
+pytest.importorskip('mpmath', reason='mpmath is not installed')
 
 from .long_run import RUNS, check_memory, check_run
 
