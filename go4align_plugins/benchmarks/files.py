@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import zipfile
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -35,6 +38,16 @@ def save_bytes(path: Path, content: bytes, durable: bool = False) -> None:
         with suppress(OSError):  # in a folder that is read-only: the first error tells it
             aside.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def save_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Writes figures as indented JSON, as :func:`save_bytes` does; the folder is made if need be.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_bytes(path, json.dumps(record, indent=2).encode() + b'\n')
 
 
 def advise(error: BaseException, onward: str) -> str:

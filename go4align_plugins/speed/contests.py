@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from go4align_plugins.benchmarks.canvas import GREY, PALETTE, add_caption, new_figure, save
-from go4align_plugins.benchmarks.files import save_bytes
+from go4align_plugins.benchmarks.files import save_json
 from go4align_plugins.benchmarks.run_folder import describe_environment
 from go4align_plugins.speed.hardware import align_columns, describe_hardware
 from go4align_plugins.speed.rounds import Ratios, compare, time_in_rounds
@@ -132,8 +131,7 @@ def publish(
         'failures': failures,
         **more,
     }
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    save_bytes(options.json, json.dumps(record, indent=2).encode() + b'\n')
+    save_json(options.json, record)
     draw_contests(results, caption, picture)
     print(f'All figures: {options.json}\nThe picture: {picture}')
     return 1 if failures else 0

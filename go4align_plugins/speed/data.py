@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +11,7 @@ from typing import Any
 
 from go4align_plugins.speed.checkout import add_checkout_option, import_example
 from go4align_plugins.speed.contests import Contest, add_contest_options, publish
+from go4align_plugins.speed.hardware import use_threads
 
 NUMPY, OURS, EXAMPLE, MMSEG = 'plain numpy', 'LibMTL side', "LibMTL's example", 'MMSegmentation'
 STEPS = 20
@@ -48,11 +48,9 @@ def run(options: argparse.Namespace) -> int:
         ValueError: if an option is out of its range.
         ImportError: if a framework is not installed.
     """
-    import torch
-
     from go4align_plugins.benchmarks.embedded import render_dataset
 
-    torch.set_num_threads(options.threads or os.cpu_count() or 1)
+    use_threads(options.threads)
     with TemporaryDirectory() as folder:
         root, benchmark = options.data, 'nyuv2'
         if root is None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import TYPE_CHECKING, Any
 
 from go4align_plugins.speed.checkout import add_checkout_option, import_example
 from go4align_plugins.speed.contests import Contest, add_contest_options, publish
+from go4align_plugins.speed.hardware import use_threads
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,11 +47,9 @@ def run(options: argparse.Namespace) -> int:
         ValueError: if an option is out of its range.
         ImportError: if LibMTL is not installed.
     """
-    import torch
-
     if min(options.frames, options.batch_size, *options.size) < 1:
         raise ValueError('Parameters `frames`, `batch_size` and `size` should be at least 1.')
-    torch.set_num_threads(options.threads or os.cpu_count() or 1)
+    use_threads(options.threads)
     example = import_example(options.libmtl, 'utils')
     batches = random_batches(options.frames, options.batch_size, tuple(options.size))
     contests, notes, differing = [], [], False

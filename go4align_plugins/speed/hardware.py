@@ -27,6 +27,11 @@ def describe_hardware() -> dict[str, Any]:
     }
 
 
+def use_threads(count: int | None) -> None:
+    """Let torch use so many threads on the CPU; None: one a core."""
+    torch.set_num_threads(count or os.cpu_count() or 1)
+
+
 def _processor_name() -> str:
     try:
         lines = Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()

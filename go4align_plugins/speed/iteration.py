@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -47,12 +46,11 @@ def run(options: argparse.Namespace) -> int:
         ValueError: if an option is out of its range.
         ImportError: if a framework is not installed.
     """
-    import torch
-
     from go4align_plugins.libmtl.compat import import_libmtl
     from go4align_plugins.speed.contests import publish
+    from go4align_plugins.speed.hardware import use_threads
 
-    torch.set_num_threads(options.threads or os.cpu_count() or 1)
+    use_threads(options.threads)
     offered = import_libmtl().weighting.__all__
     chosen = options.methods or [name for name in METHODS if name in offered]
     methods = list(dict.fromkeys((METHODS[0], *chosen)))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
-from go4align_plugins.benchmarks.files import save_bytes
+from go4align_plugins.benchmarks.files import save_json
 from go4align_plugins.benchmarks.run_folder import describe_environment
 
 TASKS = (2, 3, 11, 40, 100, 1000, 10_000)
@@ -92,8 +91,7 @@ def run(options: argparse.Namespace) -> int:
         'clock': options.clock,
         'measures': [measure.record() for measure in measures],
     }
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    save_bytes(options.json, json.dumps(record, indent=2).encode() + b'\n')
+    save_json(options.json, record)
     draw_steps(measures, caption, picture)
     print(f'All figures: {options.json}\nThe picture: {picture}')
     return 0

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from go4align_plugins.benchmarks.canvas import new_figure
-from go4align_plugins.benchmarks.files import save_bytes
+from go4align_plugins.benchmarks.files import save_json
 from go4align_plugins.benchmarks.run_folder import describe_environment
 from go4align_plugins.leaderboard.columns import EQUAL_WEIGHTING
 from go4align_plugins.leaderboard.commands.options import add_picture, tell_absent
@@ -100,8 +99,7 @@ def runtime(options: argparse.Namespace) -> int:
         'notes': notes,
         **_figures(timings, failures),
     }
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    save_bytes(options.json, json.dumps(record, indent=2).encode() + b'\n')
+    save_json(options.json, record)
     draw_runtime(timings, ' '.join(notes), picture)
     print(f'All figures: {options.json}\nThe picture: {picture}')
     return 1 if failures else 0
