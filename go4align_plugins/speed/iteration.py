@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 METHODS = ('EW', 'GO4Align', 'UW', 'DWA', 'FAMO', 'CAGrad', 'PCGrad')
 COUNTS = (2, 3, 11, 40)
 FRAMEWORKS = ('libmtl', 'mmseg')
+TURN_SECONDS = 0.05
+"""About how long a method's turn is."""
 
 DESCRIPTION = """\
-Times training iterations (forward, weighting, backward, optimizer) of methods side by side, each
-once a round, and compares them with equal weighting: in LibMTL the small SegNet at 96 x 128 with
-three tasks, and a small multilayer perceptron with 2, 3, 11 and 40 tasks, in which the weighting
-weighs most; in MMSegmentation the small SegNet. Data is random; nothing is read."""
+Times training iterations (forward, weighting, backward, optimizer) of methods side by side, in
+turns of a twentieth of a second, and compares them with equal weighting: in LibMTL the small SegNet
+at 96 x 128 with three tasks, and a small multilayer perceptron with 2, 3, 11 and 40 tasks, in which
+the weighting weighs most; in MMSegmentation the small SegNet. Data is random; nothing is read."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -144,7 +146,7 @@ def _contest(
     title: str, methods: Sequence[str], prepare: Callable[[str], Callable[[], Any]]
 ) -> Contest:
     from go4align_plugins.speed.contests import Contest
-    from go4align_plugins.speed.rounds import explain_failure
+    from go4align_plugins.speed.rounds import explain_failure, repeat, turn_length
 
     turns, failures = {}, {}
     for method in methods:
@@ -154,4 +156,6 @@ def _contest(
             if method == METHODS[0]:
                 raise
             failures[method] = explain_failure(error)
-    return Contest(title, METHODS[0], turns, failures=failures)
+    length = turn_length(turns[METHODS[0]], TURN_SECONDS)
+    turns = {method: repeat(turn, length) for method, turn in turns.items()}
+    return Contest(title, METHODS[0], turns, length, failures)

@@ -22,14 +22,14 @@ from go4align_plugins.speed.methods import (
     build_method,
     is_feasible,
 )
-from go4align_plugins.speed.rounds import time_in_rounds
+from go4align_plugins.speed.rounds import repeat, time_in_rounds, turn_length
 from go4align_plugins.weighting.kmeans import DENSE_LIMIT
 
 FORWARD, BACKWARD = 'weights', 'weights and backward'
 PASSES = (FORWARD, BACKWARD)
 CLOCKS = {'wall': perf_counter, 'cpu': thread_time}
 TURN_SECONDS = 0.01
-"""About how long a method's turn is: many steps where they are short, as the caches stay warm."""
+"""About how long a method's turn is."""
 NUM_BATCHES = 16
 
 Cell = tuple[int, int, str, str]  # tasks, groups, pass, method
@@ -109,7 +109,7 @@ def measure(
         for method in chosen
         if is_feasible(method, num_tasks)
     }
-    lengths = {cell: _turn_length(step) for cell, step in steps.items()}
+    lengths = {cell: turn_length(step, TURN_SECONDS) for cell, step in steps.items()}
     turns = {cell: _turn(step, lengths[cell], device) for cell, step in steps.items()}
     seconds, failures = time_in_rounds(
         turns,
@@ -166,24 +166,14 @@ def _weights_and_backward(weigh: Weigh, losses: Tensor) -> Tensor:
     return total
 
 
-def _turn_length(step: Callable[[], object]) -> int:
-    """How many steps a turn has; at least one."""
-    step()
-    start, length = perf_counter(), 0
-    while perf_counter() - start < TURN_SECONDS:
-        step()
-        length += 1
-    return length
-
-
 def _turn(step: Callable[[], object], length: int, device: torch.device) -> Callable[[], None]:
-    def take() -> None:
-        for _ in range(length):
-            step()
-        if device.type == 'cuda':
-            torch.cuda.synchronize(device)
+    steps = repeat(step, length)
 
-    return take
+    def take() -> None:
+        steps()
+        torch.cuda.synchronize(device)
+
+    return take if device.type == 'cuda' else steps
 
 
 def peak_memory(step: Callable[[], object], device: torch.device) -> int:
