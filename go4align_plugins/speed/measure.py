@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import accumulate, cycle
 from statistics import median, quantiles
@@ -189,11 +192,25 @@ def peak_memory(step: Callable[[], object], device: torch.device) -> int:
     step()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    with profile(profile_memory=True) as profiler:
+    with _silent_stderr(), profile(profile_memory=True) as profiler:
         step()
     events = profiler.profiler.kineto_results.events()
     changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == '[memory]')
     return peak + max(accumulate((change for _, change in changes), initial=0))
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Leaves out what torch's profiler writes past Python, since 2.14 some lines at each use."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, 'w') as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def count_host_waits(step: Callable[[], object], never: bool) -> int:
