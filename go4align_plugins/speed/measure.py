@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import accumulate, cycle
+from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter, thread_time
 from typing import Any
@@ -204,7 +205,7 @@ def _silent_stderr() -> Iterator[None]:
     """Leaves out what torch's profiler writes past Python, since 2.14 some lines at each use."""
     sys.stderr.flush()
     kept = os.dup(2)
-    with open(os.devnull, 'w') as nowhere:
+    with Path(os.devnull).open('w') as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
         yield
