@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ def mmseg_contest(methods: Sequence[str], batch_size: int = 4) -> Contest:
     )
 
 
-def mmseg_iteration(method: str, batch_size: int = 4) -> Callable[[], Any]:
-    """A function that takes one iteration in MMSegmentation.
+def mmseg_iteration(method: str, batch_size: int = 4) -> Callable[..., None]:
+    """A function that takes iterations in MMSegmentation, one by default.
 
     Args:
         method: its name.
@@ -116,11 +117,12 @@ def mmseg_iteration(method: str, batch_size: int = 4) -> Callable[[], Any]:
     model.train()
     frames = [pack(_random_frame(seed)) for seed in range(batch_size)]
 
-    def iterate() -> None:
-        # The preprocessor changes the samples that it is given.
-        samples = [frame['data_samples'].new() for frame in frames]
-        batch = {'inputs': [frame['inputs'] for frame in frames], 'data_samples': samples}
-        model.train_step(batch, wrapper)
+    def iterate(count: int = 1) -> None:
+        for _ in range(count):
+            # The preprocessor changes the samples that it is given.
+            samples = [frame['data_samples'].new() for frame in frames]
+            batch = {'inputs': [frame['inputs'] for frame in frames], 'data_samples': samples}
+            model.train_step(batch, wrapper)
 
     return iterate
 
@@ -143,10 +145,10 @@ def _random_frame(seed: int) -> dict[str, Any]:
 
 
 def _contest(
-    title: str, methods: Sequence[str], prepare: Callable[[str], Callable[[], Any]]
+    title: str, methods: Sequence[str], prepare: Callable[[str], Callable[..., None]]
 ) -> Contest:
     from go4align_plugins.speed.contests import Contest
-    from go4align_plugins.speed.rounds import explain_failure, repeat, turn_length
+    from go4align_plugins.speed.rounds import explain_failure, turn_length
 
     turns, failures = {}, {}
     for method in methods:
@@ -157,5 +159,5 @@ def _contest(
                 raise
             failures[method] = explain_failure(error)
     length = turn_length(turns[METHODS[0]], TURN_SECONDS)
-    turns = {method: repeat(turn, length) for method, turn in turns.items()}
-    return Contest(title, METHODS[0], turns, length, failures)
+    several = {method: partial(turn, length) for method, turn in turns.items()}
+    return Contest(title, METHODS[0], several, length, failures)
