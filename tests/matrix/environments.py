@@ -42,7 +42,12 @@ class Environment:
     @property
     def name(self) -> str:
         """Its name on the command line."""
-        return f'{self.extra or "none"}-{"lowest" if self.lowest else "newest"}-{self.python}'
+        return f'{self.extra or "none"}-{self.base}'
+
+    @property
+    def base(self) -> str:
+        """What it shares with those of other extras."""
+        return f'{"lowest" if self.lowest else "newest"}-{self.python}'
 
     @property
     def tests(self) -> list[str]:

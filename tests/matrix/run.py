@@ -80,6 +80,7 @@ class Builder:
     def __init__(self, folder: Path, kept: Path | None, torch: str | None) -> None:
         self.folder = folder
         self.torch = torch
+        self._bases: set[Path] = set()
         settings = folder / 'settings.cfg'
         # Nothing is left in the checkout, and nothing that was left there gets into a wheel.
         settings.write_text(f'[build]\nbuild_base={folder}/build\n[egg_info]\negg_base={folder}\n')
@@ -92,16 +93,17 @@ class Builder:
         Raises:
             NotBuilt: if a step failed; all that it said has been printed.
         """
-        base = self.folder / f'base-{environment.lowest}-{environment.python}'
+        base = self.folder / environment.base
         held = lower_bounds(environment.extra) if environment.lowest else []
         if self.torch and not environment.lowest:
             held = [f'torch=={self.torch}']
         constraints = self.folder / 'constraints.txt'
         constraints.write_text('\n'.join(held))
-        if not base.exists():
-            self._run([f'python{environment.python}', '-m', 'venv', base])
+        if base not in self._bases:
+            self._run([f'python{environment.python}', '-m', 'venv', '--clear', base])
             self._run([*_pip(base), 'install', '--quiet', '--upgrade', 'pip'])
             self._run([*_pip(base), 'install', '--quiet', '-c', constraints, 'torch', *TOOLS])
+            self._bases.add(base)
         # Whatever is installed on top replaces files, and writes into none.
         shutil.copytree(base, place, symlinks=True, copy_function=os.link)
         # Not editable: what is installed is what a user gets.
