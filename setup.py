@@ -31,17 +31,19 @@ LIBMTL = [
 
 LIBMTL_MAIN = [
     # Imported by LibMTL's GitHub main, which names none of them when it is installed.
-    'torch_geometric>=2.4',
-    'cvxpy>=1.3',
+    'torch_geometric>=2.6',
+    'cvxpy>=1.4',
     # The solver that qpsolvers, and UPGrad by it, uses by default.
-    'qpsolvers[quadprog]>=4',
-    # Nash_MTL asks cvxpy for this solver by name.
-    'ecos>=2',
+    'qpsolvers[quadprog]>=4.0',
+    # Nash_MTL asks cvxpy for this solver by name; older releases have no wheels, and do not build.
+    'ecos>=2.0.12',
 ]
 
 QM9 = [
-    # Message passing (NNConv, Set2Set) and batches of graphs.
-    'torch_geometric>=2.4',
+    # Message passing (NNConv, Set2Set) and batches of graphs; since 2.6 its own file of QM9 is
+    # read by torch's safe loader.
+    'torch_geometric>=2.6',
+    'numpy>=1.22',
 ]
 
 CLUSTER = [
@@ -56,8 +58,8 @@ CLUSTERING = [
     'numpy>=1.22',
     # assign_labels='cluster_qr' came with 1.1.
     'scikit-learn>=1.1',
-    # The solver Clarabel came with 1.3.
-    'cvxpy>=1.3',
+    # 1.4 brings the solver Clarabel with it, and is imported beside scipy 1.11.
+    'cvxpy>=1.4',
 ]
 
 MMSEG = [
@@ -65,11 +67,13 @@ MMSEG = [
     'mmsegmentation>=1.2.2',
     # mmsegmentation refuses 2.2 and newer; the lite edition needs no compiler.
     'mmcv-lite>=2.0.0,<2.2.0',
+    # mmengine and mmcv name no bound: beside torch before 2.3 it has to be below 2.
+    'numpy>=1.22',
     # mmengine imports pkg_resources, which setuptools removed in 82.
     'setuptools<82',
     # Imported by mmsegmentation without being declared.
-    'ftfy>=6',
-    'regex>=2022',
+    'ftfy>=6.0',
+    'regex>=2022.1.18',
 ]
 
 DEV = [

@@ -93,7 +93,8 @@ def draw_maps(rows: Sequence[Mapping[str, Any]], legend: Legend) -> Figure:
         for (task, name), left in zip(columns, lefts):
             box = (left / WIDTH, bottom / total, cell / WIDTH, cell_height / total)
             axes = figure.add_axes(box, xticks=[], yticks=[])
-            axes.spines[:].set(linewidth=0.5, color='0.75')
+            axes.spines[:].set_linewidth(0.5)
+            axes.spines[:].set_color('0.75')
             colours = _colours(task, frame[task, name], scale, name == 'truth', legend)
             axes.imshow(colours, aspect='auto', interpolation='nearest')
         ends = [left for (task, _), left in zip(columns, lefts) if task == 'depth']

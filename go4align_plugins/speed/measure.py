@@ -196,8 +196,13 @@ def peak_memory(step: Callable[[], object], device: torch.device) -> int:
     with _silent_stderr(), profile(profile_memory=True) as profiler:
         step()
     events = profiler.profiler.kineto_results.events()
-    changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == '[memory]')
-    return peak + max(accumulate((change for _, change in changes), initial=0))
+    changes = sorted((event for event in events if event.name() == '[memory]'), key=_begin)
+    return peak + max(accumulate((change.nbytes() for change in changes), initial=0))
+
+
+def _begin(event: Any) -> int:
+    """When it was, in nanoseconds; older releases of torch have microseconds alone."""
+    return event.start_ns() if hasattr(event, 'start_ns') else 1000 * event.start_us()
 
 
 @contextmanager

@@ -23,8 +23,8 @@ HOST_DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 LARGEST = {dtype: torch.finfo(dtype).max for dtype in HOST_DTYPES}
 
 
-# Before torch 2.3 a compiler's graph ends where numbers are read, which is right as well.
-_is_compiling = getattr(torch.compiler, 'is_compiling', bool)
+# The public name came with torch 2.3.
+_is_compiling = getattr(torch.compiler, 'is_compiling', None) or torch._utils.is_compiling
 
 
 def finite(numbers: Sequence[float]) -> bool:

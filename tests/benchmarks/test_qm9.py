@@ -41,6 +41,8 @@ def test_sdf_in_either_place(tmp_path, folder):
 @pytest.mark.parametrize('name', ['raw/qm9_v3.pt', 'processed/data_v3.pt'])
 def test_geometrics_files_agree_with_the_raw_ones(tmp_path, name):
     pytest.importorskip('torch_geometric', reason='needs the extra qm9')
+    if 'processed' in name and not hasattr(torch.serialization, 'add_safe_globals'):
+        pytest.skip('this torch cannot be told that the classes in the file are harmless')
     raw = read_qm9(write_sdf(tmp_path / 'sdf'))
     other = read_qm9(write_geometric(tmp_path / 'pyg', name))
     assert list(other.names) == list(raw.names)

@@ -49,6 +49,7 @@ def test_indicators_come_alone_and_with_agrm():
 
 
 def test_clusterings_share_the_run_of_the_default():
+    pytest.importorskip('cvxpy', reason='needs the extra `clustering`')
     found = specs(clusterings(3, 2, ['exact', 'sdp']))
     assert found['exact'] == group_counts(3)[2].spec
     assert found['sdp'] == 'GO4Align:grouping=sdp,num_groups=2'

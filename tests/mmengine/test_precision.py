@@ -13,7 +13,15 @@ from mmengine.optim import (
     AmpOptimWrapper,
 )
 from toys import ToyData, ToyModel
-from wrappers import Scales, accumulated, logged, make_amp_wrapper, make_wrapper, moved
+from wrappers import (
+    Scales,
+    accumulated,
+    logged,
+    make_amp_wrapper,
+    make_scaler,
+    make_wrapper,
+    moved,
+)
 
 from go4align_plugins.mmengine import (
     GO4AlignAmpOptimWrapper,
@@ -104,7 +112,7 @@ def test_bfloat16_autocast_on_the_cpu():
     wrapper = GO4AlignAmpOptimWrapper(
         optimizer=torch.optim.SGD(model.parameters(), lr=0.01), dtype='bfloat16'
     )
-    wrapper.loss_scaler = torch.amp.GradScaler('cpu')
+    wrapper.loss_scaler = make_scaler()
     wrapper.initialize_count_status(model, 0, 10)
     before = [parameter.clone() for parameter in model.parameters()]
     log_vars = model.train_step((data.inputs, data.targets), wrapper)

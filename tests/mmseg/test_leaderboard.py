@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 pytest.importorskip('mmseg', reason='MMSegmentation is not installed')
+pytest.importorskip('tqdm', reason='tqdm is not installed')
 
 from go4align_plugins.leaderboard.cli import main
 from go4align_plugins.leaderboard.mmseg_config import build_config, find_config, weighting_options
