@@ -18,6 +18,9 @@ IMAGE_TOLERANCE = 1e-3
 LENGTH_TOLERANCE = 0.05
 MEAN_LENGTH = 0.9
 
+LARGEST = np.finfo(np.float32).max
+"""Frames are read as float32: a larger depth of a float64 file would be infinite there."""
+
 # What numpy raises for a file that is cut short or whose header is damaged.
 _UNREADABLE = (ValueError, EOFError, OSError, MemoryError, SyntaxError, TokenError)
 
@@ -91,8 +94,8 @@ def _label_rule(label: np.ndarray, num_classes: int) -> Iterator[str]:
 
 
 def _depth_rule(depth: np.ndarray, num_classes: int) -> Iterator[str]:
-    if not (depth.min() >= 0 and depth.max() < np.inf):
-        found = _found(depth, ~((depth >= 0) & (depth < np.inf)))
+    if not (depth.min() >= 0 and depth.max() <= LARGEST):
+        found = _found(depth, ~((depth >= 0) & (depth <= LARGEST)))
         yield f'depth should be finite and not negative (0: not measured). Found {found}.'
 
 

@@ -117,6 +117,11 @@ FAULTS = [
     (changed('depth', (0, 1), np.nan), 'depth should be finite and not negative'),
     (changed('depth', (0, 1), np.inf), 'Found inf at row 0, column 1'),
     (changed('depth', (0, 1), -1), 'Found -1 at row 0, column 1'),
+    (
+        {'depth': np.full((*SIZE, 1), 1e83)},
+        'finite and not negative (0: not measured). Found 1e+83',
+    ),
+    ({'depth': np.full((*SIZE, 1), np.inf, np.float16)}, 'not measured). Found inf at row 0'),
     (changed('image', (3, 0, 1), 1.5), 'should lie in [0, 1]. Found 1.5 at row 3, column 0'),
     (changed('image', (3, 0, 1), np.nan), 'Found nan at row 3, column 0'),
     ({'image': np.full((*SIZE, 3), 255, np.uint8)}, 'should lie in [0, 1]. Found 255'),
