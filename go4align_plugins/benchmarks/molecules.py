@@ -21,6 +21,9 @@ ELEMENTS = (1, 6, 7, 8, 9)
 NUM_ATOM_FEATURES, NUM_EDGE_FEATURES = 11, 5
 ATOMIC_NUMBER, NUM_HYDROGENS = 5, 10  # among the atom's features
 
+FARTHEST = 1e18
+"""In angstrom: the square of a larger distance is infinite in float32."""
+
 SPLIT_SEED = 0
 HELD_OUT = 10_000
 
@@ -177,9 +180,9 @@ def find_problems(molecules: Molecules) -> Iterator[str]:
             'should have atoms of H, C, N, O and F. '
             f'Found atomic number {numbers[atom]} in {molecules.names[owner[atom]]}.'
         )
-    for atom in np.flatnonzero(~np.isfinite(molecules.positions).all(1))[:1]:
+    for atom in np.flatnonzero(~(np.abs(molecules.positions) <= FARTHEST).all(1))[:1]:
         yield (
-            'should have finite positions. '
+            f'should have finite positions, of at most {FARTHEST:g} angstrom. '
             f'Found {molecules.positions[atom].tolist()} in {molecules.names[owner[atom]]}.'
         )
     for row in np.flatnonzero(~np.isfinite(molecules.targets).all(1))[:1]:

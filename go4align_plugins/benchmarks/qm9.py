@@ -21,10 +21,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 
+from go4align_plugins.benchmarks.files import find_damage
 from go4align_plugins.benchmarks.molecules import Molecules, atom_features, find_problems
 from go4align_plugins.benchmarks.optional import import_optional
 from go4align_plugins.benchmarks.qm9_targets import COLUMNS, from_geometric, select
@@ -96,7 +97,7 @@ def _read_order(root: Path, count: int) -> np.ndarray | None:
         return None
     rule = f"{path}: should be LibMTL's order of the {count} molecules. Found"
     try:
-        order = import_optional('torch').load(path, map_location='cpu', weights_only=True).numpy()
+        order = _load(path).numpy()
     except Exception as error:  # as in `_load_tensors`
         raise ValueError(f'{rule}: {" ".join(str(error).split())}') from error
     if not np.array_equal(np.sort(order, axis=None), np.arange(count)):
@@ -144,13 +145,20 @@ def _read_downloaded(path: Path) -> Molecules:
 
 
 def _load_tensors(path: Path) -> Any:
-    torch = import_optional('torch')
     # It declares its `Data` as harmless: the processed file names that class.
     import_optional('torch_geometric.data', 'qm9', "PyTorch Geometric's files")
     try:
-        return torch.load(path, map_location='cpu', weights_only=True)
+        return _load(path)
     except Exception as error:  # torch raises a different one for every kind of damage
         raise _not_geometric(path, error) from error
+
+
+def _load(path: Path) -> Any:
+    # Files of torch before 1.6 are no archives and have no checksums.
+    damage = find_damage(path) if is_zipfile(path) else None
+    if damage:
+        raise ValueError(damage)
+    return import_optional('torch').load(path, map_location='cpu', weights_only=True)
 
 
 def _not_geometric(path: Path, error: Exception) -> ValueError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -107,7 +109,8 @@ def replace(path, old, new):
     [
         ('gdb9.sdf', ' C  ', ' Si ', 'H, C, N, O and F in V2000 form. Found in gdb_1'),
         ('gdb9.sdf', '    1.0000', '    1.0x00', 'in V2000 form. Found in gdb_1'),
-        ('gdb9.sdf', '    1.0000', '       nan', 'finite positions. Found .* in gdb_1'),
+        ('gdb9.sdf', '    1.0000', '       nan', 'finite positions, .* Found .* in gdb_1'),
+        ('gdb9.sdf', '    1.0000', '     1e+30', 'of at most 1e\\+18 angstrom. Found .* in gdb_1'),
         ('gdb9.sdf', '  1  2  1', '  1  9  1', 'between two of a molecule.s atoms'),
         ('gdb9.sdf', '  1  2  1', '  1  2  7', 'a bond of type 7'),
         ('gdb9.sdf', '  5  4  0', '  9  9  0', 'lines for 9 atoms and 9 bonds'),
@@ -219,6 +222,26 @@ def test_damaged_tensor_files_are_named(tmp_path, name, content):
     pytest.importorskip('torch_geometric', reason='needs the extra qm9')
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=f"{name}: should be PyTorch Geometric's QM9"):
+        read_qm9(tmp_path)
+
+
+@pytest.mark.parametrize('name', ['qm9_v3.pt', 'data_v3.pt', 'random_split.t'])
+def test_a_flipped_bit_is_found_by_the_checksums(tmp_path, name):
+    pytest.importorskip('torch_geometric', reason='needs the extra qm9')
+    write_npz(tmp_path)
+    path = tmp_path / name
+    if name == 'random_split.t':
+        torch.save(torch.arange(12).flip(0), path)
+    else:
+        write_geometric(tmp_path, name)
+    read_qm9(tmp_path)
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as file:
+        start = next(each.header_offset for each in file.infolist() if '/data/' in each.filename)
+    name_length, padding = struct.unpack_from('<HH', content, start + 26)
+    content[start + 30 + name_length + padding] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f'{name}: should be .* Found: a wrong checksum of'):
         read_qm9(tmp_path)
 
 
