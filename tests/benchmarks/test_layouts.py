@@ -174,8 +174,14 @@ def archive(path):
         np.savez(file, np.zeros(3))
 
 
+def half_an_archive(path):
+    archive(path)
+    path.write_bytes(path.read_bytes()[:60])
+
+
 @pytest.mark.parametrize(
-    'spoil', [truncate, cut_header, damage_header, empty, pickled, archive, Path.unlink]
+    'spoil',
+    [truncate, cut_header, damage_header, empty, pickled, archive, half_an_archive, Path.unlink],
 )
 def test_an_unreadable_file_is_named(root, spoil):
     frames = FrameFolder(root, ROOMS, 'train')

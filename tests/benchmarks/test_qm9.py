@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 import zipfile
+from dataclasses import replace as replace_field
 
 import numpy as np
 import pytest
 import torch
 
 from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.benchmarks.molecules import find_problems
 from go4align_plugins.benchmarks.qm9 import check, read_qm9
 
 from .. import SHARED
@@ -160,6 +163,49 @@ def test_broken_arrays_are_named(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message) as caught:
         read_qm9(tmp_path)
     assert str(caught.value).startswith(str(tmp_path / 'molecules.npz'))
+
+
+@pytest.mark.parametrize('name', ['ids', 'Z', 'pos', 'ptr', 'y', 'target_names'])
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda content: b'no array',
+        lambda content: content[:6],
+        lambda content: content.replace(b')', b'(', 1),
+        lambda content: content.replace(b"': (", b"': (99999999999999", 1),
+    ],
+)
+def test_a_member_that_is_no_array_is_named(tmp_path, name, change):
+    path = write_npz(tmp_path) / 'molecules.npz'
+    with zipfile.ZipFile(path) as file:
+        members = {member: file.read(member) for member in file.namelist()}
+    with zipfile.ZipFile(path, 'w') as file:
+        for member, content in members.items():
+            file.writestr(member, change(content) if member == f'{name}.npy' else content)
+    with pytest.raises(ValueError, match=r'molecules.npz: should hold the arrays'):
+        read_qm9(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('name', 'change', 'message'),
+    [
+        ('first_bond', lambda array: array * 2**32, 'the bonds of every molecule, in their order'),
+        ('first_bond', lambda array: array + 1, 'Found bonds 1 to 85, and 84 bonds'),
+        ('first_bond', lambda array: array[::-1], 'Found bonds 84 to 0, and 84 bonds'),
+        ('bond_types', lambda array: array + 3, 'bonds of type 0 to 3. Found 5'),
+        ('bonds', lambda array: array.astype(float), r'bonds of shape \(2, 84\), whole numbers'),
+        ('bonds', lambda array: array[:, 1:], r'Found \(2, 83\) of int64'),
+        ('atoms', lambda array: array[:, 1:], r'atoms of shape \(54, 11\).* Found \(54, 10\)'),
+        ('positions', lambda array: array[:, 1:], r'positions of shape \(54, 3\), real numbers'),
+        ('targets', lambda array: array[1:], r'targets of shape \(12, 11\)'),
+    ],
+)
+def test_arrays_that_do_not_fit_each_other_are_named(tmp_path, name, change, message):
+    molecules = read_qm9(write_sdf(tmp_path))
+    assert list(find_problems(molecules)) == []
+    changed = replace_field(molecules, **{name: change(getattr(molecules, name))})
+    (problem,) = find_problems(changed)
+    assert re.search(message, problem)
 
 
 def test_half_an_archive_is_named(tmp_path):

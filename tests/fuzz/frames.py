@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from .containers import picture
 from .target import Target
 from .values import altered, damaged, json_file
 
@@ -198,7 +199,7 @@ def png(draw: st.DrawFn) -> tuple[str, bytes]:
     """A part of a frame, and a file in its place."""
     part = draw(st.sampled_from(('image', 'segmentation', 'depth')))
     modes = ('RGB', 'RGBA', 'L', 'LA', 'P', '1', 'I;16')
-    return part, draw(damaged(_png(draw(st.sampled_from(modes)))))
+    return part, draw(picture(_png(draw(st.sampled_from(modes)))))
 
 
 def check_png(value: tuple[str, bytes], folder: Path) -> None:
@@ -273,6 +274,6 @@ TARGETS = {
     'official_png': Target(st.deferred(png), check_official, needs=('mmseg',)),
     'celeba_lists': Target(st.tuples(damaged(ATTRIBUTES), damaged(PARTITION)), check_lists),
     'celeba_faces': Target(
-        st.deferred(lambda: damaged(_png('RGB'))), check_face, needs=('PIL', 'tqdm')
+        st.deferred(lambda: picture(_png('RGB'))), check_face, needs=('PIL', 'tqdm')
     ),
 }

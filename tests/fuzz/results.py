@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ..leaderboard.run_folders import MULTI, entry
 from ..leaderboard.stores import failed, make_entry, singles
+from .containers import archive
 from .target import Target
 from .values import damaged, json_file, lines_of
 
@@ -197,6 +198,6 @@ TARGETS = {
         needs=('mmseg',),
     ),
     'checkpoint': Target(
-        st.deferred(lambda: damaged(_checkpoint())), check_checkpoint, needs=('LibMTL',)
+        st.deferred(lambda: archive(_checkpoint())), check_checkpoint, needs=('LibMTL',)
     ),
 }
