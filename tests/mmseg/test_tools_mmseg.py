@@ -175,6 +175,11 @@ def test_an_array_that_is_no_image_is_named(tmp_path, array, message):
         read_image(tmp_path / 'a.npy')
 
 
+def test_an_array_of_small_numbers_is_an_image(tmp_path):
+    np.save(tmp_path / 'a.npy', np.ones((4, 4, 3), np.int8))
+    assert (read_image(tmp_path / 'a.npy') == 255).all()
+
+
 def test_missing_files_are_errors_without_traceback(capsys):
     assert main(['missing.py']) == 2
     assert 'train_mmseg.py: error:' in capsys.readouterr().err

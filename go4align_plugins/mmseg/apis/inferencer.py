@@ -113,6 +113,6 @@ def _read_file(path: Path) -> np.ndarray:
         array = load_array(path)
         for problem in find_problems('image', array, None, num_classes=0):
             raise ValueError(f'{path}: {problem}')
-        return np.rint(array.clip(0, 1) * 255).astype(np.uint8)
+        return np.rint(array.astype(np.float64).clip(0, 1) * 255).astype(np.uint8)
     with open_picture(path) as picture:
         return np.asarray(picture.convert('RGB'))
