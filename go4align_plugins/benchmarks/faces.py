@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from go4align_plugins.benchmarks.optional import import_optional
+from go4align_plugins.benchmarks.pictures import open_picture
 from go4align_plugins.benchmarks.table import Benchmark, get_benchmark
 
 SPLITS = ('train', 'val', 'test')
@@ -20,6 +21,7 @@ IMAGES, ATTRIBUTES, PARTITION = (
     'img_align_celeba', 'list_attr_celeba.txt', 'list_eval_partition.txt'
 )  # fmt: skip
 FOLDERS = ('', 'Img', 'Anno', 'Eval', 'celeba')
+FORMATS = ('JPEG', 'PNG')
 
 
 class FaceFolder:
@@ -78,13 +80,9 @@ class FaceFolder:
             ValueError: if the image cannot be read; the message names it.
         """
         path = self._images / self.names[index]
-        image = import_optional('PIL.Image')
-        try:
-            with image.open(path) as file:
-                resized = file.convert('RGB').resize(size[::-1], image.Resampling.BILINEAR)
-        except (OSError, SyntaxError, ValueError) as error:
-            raise ValueError(f'{path}: should be a whole image. Found: {error}') from error
-        return np.asarray(resized)
+        with open_picture(path, FORMATS) as picture:
+            bilinear = import_optional('PIL.Image').Resampling.BILINEAR
+            return np.asarray(picture.convert('RGB').resize(size[::-1], bilinear))
 
 
 def read_attributes(path: Path, wanted: Sequence[str]) -> tuple[list[str], np.ndarray]:

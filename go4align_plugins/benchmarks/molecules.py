@@ -19,7 +19,12 @@ import numpy as np
 ELEMENTS = (1, 6, 7, 8, 9)
 """The atomic numbers of H, C, N, O and F."""
 NUM_ATOM_FEATURES, NUM_EDGE_FEATURES = 11, 5
+NUM_BOND_TYPES = NUM_EDGE_FEATURES - 1
+KINDS = {'u': 'whole numbers from 0', 'i': 'whole numbers', 'f': 'real numbers'}
 ATOMIC_NUMBER, NUM_HYDROGENS = 5, 10  # among the atom's features
+
+FARTHEST = 1e18
+"""In angstrom: the square of a larger distance is infinite in float32."""
 
 SPLIT_SEED = 0
 HELD_OUT = 10_000
@@ -162,12 +167,27 @@ def find_problems(molecules: Molecules) -> Iterator[str]:
     Yields:
         The rule and what was found, one text for each rule broken.
     """
+    for name, (shape, kinds) in _forms(molecules).items():
+        array = getattr(molecules, name)
+        if array.shape != shape or array.dtype.kind not in kinds:
+            yield (
+                f'should have {name} of shape {shape}, {KINDS[kinds]}. '
+                f'Found {array.shape} of {array.dtype}.'
+            )
+            return
     first = molecules.first_atom
     if first[0] != 0 or first[-1] != len(molecules.positions) or (np.diff(first) < 1).any():
         yield (
             'should have atoms for every molecule, in their order. '
             f'Found {len(molecules)} molecules of atoms {first[0]} to {first[-1]}, '
             f'and {len(molecules.positions)} atoms.'
+        )
+        return
+    first_bond, num_bonds = molecules.first_bond, len(molecules.bond_types)
+    if first_bond[0] != 0 or first_bond[-1] != num_bonds or (np.diff(first_bond) < 0).any():
+        yield (
+            'should have the bonds of every molecule, in their order. '
+            f'Found bonds {first_bond[0]} to {first_bond[-1]}, and {num_bonds} bonds.'
         )
         return
     owner = np.repeat(np.arange(len(molecules)), np.diff(first))
@@ -177,9 +197,9 @@ def find_problems(molecules: Molecules) -> Iterator[str]:
             'should have atoms of H, C, N, O and F. '
             f'Found atomic number {numbers[atom]} in {molecules.names[owner[atom]]}.'
         )
-    for atom in np.flatnonzero(~np.isfinite(molecules.positions).all(1))[:1]:
+    for atom in np.flatnonzero(~(np.abs(molecules.positions) <= FARTHEST).all(1))[:1]:
         yield (
-            'should have finite positions. '
+            f'should have finite positions, of at most {FARTHEST:g} angstrom. '
             f'Found {molecules.positions[atom].tolist()} in {molecules.names[owner[atom]]}.'
         )
     for row in np.flatnonzero(~np.isfinite(molecules.targets).all(1))[:1]:
@@ -187,7 +207,12 @@ def find_problems(molecules: Molecules) -> Iterator[str]:
             'should have finite targets. '
             f'Found {molecules.targets[row].tolist()} for {molecules.names[row]}.'
         )
-    sizes = np.repeat(np.diff(first), np.diff(molecules.first_bond))
+    for bond in np.flatnonzero(~np.isin(molecules.bond_types, range(NUM_BOND_TYPES)))[:1]:
+        yield (
+            f'should have bonds of type 0 to {NUM_BOND_TYPES - 1}. '
+            f'Found {molecules.bond_types[bond]}.'
+        )
+    sizes = np.repeat(np.diff(first), np.diff(first_bond))
     one, other = molecules.bonds
     wrong = (molecules.bonds < 0).any(0) | (molecules.bonds >= sizes).any(0) | (one == other)
     for bond in np.flatnonzero(wrong)[:1]:
@@ -195,3 +220,18 @@ def find_problems(molecules: Molecules) -> Iterator[str]:
             "should have bonds between two of a molecule's atoms. "
             f'Found one of {one[bond]} and {other[bond]} among {sizes[bond]} atoms.'
         )
+
+
+def _forms(molecules: Molecules) -> dict[str, tuple[tuple[int, ...], str]]:
+    """The shape of each array, and the kind of its numbers by numpy's letter."""
+    num_molecules, num_atoms = len(molecules), len(molecules.positions)
+    num_bonds = len(molecules.bond_types)
+    return {
+        'atoms': ((num_atoms, NUM_ATOM_FEATURES), 'u'),
+        'positions': ((num_atoms, 3), 'f'),
+        'first_atom': ((num_molecules + 1,), 'i'),
+        'bonds': ((2, num_bonds), 'i'),
+        'bond_types': ((num_bonds,), 'i'),
+        'first_bond': ((num_molecules + 1,), 'i'),
+        'targets': ((num_molecules, *molecules.targets.shape[1:]), 'f'),
+    }

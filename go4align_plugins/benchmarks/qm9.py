@@ -16,15 +16,15 @@ lies beside them, the split is LibMTL's.
 from __future__ import annotations
 
 import csv
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import is_zipfile
 
 import numpy as np
 
+from go4align_plugins.benchmarks.files import find_damage
 from go4align_plugins.benchmarks.molecules import Molecules, atom_features, find_problems
 from go4align_plugins.benchmarks.optional import import_optional
 from go4align_plugins.benchmarks.qm9_targets import COLUMNS, from_geometric, select
@@ -32,9 +32,8 @@ from go4align_plugins.benchmarks.sdf import parse, records
 
 FOLDERS = ('', 'processed', 'raw')
 ORDER = 'random_split.t'
-NOT_ARRAYS = (
-    ValueError, TypeError, KeyError, IndexError, EOFError, OSError, BadZipFile, zlib.error
-)  # fmt: skip
+NOT_TENSORS = (TypeError, KeyError, ValueError, IndexError, AttributeError, RuntimeError)
+"""What reading something else as the tensors of a molecule raises."""
 
 
 def read_qm9(root: str | Path) -> Molecules:
@@ -96,7 +95,7 @@ def _read_order(root: Path, count: int) -> np.ndarray | None:
         return None
     rule = f"{path}: should be LibMTL's order of the {count} molecules. Found"
     try:
-        order = import_optional('torch').load(path, map_location='cpu', weights_only=True).numpy()
+        order = _load(path).numpy()
     except Exception as error:  # as in `_load_tensors`
         raise ValueError(f'{rule}: {" ".join(str(error).split())}') from error
     if not np.array_equal(np.sort(order, axis=None), np.arange(count)):
@@ -119,7 +118,7 @@ def _read_processed(path: Path) -> Molecules:
             slices['edge_index'].numpy(),
             from_geometric(data['y']),
         )
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
+    except NOT_TENSORS as error:
         raise _not_geometric(path, error) from error
 
 
@@ -139,18 +138,25 @@ def _read_downloaded(path: Path) -> Molecules:
             _starts([bond.shape[1] for bond in bonds]),
             from_geometric(torch.cat([molecule['y'] for molecule in content])),
         )
-    except (TypeError, KeyError, ValueError, IndexError, RuntimeError) as error:
+    except NOT_TENSORS as error:
         raise _not_geometric(path, error) from error
 
 
 def _load_tensors(path: Path) -> Any:
-    torch = import_optional('torch')
     # It declares its `Data` as harmless: the processed file names that class.
     import_optional('torch_geometric.data', 'qm9', "PyTorch Geometric's files")
     try:
-        return torch.load(path, map_location='cpu', weights_only=True)
+        return _load(path)
     except Exception as error:  # torch raises a different one for every kind of damage
         raise _not_geometric(path, error) from error
+
+
+def _load(path: Path) -> Any:
+    # Files of torch before 1.6 are no archives and have no checksums.
+    damage = find_damage(path) if is_zipfile(path) else None
+    if damage:
+        raise ValueError(damage)
+    return import_optional('torch').load(path, map_location='cpu', weights_only=True)
 
 
 def _not_geometric(path: Path, error: Exception) -> ValueError:
@@ -173,13 +179,13 @@ def _read_npz(path: Path) -> Molecules:
             # Without clipping, 262 would turn into a carbon atom's 6.
             numbers = np.clip(file['Z'], 0, 255).astype(np.uint8)
             positions = file['pos'].astype(np.float32)
-    except NOT_ARRAYS as error:
+            lengths = (names.size, first_atom.size - 1, len(targets))
+            flat = (names.ndim, first_atom.ndim, numbers.ndim, targets.ndim) == (1, 1, 1, 2)
+    except Exception as error:  # numpy raises a different one for every kind of damage
         raise ValueError(
             f'{path}: should hold the arrays Z, pos, ptr, y, target_names, and smiles or ids. '
             f'Found: {" ".join(str(error).split())}'
         ) from error
-    lengths = (names.size, first_atom.size - 1, len(targets))
-    flat = (names.ndim, first_atom.ndim, numbers.ndim, targets.ndim) == (1, 1, 1, 2)
     if len(set(lengths)) > 1 or not flat or positions.shape != (*numbers.shape, 3):
         raise ValueError(
             f'{path}: should have one name, part and row of targets for each molecule and one '

@@ -80,7 +80,7 @@ class TaskOptimWrapper(OptimWrapper):
         """Load a state of this wrapper, or of one that weighs no tasks, with a warning.
 
         Raises:
-            ValueError: if it was saved for other tasks, or by another method.
+            ValueError: if it was saved for other tasks, or by another method, or is no such state.
         """
         state_dict = dict(state_dict)
         saved = state_dict.pop(STATE_KEY, None)
@@ -88,7 +88,7 @@ class TaskOptimWrapper(OptimWrapper):
         if saved is None:
             self._warn('The checkpoint has no state of the weighting: it begins anew.')
             return
-        names = tuple(saved['task_names'])
+        names = _names_in(saved)
         if self.task_names and self.task_names != names:
             raise ValueError(
                 f'Parameter `tasks` should name the tasks of the checkpoint in their order, '
@@ -102,7 +102,13 @@ class TaskOptimWrapper(OptimWrapper):
                 f'Found `{self.weighting_name}`.'
             )
         self.task_names = names
-        self._load_weighting(saved)
+        try:
+            self._load_weighting(saved)
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise ValueError(
+                f'The checkpoint should hold the state of `{method}` for the tasks `{names}`. '
+                f'Found: {error}'
+            ) from error
 
     def _set_up(self, tasks: Mapping[str, str | Sequence[str]] | None = None) -> None:
         self._task_of = TaskPatterns(tasks)
@@ -145,3 +151,12 @@ class TaskOptimWrapper(OptimWrapper):
     @abstractmethod
     def _load_weighting(self, saved: dict[str, Any]) -> None:
         """Put such a state back; ``task_names`` are those that it was saved for."""
+
+
+def _names_in(saved: Any) -> tuple[str, ...]:
+    names = saved.get('task_names') if isinstance(saved, Mapping) else None
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise ValueError(
+            f'The checkpoint should name the tasks in its `{STATE_KEY}`. Found `{saved!r:.200}`.'
+        )
+    return tuple(names)

@@ -175,6 +175,15 @@ def test_negative_labels_are_named(mat):
         nyuv2.convert_frame(mat, {'val': [1]}, (60, 80), False, 'val', 0)
 
 
+def test_depth_beyond_float32_is_named(mat):
+    with h5py.File(mat, 'r+') as file:
+        array = file['depths'][:].astype('f8')
+        del file['depths']
+        file['depths'] = array * 1e83
+    with pytest.raises(ValueError, match=r'depth of frame 1 should be finite.* to \d.*e\+83'):
+        nyuv2.convert_frame(mat, {'val': [1]}, (60, 80), False, 'val', 0)
+
+
 @pytest.mark.parametrize('mark', [b'HEAP', b'SNOD', b'TREE'])
 def test_a_damaged_directory_is_named(mat, mark):
     content = mat.read_bytes()

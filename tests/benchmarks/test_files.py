@@ -58,6 +58,17 @@ def test_a_flipped_bit_is_found_that_torch_reads_as_another_number(tmp_path):
     assert 'checksum' in find_damage(path)
 
 
+@pytest.mark.parametrize(('place', 'value'), [(8, 1), (10, 8), (10, 12), (10, 14), (10, 99)])
+def test_an_archive_that_cannot_be_unpacked_is_damaged(tmp_path, place, value):
+    path = tmp_path / 'last.pt'
+    torch.save({'a': torch.zeros(1000)}, path)
+    content = bytearray(path.read_bytes())
+    entry = content.index(b'PK\x01\x02')  # the first in the directory at the end
+    content[entry + place] = value  # flags: encrypted; or the way that it is compressed
+    path.write_bytes(content)
+    assert find_damage(path)
+
+
 @pytest.mark.parametrize('content', [b'', b'noise', b'PK\x03\x04'])
 def test_what_is_no_checkpoint_is_damaged(tmp_path, content):
     (tmp_path / 'last.pt').write_bytes(content)

@@ -117,6 +117,11 @@ FAULTS = [
     (changed('depth', (0, 1), np.nan), 'depth should be finite and not negative'),
     (changed('depth', (0, 1), np.inf), 'Found inf at row 0, column 1'),
     (changed('depth', (0, 1), -1), 'Found -1 at row 0, column 1'),
+    (
+        {'depth': np.full((*SIZE, 1), 1e83)},
+        'finite and not negative (0: not measured). Found 1e+83',
+    ),
+    ({'depth': np.full((*SIZE, 1), np.inf, np.float16)}, 'not measured). Found inf at row 0'),
     (changed('image', (3, 0, 1), 1.5), 'should lie in [0, 1]. Found 1.5 at row 3, column 0'),
     (changed('image', (3, 0, 1), np.nan), 'Found nan at row 3, column 0'),
     ({'image': np.full((*SIZE, 3), 255, np.uint8)}, 'should lie in [0, 1]. Found 255'),
@@ -169,8 +174,14 @@ def archive(path):
         np.savez(file, np.zeros(3))
 
 
+def half_an_archive(path):
+    archive(path)
+    path.write_bytes(path.read_bytes()[:60])
+
+
 @pytest.mark.parametrize(
-    'spoil', [truncate, cut_header, damage_header, empty, pickled, archive, Path.unlink]
+    'spoil',
+    [truncate, cut_header, damage_header, empty, pickled, archive, half_an_archive, Path.unlink],
 )
 def test_an_unreadable_file_is_named(root, spoil):
     frames = FrameFolder(root, ROOMS, 'train')

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
+import struct
+import zipfile
+from dataclasses import replace as replace_field
 
 import numpy as np
 import pytest
 import torch
 
 from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.benchmarks.molecules import find_problems
 from go4align_plugins.benchmarks.qm9 import check, read_qm9
 
 from .. import SHARED
@@ -109,7 +114,8 @@ def replace(path, old, new):
     [
         ('gdb9.sdf', ' C  ', ' Si ', 'H, C, N, O and F in V2000 form. Found in gdb_1'),
         ('gdb9.sdf', '    1.0000', '    1.0x00', 'in V2000 form. Found in gdb_1'),
-        ('gdb9.sdf', '    1.0000', '       nan', 'finite positions. Found .* in gdb_1'),
+        ('gdb9.sdf', '    1.0000', '       nan', 'finite positions, .* Found .* in gdb_1'),
+        ('gdb9.sdf', '    1.0000', '     1e+30', 'of at most 1e\\+18 angstrom. Found .* in gdb_1'),
         ('gdb9.sdf', '  1  2  1', '  1  9  1', 'between two of a molecule.s atoms'),
         ('gdb9.sdf', '  1  2  1', '  1  2  7', 'a bond of type 7'),
         ('gdb9.sdf', '  5  4  0', '  9  9  0', 'lines for 9 atoms and 9 bonds'),
@@ -159,6 +165,49 @@ def test_broken_arrays_are_named(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message) as caught:
         read_qm9(tmp_path)
     assert str(caught.value).startswith(str(tmp_path / 'molecules.npz'))
+
+
+@pytest.mark.parametrize('name', ['ids', 'Z', 'pos', 'ptr', 'y', 'target_names'])
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda content: b'no array',
+        lambda content: content[:6],
+        lambda content: content.replace(b')', b'(', 1),
+        lambda content: content.replace(b"': (", b"': (99999999999999", 1),
+    ],
+)
+def test_a_member_that_is_no_array_is_named(tmp_path, name, change):
+    path = write_npz(tmp_path) / 'molecules.npz'
+    with zipfile.ZipFile(path) as file:
+        members = {member: file.read(member) for member in file.namelist()}
+    with zipfile.ZipFile(path, 'w') as file:
+        for member, content in members.items():
+            file.writestr(member, change(content) if member == f'{name}.npy' else content)
+    with pytest.raises(ValueError, match=r'molecules.npz: should hold the arrays'):
+        read_qm9(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('name', 'change', 'message'),
+    [
+        ('first_bond', lambda array: array * 2**32, 'the bonds of every molecule, in their order'),
+        ('first_bond', lambda array: array + 1, 'Found bonds 1 to 85, and 84 bonds'),
+        ('first_bond', lambda array: array[::-1], 'Found bonds 84 to 0, and 84 bonds'),
+        ('bond_types', lambda array: array + 3, 'bonds of type 0 to 3. Found 5'),
+        ('bonds', lambda array: array.astype(float), r'bonds of shape \(2, 84\), whole numbers'),
+        ('bonds', lambda array: array[:, 1:], r'Found \(2, 83\) of int64'),
+        ('atoms', lambda array: array[:, 1:], r'atoms of shape \(54, 11\).* Found \(54, 10\)'),
+        ('positions', lambda array: array[:, 1:], r'positions of shape \(54, 3\), real numbers'),
+        ('targets', lambda array: array[1:], r'targets of shape \(12, 11\)'),
+    ],
+)
+def test_arrays_that_do_not_fit_each_other_are_named(tmp_path, name, change, message):
+    molecules = read_qm9(write_sdf(tmp_path))
+    assert list(find_problems(molecules)) == []
+    changed = replace_field(molecules, **{name: change(getattr(molecules, name))})
+    (problem,) = find_problems(changed)
+    assert re.search(message, problem)
 
 
 def test_half_an_archive_is_named(tmp_path):
@@ -221,6 +270,26 @@ def test_damaged_tensor_files_are_named(tmp_path, name, content):
     pytest.importorskip('torch_geometric', reason='needs the extra qm9')
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=f"{name}: should be PyTorch Geometric's QM9"):
+        read_qm9(tmp_path)
+
+
+@pytest.mark.parametrize('name', ['qm9_v3.pt', 'data_v3.pt', 'random_split.t'])
+def test_a_flipped_bit_is_found_by_the_checksums(tmp_path, name):
+    pytest.importorskip('torch_geometric', reason='needs the extra qm9')
+    write_npz(tmp_path)
+    path = tmp_path / name
+    if name == 'random_split.t':
+        torch.save(torch.arange(12).flip(0), path)
+    else:
+        write_geometric(tmp_path, name)
+    read_qm9(tmp_path)
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as file:
+        start = next(each.header_offset for each in file.infolist() if '/data/' in each.filename)
+    name_length, padding = struct.unpack_from('<HH', content, start + 26)
+    content[start + 30 + name_length + padding] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f'{name}: should be .* Found: a wrong checksum of'):
         read_qm9(tmp_path)
 
 

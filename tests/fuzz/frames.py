@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from .containers import picture
 from .target import Target
 from .values import altered, damaged, json_file
 
@@ -59,14 +60,14 @@ def npy(draw: st.DrawFn) -> tuple[str, bytes]:
     return part, as_bytes(array)
 
 
-def write_frame(folder: Path, part: str, content: bytes) -> None:
-    """One frame a split, of which one file is replaced in ``val``."""
+def write_frame(folder: Path, part: str, content: bytes, where: str = 'val') -> None:
+    """One frame a split, of which one file is replaced in one of them."""
     for split in ('train', 'val'):
         for name, array in FRAME.items():
             path = folder / split / name / '0.npy'
             path.parent.mkdir(parents=True)
             path.write_bytes(as_bytes(array))
-    (folder / 'val' / part / '0.npy').write_bytes(content)
+    (folder / where / part / '0.npy').write_bytes(content)
 
 
 def check_npy(value: tuple[str, bytes], folder: Path) -> None:
@@ -98,18 +99,6 @@ def assert_frame(frame: dict[str, np.ndarray], num_classes: int) -> None:
     assert (frame['depth'] >= 0).all()
     if 'normal' in frame:
         assert np.isfinite(frame['normal']).all()
-
-
-def check_mmseg_frame(value: tuple[str, bytes], folder: Path) -> None:
-    """mmseg's loader refuses what the other one refuses, with the same words."""
-    from go4align_plugins.mmseg.datasets import LoadMTLFrame, MTLNYUv2Dataset
-
-    write_frame(folder, *value)
-    data = MTLNYUv2Dataset(folder, 'val', pipeline=[LoadMTLFrame()], test_mode=True)
-    found = data[0]
-    labels = set(np.unique(found['gt_seg_map']).tolist())
-    assert labels <= {*range(13), 255}
-    assert np.isfinite(found['gt_depth_map']).all()
 
 
 def check_description(content: bytes, folder: Path) -> None:
@@ -182,14 +171,15 @@ def check_mat(value: Any, folder: Path) -> None:
 
 
 @cache
-def _png(mode: str) -> bytes:
+def png_file(mode: str, kind: str = 'PNG') -> bytes:
+    """A small picture of one of Pillow's modes."""
     from PIL import Image
 
     buffer = io.BytesIO()
     image = Image.new('RGB', (8, 6), (9, 8, 7)).convert(mode if mode != 'I;16' else 'L')
     if mode == 'I;16':
         image = Image.fromarray(np.full((6, 8), 32257, np.uint16))
-    image.save(buffer, 'PNG')
+    image.save(buffer, kind)
     return buffer.getvalue()
 
 
@@ -198,7 +188,7 @@ def png(draw: st.DrawFn) -> tuple[str, bytes]:
     """A part of a frame, and a file in its place."""
     part = draw(st.sampled_from(('image', 'segmentation', 'depth')))
     modes = ('RGB', 'RGBA', 'L', 'LA', 'P', '1', 'I;16')
-    return part, draw(damaged(_png(draw(st.sampled_from(modes)))))
+    return part, draw(picture(png_file(draw(st.sampled_from(modes)))))
 
 
 def check_png(value: tuple[str, bytes], folder: Path) -> None:
@@ -206,7 +196,12 @@ def check_png(value: tuple[str, bytes], folder: Path) -> None:
     from go4align_plugins.benchmarks.conversion.cityscapes import FILES, convert_frame, find_frames
 
     part, content = value
-    right = {'image': _png('RGB'), 'segmentation': _png('L'), 'depth': _png('I;16'), part: content}
+    right = {
+        'image': png_file('RGB'),
+        'segmentation': png_file('L'),
+        'depth': png_file('I;16'),
+        part: content,
+    }
     for name, (root, end) in FILES.items():
         path = folder / root / 'val' / 'ulm' / f'ulm_0{end}'
         path.parent.mkdir(parents=True)
@@ -262,7 +257,6 @@ def check_face(content: bytes, folder: Path) -> None:
 DESCRIPTION = {'benchmark': 'rooms', 'num_frames': {'train': 1, 'val': 1}, 'seed': 0}
 TARGETS = {
     'npy': Target(npy(), check_npy, needs=('tqdm',)),
-    'mmseg_npy': Target(npy(), check_mmseg_frame, needs=('mmseg',)),
     'dataset_json': Target(
         st.one_of(json_file(DESCRIPTION), altered(DESCRIPTION).map(lambda v: repr(v).encode())),
         check_description,
@@ -273,6 +267,6 @@ TARGETS = {
     'official_png': Target(st.deferred(png), check_official, needs=('mmseg',)),
     'celeba_lists': Target(st.tuples(damaged(ATTRIBUTES), damaged(PARTITION)), check_lists),
     'celeba_faces': Target(
-        st.deferred(lambda: damaged(_png('RGB'))), check_face, needs=('PIL', 'tqdm')
+        st.deferred(lambda: picture(png_file('RGB'))), check_face, needs=('PIL', 'tqdm')
     ),
 }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from hypothesis import strategies as st
 
@@ -71,17 +72,25 @@ OPTION = st.one_of(st.integers(-1, 4), st.sampled_from(('2', 'exact', 'mean', 'f
 
 
 def check_weight_args(value: tuple[str, dict[str, Any]], folder: Path) -> None:
-    """LibMTL's ``weight_args`` build a strategy or are refused."""
+    """LibMTL's ``weight_args`` build a strategy that takes a step, or are refused."""
     import go4align_plugins.libmtl
-    from tests.libmtl.toy import LibMTL, build_trainer
+    from tests.libmtl.toy import LibMTL, build_trainer, first_losses
 
     assert go4align_plugins.libmtl
     name, weight_args = value
     trainer = build_trainer(getattr(LibMTL.weighting, name), weight_args=weight_args)
-    losses = torch.ones(3, requires_grad=True) * 2
-    with contextlib.suppress(AttributeError):
-        weights = trainer.model.backward(losses, **weight_args)
-        assert len(weights) == 3
+    losses = first_losses(trainer, _batches())
+    weights = trainer.model.backward(losses, **weight_args)
+    assert len(weights) == 3
+    assert np.isfinite(weights).all()
+    assert all(parameter.grad.isfinite().all() for parameter in trainer.model.encoder.parameters())
+
+
+@cache
+def _batches() -> list[Any]:
+    from tests.libmtl.toy import build_loader
+
+    return list(build_loader(length=16))
 
 
 WRAPPER = {
@@ -111,6 +120,18 @@ def check_wrapper(value: dict[str, Any], folder: Path) -> None:
     assert wrapper.weighting is None or wrapper.num_groups >= 1
 
 
+ARGUMENTS = {
+    'GO4Align_num_groups': st.integers(1, 3),
+    'GO4Align_step_size': st.floats(0, 1e6),
+    'GO4Align_grouping': st.sampled_from(('exact', 'kmeans_pytorch')),
+    'GO4Align_risk_scale': st.sampled_from(('sum', 'mean')),
+    'GO4Align_scale_balance': st.booleans(),
+    'GO4Align_smooth_alignment': st.booleans(),
+    'AGRM_num_groups': st.integers(1, 3),
+    'AGRM_grouping': st.just('exact'),
+}
+"""Those of all strategies, with values that are right."""
+
 TARGETS = {
     'methods': Target(
         st.one_of(
@@ -131,16 +152,9 @@ TARGETS = {
     'weight_args': Target(
         st.tuples(
             st.sampled_from(('GO4Align', 'SI', 'AGRM_EW', 'AGRM_UW', 'AGRM_SI')),
-            st.dictionaries(
-                st.one_of(
-                    st.sampled_from(
-                        [f'GO4Align_{name}' for name in WRAPPER]
-                        + ['AGRM_num_groups', 'AGRM_grouping']
-                    ),
-                    names,
-                ),
-                OPTION,
-                max_size=3,
+            st.one_of(
+                st.dictionaries(st.one_of(st.sampled_from(sorted(ARGUMENTS)), names), OPTION),
+                st.fixed_dictionaries({}, optional=ARGUMENTS),
             ),
         ),
         check_weight_args,

@@ -1,4 +1,4 @@
-"""What trainings leave behind: run folders, stores, tables, checkpoints."""
+"""What trainings leave behind: run folders, stores, tables."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import contextlib
 import io
 import json
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 
-import torch
 from hypothesis import strategies as st
 
 from ..leaderboard.run_folders import MULTI, entry
@@ -154,27 +152,6 @@ def check_baseline(value: tuple[str, bytes], folder: Path) -> None:
         assert all(isinstance(figure, (int, float)) for figure in metrics.values())
 
 
-@cache
-def _checkpoint() -> bytes:
-    buffer = io.BytesIO()
-    model = torch.nn.Linear(2, 2)
-    optimizer = torch.optim.Adam(model.parameters())
-    model(torch.ones(2)).sum().backward()
-    optimizer.step()
-    state = {'epoch': 1, 'model': model.state_dict(), 'optimizer': optimizer.state_dict()}
-    torch.save(state, buffer)
-    return buffer.getvalue()
-
-
-def check_checkpoint(content: bytes, folder: Path) -> None:
-    """A checkpoint is a dict with its epoch, or refused."""
-    from go4align_plugins.libmtl import checkpoint
-
-    path = folder / 'last.pt'
-    path.write_bytes(content)
-    assert 'epoch' in checkpoint.load(path)
-
-
 runs = st.tuples(json_file(CONFIG), json_file(*LINES))
 TARGETS = {
     'store': Target(json_file(*ENTRIES), check_store, needs=('filelock',)),
@@ -195,8 +172,5 @@ TARGETS = {
         ),
         check_baseline,
         needs=('mmseg',),
-    ),
-    'checkpoint': Target(
-        st.deferred(lambda: damaged(_checkpoint())), check_checkpoint, needs=('LibMTL',)
     ),
 }

@@ -1,27 +1,28 @@
 """Feeds readers with anything for as long as there is time, and prints what made them fail.
 
 Each reader has a process of its own. Inputs are hypothesis's; atheris, if it is asked for, guides
-them by the coverage of this package's code, at a fraction of the pace.
+them by the coverage of this package's code, at a fraction of the pace. What was found is kept in
+`.hypothesis/fuzz`, and is what a reader is fed with first in the next run; so are the inputs by
+which atheris reached new code.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
-import random
-import re
-import resource
+import os
 import subprocess
 import sys
+import tempfile
 import time
-import traceback
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
-MEMORY = 16 * 2**30
+COMMAND = [sys.executable, '-m', 'tests.fuzz.feed']
+KEPT = ROOT / '.hypothesis' / 'fuzz'
+PERIOD = 0.2  # seconds between two looks at a process
 EXAMPLE = """examples:
   python tests/fuzz/run.py --minutes 10
   python tests/fuzz/run.py --minutes 1 store plan_file --engine atheris"""
@@ -36,7 +37,6 @@ def main() -> int:
     add('targets', nargs='*', metavar='TARGET', help='readers (all); `list` names them')
     add('--minutes', type=float, default=10, help='for each reader (10)')
     add('--engine', choices=('hypothesis', 'atheris'), default='hypothesis', help='(hypothesis)')
-    add('--child', action='store_true', help=argparse.SUPPRESS)
     options = parser.parse_args()
     from tests.fuzz.table import TARGETS
 
@@ -46,12 +46,8 @@ def main() -> int:
     unknown = [name for name in options.targets if name not in TARGETS]
     if unknown:
         parser.error(f'no reader {unknown[0]}: choose from {", ".join(TARGETS)}')
-    engine = options.engine
-    if options.child:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        _feed(options.targets[0], options.minutes * 60, engine)
-        return 0
-    return _run_all(options.targets or list(TARGETS), options.minutes, engine)
+    KEPT.mkdir(parents=True, exist_ok=True)
+    return _run_all(options.targets or list(TARGETS), options.minutes, options.engine)
 
 
 def _run_all(names: list[str], minutes: float, engine: str) -> int:
@@ -68,151 +64,73 @@ def _run_all(names: list[str], minutes: float, engine: str) -> int:
                 bar.write(f'{name}: left out, {absent[0]} is not installed')
                 bar.update(round(minutes * 60))
                 continue
-            status, text = _run_child(name, minutes, engine, bar)
+            status, text = _run_child(name, minutes * 60, engine, bar)
             found += status != 0
             bar.write(f'{name}: {text}')
     print(f'{found} of {len(names)} readers failed' if found else 'no finding')
     return int(found > 0)
 
 
-def _run_child(name: str, minutes: float, engine: str, bar: Any) -> tuple[int, str]:
-    command = [sys.executable, __file__, name, '--child', '--minutes', str(minutes)]
+def _run_child(name: str, seconds: float, engine: str, bar: Any) -> tuple[int, str]:
+    """Runs one reader under watch: an input that hangs or ends its process is a finding, too."""
+    from tests.fuzz.feed import reproducer
+
+    with tempfile.TemporaryDirectory(dir=_fast_folder()) as scratch:
+        current, out, log = (Path(scratch, each) for each in ('input', 'out', 'log'))
+        kept = KEPT / f'{name}.txt'
+        # Into files: a process that fills a pipe waits for its reader.
+        with out.open('wb') as output, log.open('wb') as errors:
+            child = subprocess.Popen(
+                [*COMMAND, name, str(seconds), engine, str(current), str(kept)],
+                stdout=output,
+                stderr=errors,
+                cwd=ROOT,
+                env={**os.environ, 'TMPDIR': scratch},
+            )
+            status = _watch(child, current, seconds, bar)
+        text = out.read_text(errors='replace').strip()
+        if status is not None:
+            value = current.read_text() if current.exists() else None
+            end = '\n    '.join(log.read_text(errors='replace').splitlines()[-8:])
+            text += f'\nFINDING: {status}\n    {end}\n  {reproducer(name, value)}'
+            if value is not None:
+                with kept.open('a') as file:
+                    file.write(f'{value}\n')
+    return int('FINDING' in text), text.strip()
+
+
+def _watch(child: subprocess.Popen[bytes], current: Path, seconds: float, bar: Any) -> str | None:
+    """Waits for a reader's process: None if it ended well, or how it did not."""
+    from tests.fuzz.target import SECONDS
+
     begin = time.monotonic()
-    shown = 0
-    child = subprocess.Popen(
-        [*command, '--engine', engine],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        cwd=ROOT,
-    )
+    shown, looks, last = 0, 0, None
     while child.poll() is None:
-        time.sleep(0.2)
-        passed = time.monotonic() - begin
-        step = min(round(passed), round(minutes * 60)) - shown
+        time.sleep(PERIOD)
+        step = min(round(time.monotonic() - begin), round(seconds)) - shown
         shown += step
         bar.update(step)
-        if passed > minutes * 60 + 300:
+        now = current.stat().st_mtime_ns if current.exists() else None
+        # Looks and no clock: all of this may be stopped, and go on later.
+        looks = 0 if now != last or _is_stopped(child.pid) else looks + 1
+        last = now
+        # Where Python itself can interrupt a reader, its process finds it to hang, and goes on.
+        if looks * PERIOD > 3 * SECONDS:
             child.kill()
-            return 1, 'stopped: it does not come back'
-    bar.update(round(minutes * 60) - shown)
-    assert child.stdout is not None
-    text = child.stdout.read().strip() or f'ended with status {child.returncode}'
-    return int(child.returncode != 0 or 'FINDING' in text), text
+            child.wait()
+            return f'it hangs: no answer within {3 * SECONDS} s'
+    bar.update(round(seconds) - shown)
+    return f'its process ended with status {child.returncode}' if child.returncode else None
 
 
-def _feed(name: str, seconds: float, engine: str) -> None:
-    """Runs one reader; prints a summary and every distinct finding with its smallest input."""
-    import torch
-    from hypothesis import HealthCheck, Phase, given, seed, settings
-    from hypothesis import strategies as st
-
-    from tests.fuzz.table import TARGETS
-
-    torch.set_num_threads(1)
-    target = TARGETS[name]
-    counts: Counter[str] = Counter()
-    findings: dict[str, tuple[str, str]] = {}
-    end = time.monotonic() + seconds
-
-    def attempt(value: Any) -> None:
-        if time.monotonic() > end:
-            return
-        try:
-            counts[target.run(value)] += 1
-        except Exception as error:
-            counts['failed'] += 1
-            shown = repr(value)
-            known = findings.get(key := _place(error))
-            if known is None or len(shown) < len(known[0]):
-                findings[key] = shown, f'{type(error).__name__}: {error}'
-
-    def build_feed(examples: int) -> Any:
-        @settings(
-            max_examples=examples,
-            deadline=None,
-            database=None,
-            phases=(Phase.generate,),
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(st.data())
-        def feed(data: Any) -> None:
-            attempt(data.draw(target.inputs))
-
-        return feed
-
-    feed = build_feed(500)
-
-    def report() -> None:
-        total = ', '.join(f'{count} {kind}' for kind, count in sorted(counts.items()))
-        print(f'{seconds / 60:g} min by {engine}: {total}')
-        for key, (shown, error) in findings.items():
-            print(f'FINDING in {key}\n  {error[:500]}\n  {_reproducer(name, shown)}')
-        sys.stdout.flush()
-
-    if engine == 'hypothesis':
-        while time.monotonic() < end:
-            seed(random.randrange(2**32))(feed)()
-        report()
-        return
-    import atheris
-
-    def one(content: bytes) -> None:
-        feed.hypothesis.fuzz_one_input(content)
-        if time.monotonic() > end:
-            # libFuzzer would end by itself in a way that leaves no word about what was found.
-            report()
-            sys.stdout.flush()
-            _exit()
-
-    build_feed(20)()  # a target imports its reader when it runs first
-    _instrument(atheris)
-    atheris.Setup([sys.argv[0], '-rss_limit_mb=0', f'-seed={random.randrange(2**31)}'], one)
-    atheris.Fuzz()
+def _is_stopped(process: int) -> bool:
+    status = Path(f'/proc/{process}/stat')
+    return status.exists() and status.read_text().rpartition(')')[2].split()[0] == 'T'
 
 
-def _instrument(atheris: Any) -> None:
-    """Lets every function of this package's own modules report where it has been."""
-    import types
-
-    import go4align_plugins
-
-    root = str(Path(go4align_plugins.__file__).parent)
-    modules = [m for key, m in sys.modules.items() if key.startswith('go4align_plugins.')]
-    own = [
-        member
-        for module in modules
-        for member in vars(module).values()
-        if isinstance(member, type) and member.__module__.startswith('go4align_plugins.')
-    ]
-    for holder in (*modules, *dict.fromkeys(own)):
-        for key, member in list(vars(holder).items()):
-            if isinstance(member, types.FunctionType) and member.__code__.co_filename.startswith(
-                root
-            ):
-                setattr(holder, key, atheris.instrument_func(member))
-
-
-def _exit() -> None:
-    import os
-
-    os._exit(0)
-
-
-def _place(error: Exception) -> str:
-    """Where an error arose, without what differs from input to input."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if 'go4align_plugins' in frame.filename] or frames
-    last = own[-1]
-    return f'{type(error).__name__} at {re.sub(r".*/", "", last.filename)}:{last.lineno}'
-
-
-def _reproducer(name: str, shown: str) -> str:
-    code = (
-        'from math import inf, nan; from tests.fuzz.table import TARGETS; '
-        f'TARGETS[{name!r}].run({shown})'
-    )
-    return f'python - <<"END"\n{code}\nEND'
+def _fast_folder() -> str | None:
+    """A folder in memory, where there is one: readers are fed with thousands of small files."""
+    return '/dev/shm' if os.access('/dev/shm', os.W_OK) else None
 
 
 def _installed(module: str) -> bool:

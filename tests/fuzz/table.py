@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from . import frames, molecules, plans, results, weighting
+from . import checkpoints, frames, loaders, molecules, plans, results, weighting
 from .target import Target
 
-MODULES = (weighting, plans, frames, molecules, results)
+MODULES = (weighting, plans, frames, loaders, molecules, results, checkpoints)
 TARGETS: dict[str, Target] = {
     name: target for module in MODULES for name, target in module.TARGETS.items()
 }

@@ -20,15 +20,38 @@ anything = st.recursive(
 )
 
 
+NUMBERS = [0, 1, 2, 3, 4, 255, 2**15, 2**31, 2**40, 2**63, 2**64]
+"""What a length or an offset in a file is wrong by: these, their neighbours and negatives."""
+
+
 @st.composite
 def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
-    """A file with up to three bytes or runs of bytes changed, put in, cut out, or its end lost."""
+    """A file with up to three places damaged; see :func:`_damage`."""
     content = bytearray(whole)
     for _ in range(draw(st.integers(0, 3))):
-        start = draw(st.integers(0, len(content)))
+        _damage(draw, content)
+    return bytes(content)
+
+
+def _damage(draw: st.DrawFn, content: bytearray) -> None:
+    """A run of bytes changed, put in, cut out or copied, a bit flipped, or a number exchanged."""
+    start = draw(st.integers(0, len(content)))
+    how = draw(st.sampled_from(('replace', 'replace', 'flip', 'number', 'copy')))
+    if how == 'flip' and start < len(content):
+        content[start] ^= 1 << draw(st.integers(0, 7))
+    elif how == 'number':
+        size = draw(st.sampled_from((1, 2, 4, 8)))
+        value = draw(st.sampled_from(NUMBERS)) + draw(st.sampled_from((-1, 0, 0, 1)))
+        order: Any = draw(st.sampled_from(('little', 'big')))
+        content[start : start + size] = (value % 256**size).to_bytes(size, order)
+    elif how == 'copy':
+        source = draw(st.integers(0, len(content)))
+        length = draw(st.sampled_from((1, 8, 64)))
+        end = start + draw(st.sampled_from((0, length)))
+        content[start:end] = content[source : source + length]
+    else:
         end = draw(st.sampled_from((start, start + 1, start + 8, len(content))))
         content[start:end] = draw(st.binary(max_size=12))
-    return bytes(content)
 
 
 @st.composite

@@ -11,7 +11,7 @@ import torch
 from go4align_plugins import GO4Align
 from go4align_plugins.libmtl import Trainer, register
 
-from .toy import TASKS, LibMTL, build_loader, build_trainer, train
+from .toy import TASKS, LibMTL, build_loader, build_trainer, first_losses, train
 
 # In 1.1.5; GradDrop is for representation gradients alone.
 BY_LOSSES = ('EW', 'UW', 'DWA', 'GLS', 'RLW')
@@ -48,12 +48,7 @@ def test_weights_are_those_of_the_method(weighting):
 
 def test_gradient_is_that_of_the_weighted_sum():
     trainer = build_trainer('GO4Align')
-    inputs, targets = trainer._process_data([None, iter(build_loader())])
-    losses = (
-        trainer.forward4loss(trainer.model, inputs, targets)
-        if hasattr(trainer, 'forward4loss')
-        else trainer._compute_loss(trainer.model(inputs), targets)
-    )
+    losses = first_losses(trainer, build_loader())
     weights = GO4Align(3)(losses)
     parameters = list(trainer.model.parameters())
     expected = torch.autograd.grad((weights * losses).sum(), parameters, retain_graph=True)

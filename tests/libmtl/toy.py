@@ -70,6 +70,14 @@ def build_trainer(weighting: Any, trainer: type | None = None, **options: Any) -
         return (trainer or LibMTL.Trainer)(**{**settings, **options})
 
 
+def first_losses(trainer: Any, loader: Any) -> Tensor:
+    """A Trainer's losses of the first batch, by the method of either release of LibMTL."""
+    inputs, targets = trainer._process_data([None, iter(loader)])
+    if hasattr(trainer, 'forward4loss'):
+        return trainer.forward4loss(trainer.model, inputs, targets)
+    return trainer._compute_loss(trainer.model(inputs), targets)
+
+
 def train(trainer: Any, epochs: int = 2) -> Any:
     """Train, silently; return the weights (tasks, epochs, steps)."""
     with contextlib.redirect_stdout(io.StringIO()):

@@ -55,6 +55,29 @@ def test_state_of_other_tasks_is_refused(model):
         other.load_state_dict(wrapper.state_dict())
 
 
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (lambda saved: [], 'should name the tasks in its `weighting`. Found'),
+        (lambda saved: {'name': 'GO4Align'}, 'should name the tasks in its `weighting`. Found'),
+        (lambda saved: {**saved, 'task_names': 2}, 'should name the tasks in its `weighting`'),
+        (lambda saved: {**saved, 'task_names': [2]}, 'should name the tasks in its `weighting`'),
+        (lambda saved: {**saved, 'state_dict': 2}, 'should hold the state of `GO4Align`'),
+        (lambda saved: {**saved, 'state_dict': {}}, 'Found: Error.* loading state_dict'),
+        (lambda saved: {'task_names': ['a', 'b']}, "Found: 'state_dict'"),
+        (lambda saved: {**saved, 'name': 'UW'}, 'resumed by the weighting of its checkpoint, `UW`'),
+    ],
+)
+def test_what_is_no_state_is_named(model, change, message):
+    wrapper = make_wrapper(model)
+    model.step(wrapper, {'a': 1, 'b': 3})
+    state = wrapper.state_dict()
+    saved = change(state['weighting'])
+    other = make_wrapper(Scales())
+    with pytest.raises(ValueError, match=f'(?s){message}'):
+        other.load_state_dict({**state, 'weighting': saved})
+
+
 def test_state_of_a_plain_wrapper_loads_with_a_warning(model, caplog):
     logger = MMLogger.get_instance('go4align_tests')
     logger.addHandler(caplog.handler)

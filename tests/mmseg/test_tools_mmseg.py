@@ -20,6 +20,7 @@ import go4align_plugins.mmseg  # noqa: F401, I001  (mends what importing mmseg n
 from mmengine.config import Config, ConfigDict
 
 from go4align_plugins.mmseg.apis import MTLInferencer
+from go4align_plugins.mmseg.apis.inferencer import read_image
 from go4align_plugins.mmseg.apis.launch import load_config, replace_in
 from go4align_plugins.mmseg.apis import test as test_tool
 from go4align_plugins.mmseg.apis.train import build_parser, drop_pretrained, main, use_amp
@@ -149,7 +150,7 @@ def test_inferencer_gives_maps_of_the_images_size(task_shapes, tmp_path):
 @pytest.mark.parametrize(
     ('image', 'message'),
     [
-        ('missing.png', 'missing.png: should be an image'),
+        ('missing.png', 'missing.png: should be a whole image'),
         (np.zeros((4, 4), np.uint8), r'Found shape \(4, 4\)'),
         (np.zeros((4, 4, 3)), 'type float64'),
     ],
@@ -157,6 +158,26 @@ def test_inferencer_gives_maps_of_the_images_size(task_shapes, tmp_path):
 def test_inferencer_refuses_what_is_no_image(image, message):
     with pytest.raises(ValueError, match=message):
         MTLInferencer(CONFIG, device='cpu')(image)
+
+
+@pytest.mark.parametrize(
+    ('array', 'message'),
+    [
+        (np.full((4, 4, 3), np.nan), r'a\.npy: an image should lie in \[0, 1\]\. Found nan'),
+        (np.full((4, 4, 3), 255), r'a\.npy: an image should lie in \[0, 1\]\. Found 255'),
+        (np.full((4, 4, 3), 'x'), r'a\.npy: should hold real numbers'),
+        (np.zeros((4, 4)), r'a\.npy: should have shape \(H, W, 3\)\. Found \(4, 4\)'),
+    ],
+)
+def test_an_array_that_is_no_image_is_named(tmp_path, array, message):
+    np.save(tmp_path / 'a.npy', array)
+    with pytest.raises(ValueError, match=message):
+        read_image(tmp_path / 'a.npy')
+
+
+def test_an_array_of_small_numbers_is_an_image(tmp_path):
+    np.save(tmp_path / 'a.npy', np.ones((4, 4, 3), np.int8))
+    assert (read_image(tmp_path / 'a.npy') == 255).all()
 
 
 def test_missing_files_are_errors_without_traceback(capsys):

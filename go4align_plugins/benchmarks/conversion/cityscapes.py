@@ -16,11 +16,12 @@ import numpy as np
 
 from go4align_plugins.benchmarks.conversion.resize import resize_image, resize_nearest
 from go4align_plugins.benchmarks.layouts import SPLITS
-from go4align_plugins.benchmarks.optional import import_optional
+from go4align_plugins.benchmarks.pictures import open_picture
 from go4align_plugins.benchmarks.prepare import write_dataset
 from go4align_plugins.benchmarks.table import CITYSCAPES_CLASSES, get_benchmark
 
 FULL_RANGE = 65535
+FORMATS = ('PNG',)
 
 # Part -> folder and end of the name of its files.
 FILES = {
@@ -188,12 +189,8 @@ def _find_folder(root: Path, name: str) -> Path:
 
 
 def _read(path: Path, ndim: int, *kinds: str) -> np.ndarray:
-    image_module = import_optional('PIL.Image')
-    try:
-        with image_module.open(path) as file:
-            array = np.asarray(file)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f'{path}: cannot be read as an image: {error}') from error
+    with open_picture(path, FORMATS) as picture:
+        array = np.asarray(picture)
     if array.ndim != ndim:
         raise ValueError(f'{path}: should have {ndim} dimensions. Found shape {array.shape}.')
     if array.dtype.name not in kinds or (ndim == 3 and array.shape[2] < 3):

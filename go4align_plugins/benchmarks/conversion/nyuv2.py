@@ -18,6 +18,7 @@ from go4align_plugins.benchmarks.conversion.normals import Intrinsics, fit_norma
 from go4align_plugins.benchmarks.conversion.resize import resize_image, resize_nearest
 from go4align_plugins.benchmarks.optional import import_optional
 from go4align_plugins.benchmarks.prepare import write_dataset
+from go4align_plugins.benchmarks.rules import LARGEST
 from go4align_plugins.benchmarks.table import NYUV2_CLASSES, get_benchmark
 
 # The colour camera's, to which the depth is registered, and the area that the depth camera sees,
@@ -112,7 +113,7 @@ def convert_frame(
             f'{mat}: labels of frame {number} should be 0 to {len(classes) - 1}. '
             f'Found {labels.min()} to {labels.max()}.'
         )
-    if not (depth.min() >= 0 and depth.max() < np.inf):
+    if not (depth.min() >= 0 and depth.max() <= LARGEST):
         raise ValueError(
             f'{mat}: depth of frame {number} should be finite and not negative. '
             f'Found {depth.min()} to {depth.max()}.'

@@ -11,6 +11,8 @@ from mmengine.config import Config
 from mmseg.apis import inference_model, init_model
 from mmseg.structures import SegDataSample
 
+from go4align_plugins.benchmarks.pictures import open_picture
+from go4align_plugins.benchmarks.rules import find_problems, load_array
 from go4align_plugins.mmseg.apis.launch import register_package
 from go4align_plugins.mmseg.visualization import MTLVisualizer
 
@@ -97,10 +99,7 @@ def read_image(image: Image) -> np.ndarray:
         ValueError: if it is no such image.
     """
     name = 'image' if isinstance(image, np.ndarray) else str(image)
-    try:
-        array = image if isinstance(image, np.ndarray) else _read_file(Path(image))
-    except (OSError, ValueError) as error:
-        raise ValueError(f'{name}: should be an image. {error}') from error
+    array = image if isinstance(image, np.ndarray) else _read_file(Path(image))
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
         raise ValueError(
             f'{name}: should be of shape (H, W, 3) and type uint8. '
@@ -111,8 +110,9 @@ def read_image(image: Image) -> np.ndarray:
 
 def _read_file(path: Path) -> np.ndarray:
     if path.suffix == '.npy':
-        return np.rint(np.load(path).clip(0, 1) * 255).astype(np.uint8)
-    from PIL import Image as Pictures
-
-    with Pictures.open(path) as picture:
+        array = load_array(path)
+        for problem in find_problems('image', array, None, num_classes=0):
+            raise ValueError(f'{path}: {problem}')
+        return np.rint(array.astype(np.float64).clip(0, 1) * 255).astype(np.uint8)
+    with open_picture(path) as picture:
         return np.asarray(picture.convert('RGB'))

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from go4align_plugins.benchmarks.conversion.cityscapes import convert_frame, find_frames
+from go4align_plugins.benchmarks.conversion.cityscapes import (
+    FORMATS,
+    convert_frame,
+    find_frames,
+)
 from go4align_plugins.benchmarks.layouts import SPLITS
+from go4align_plugins.benchmarks.pictures import open_picture
 
 
 class OfficialCityscapes:
@@ -28,7 +32,7 @@ class OfficialCityscapes:
 
     Raises:
         FileNotFoundError: if a folder, or the partner of an image, is missing.
-        ValueError: if there is no such split.
+        ValueError: if there is no such split, or its first image cannot be opened.
     """
 
     def __init__(
@@ -42,7 +46,7 @@ class OfficialCityscapes:
         self._parts = ('image', *tasks)
         self._num_classes = num_classes
         self.images = [files['image'] for files in self._files]
-        with Image.open(self.images[0]) as image:
+        with open_picture(self.images[0], FORMATS) as image:
             self.image_size = (image.height, image.width)
 
     def __len__(self) -> int:
