@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -170,6 +171,17 @@ def test_missing_data_is_an_error_without_traceback(tmp_path, capsys):
     nowhere = f'train_dataloader.dataset.data_root={tmp_path / "nowhere"}'
     assert main([str(CONFIG), '--work-dir', str(tmp_path), '--cfg-options', nowhere]) == 2
     assert 'python tools/prepare_data.py' in capsys.readouterr().err
+
+
+def test_a_damaged_frame_is_an_error_without_traceback(rooms, tmp_path, capsys):
+    data = tmp_path / 'data'
+    shutil.copytree(rooms, data)
+    damaged = data / 'train/depth/3.npy'
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    assert main([str(CONFIG), '--work-dir', str(tmp_path / 'run'), *options(data)]) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith(f'train_mmseg.py: error: {damaged}: should be a whole .npy file')
+    assert 'Delete it and' in said
 
 
 def test_picture_options_are_checked(tmp_path, capsys):

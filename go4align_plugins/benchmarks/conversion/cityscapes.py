@@ -15,12 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from go4align_plugins.benchmarks.conversion.resize import resize_image, resize_nearest
+from go4align_plugins.benchmarks.files import DataError
 from go4align_plugins.benchmarks.layouts import SPLITS
 from go4align_plugins.benchmarks.optional import import_optional
 from go4align_plugins.benchmarks.prepare import write_dataset
 from go4align_plugins.benchmarks.table import CITYSCAPES_CLASSES, get_benchmark
 
 FULL_RANGE = 65535
+_AGAIN = 'Delete it and unpack it again.'
 
 # Part -> folder and end of the name of its files.
 FILES = {
@@ -108,9 +110,9 @@ def convert_frame(
     disparity = _read(files['depth'], 2, 'uint16', 'int32')
     for part, array in (('segmentation', label), ('depth', disparity)):
         if array.shape != image.shape[:2]:
-            raise ValueError(
+            raise DataError(
                 f'{files[part]}: should have the size of its image, {image.shape[:2]}. '
-                f'Found {array.shape}.'
+                f'Found {array.shape}. {_AGAIN}'
             )
     depth = resize_nearest(disparity, size).astype(np.float32) / FULL_RANGE
     return {
@@ -193,13 +195,15 @@ def _read(path: Path, ndim: int, *kinds: str) -> np.ndarray:
         with image_module.open(path) as file:
             array = np.asarray(file)
     except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f'{path}: cannot be read as an image: {error}') from error
+        raise DataError(f'{path}: cannot be read as an image: {error}. {_AGAIN}') from error
     if array.ndim != ndim:
-        raise ValueError(f'{path}: should have {ndim} dimensions. Found shape {array.shape}.')
+        raise DataError(
+            f'{path}: should have {ndim} dimensions. Found shape {array.shape}. {_AGAIN}'
+        )
     if array.dtype.name not in kinds or (ndim == 3 and array.shape[2] < 3):
-        raise ValueError(
+        raise DataError(
             f'{path}: should hold {kinds[0]}{" of 3 colours" if ndim == 3 else ""}. '
-            f'Found {array.dtype} of shape {array.shape}.'
+            f'Found {array.dtype} of shape {array.shape}. {_AGAIN}'
         )
     return array
 
