@@ -29,14 +29,15 @@ NAMES = ('libmtl', 'mmseg', 'data', 'leaderboard')
 
 def measure(work: common.Work, out: Path, log: Path) -> tuple[float, float]:
     """The seconds until an undisturbed run begins to write, and from then to its end."""
-    begin, process = time.monotonic(), common.start(work.command(out), log)
+    process = common.Forked(work.command(out), log)
+    begin = time.monotonic()
     wait_for_work(process, out)
     working = time.monotonic()
     common.require(process.wait(common.DEADLINE) == 0, f'{work.name}: {common.tail(log)}')
     return working - begin, time.monotonic() - working
 
 
-def wait_for_work(process: subprocess.Popen, out: Path) -> None:
+def wait_for_work(process: common.Forked, out: Path) -> None:
     """Wait until a process has written a file, or has ended."""
     begin = time.time_ns()
     while process.poll() is None and latest_change(out) < begin:
@@ -69,7 +70,7 @@ def kill(work: common.Work, folder: Path, times: int, seed: int) -> str:
             out = folder / f'run-{runs}'
             kept: dict = {}
             while True:
-                process = common.start(work.command(out), log)
+                process = common.Forked(work.command(out), log)
                 if killed % 2:
                     wait_for_work(process, out)
                 longest = working if killed % 2 else idle + working
@@ -88,12 +89,12 @@ def kill(work: common.Work, folder: Path, times: int, seed: int) -> str:
     return f'{killed} kills in {runs} runs of {idle:.1f} + {working:.1f} s'
 
 
-def wait(process: subprocess.Popen, seconds: float) -> bool:
+def wait(process: common.Forked, seconds: float) -> bool:
     """Whether a process had to be killed, since it had not ended by itself."""
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         process.wait()
         if seconds == common.DEADLINE:
             raise common.Fault(f'did not end in {seconds} s') from None

@@ -47,7 +47,7 @@ def kill(work: common.Work, folder: Path, mark: str, seed: int) -> str:
     folder.mkdir()
     log, undisturbed, out = folder / 'log', folder / 'undisturbed', folder / 'disturbed'
     common.finish(work, undisturbed, log)
-    process = common.start(work.command(out), log)
+    process = common.spawn(work.command(out), log)
     generator = random.Random(seed)
     killed = False
     while process.poll() is None and not killed:
