@@ -31,9 +31,9 @@ from go4align_plugins.benchmarks.embedded import render_dataset  # noqa: E402
 from go4align_plugins.benchmarks.files import find_damage  # noqa: E402
 
 if __package__:
-    from .starting import Forked
+    from .starting import IMPORTED, Forked
 else:
-    from starting import Forked
+    from starting import IMPORTED, Forked
 
 EPOCHS = 4
 FRAMES = {'train': 8, 'val': 4}
@@ -108,11 +108,11 @@ def data_words(out: Path) -> list[str]:
     )
 
 
-def board_words(rooms: Path, out: Path) -> list[str]:
+def board_words(rooms: Path, out: Path, workers: int = 2) -> list[str]:
     return tool(
-        'leaderboard', 'run', '--benchmark', 'rooms', '--data', rooms, '--out', out, '--workers', 2,
+        'leaderboard', 'run', '--benchmark', 'rooms', '--data', rooms, '--out', out,
         '--methods', 'EW', 'GO4Align', 'UW', '--tasks', 'segmentation', 'depth',
-        '--epochs', 2, '--batch-size', 4, '--device', 'cpu',
+        '--workers', workers, '--epochs', 2, '--batch-size', 4, '--device', 'cpu',
     )  # fmt: skip
 
 
@@ -127,7 +127,9 @@ def spawn(words: Sequence[str], log: Path) -> subprocess.Popen:
 
 def run(words: Sequence[str], log: Path, **options: Any) -> int:
     """Let a tool come to its end."""
-    return Forked(words, log, **options).wait(DEADLINE)
+    is_tool = Path(words[1]).name in IMPORTED
+    process = Forked(words, log, **options) if is_tool else spawn(words, log)
+    return process.wait(DEADLINE)
 
 
 def finish(work: Work, out: Path, log: Path) -> None:
