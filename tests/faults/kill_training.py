@@ -55,9 +55,9 @@ def latest_change(out: Path) -> int:
 def kill(work: common.Work, folder: Path, times: int, seed: int) -> str:
     """Kill a work again and again.
 
-    Every other moment is drawn uniformly from the undisturbed run's duration, from the start of the
-    process on; the others from the part of it in which it writes, from its first file on. A run
-    that ends before its moment is compared, and another one is begun.
+    Every other moment is drawn uniformly from the start of the process on; the others from its
+    first file on. They go up to half of the undisturbed run's duration, since one that is gone on
+    with has less left. A run that ends before its moment is compared, and another one is begun.
     """
     folder.mkdir()
     log, undisturbed = folder / 'log', folder / 'undisturbed'
@@ -74,7 +74,7 @@ def kill(work: common.Work, folder: Path, times: int, seed: int) -> str:
                 if killed % 2:
                     wait_for_work(process, out)
                 longest = working if killed % 2 else idle + working
-                moment = generator.uniform(0, longest) if killed < times else common.DEADLINE
+                moment = generator.uniform(0, longest / 2) if killed < times else common.DEADLINE
                 if not wait(process, moment):
                     break
                 killed += 1
