@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from go4align_plugins.measures.losses import valid_normal, vector_length
+
 Frame = dict[str, Tensor]
 
 SCALES = (1.0, 1.2, 1.5)
@@ -63,8 +65,9 @@ def scale_crop(
     if 'depth' in frame:
         result['depth'] = cut(frame['depth'], 'nearest') * closer_depth(scale, inverse_depth)
     if 'normal' in frame:
-        valid = (cut(frame['normal'], 'nearest') != 0).any(0)
-        result['normal'] = F.normalize(cut(frame['normal'], 'bilinear'), dim=0) * valid
+        valid = valid_normal(cut(frame['normal'], 'nearest')[None])
+        normal = cut(frame['normal'], 'bilinear')
+        result['normal'] = normal / vector_length(normal, 0) * valid
     return result
 
 

@@ -65,8 +65,8 @@ class Workload:
         labels = next(iter(self.batch[1].values()))
         object.__setattr__(self, 'batch_size', len(labels))
 
-    def prepare(self, method: str, device: str | None = None) -> Callable[[], None]:
-        """A function that takes one training step with a method, and waits for it to end.
+    def prepare(self, method: str, device: str | None = None) -> Callable[..., None]:
+        """A function that takes training steps with a method, one by default, and waits for them.
 
         Args:
             method: name of a weighting strategy; its options are LibMTL's defaults.
@@ -214,7 +214,7 @@ def _resolve(benchmark: Benchmark, method: str, device: str | None = None) -> tu
     return resolve(build_parser().parse_args(words))
 
 
-def _step(trainer: Any, batch: Batch) -> None:
-    trainer._train_epoch([batch])  # an epoch of one step: the training tool's own
+def _step(trainer: Any, batch: Batch, count: int = 1) -> None:
+    trainer._train_epoch([batch] * count)  # the training tool's own
     if trainer.device.type == 'cuda':
         torch.cuda.synchronize(trainer.device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,12 +13,14 @@ if TYPE_CHECKING:
 METHODS = ('EW', 'GO4Align', 'UW', 'DWA', 'FAMO', 'CAGrad', 'PCGrad')
 COUNTS = (2, 3, 11, 40)
 FRAMEWORKS = ('libmtl', 'mmseg')
+TURN_SECONDS = 0.05
+"""About how long a method's turn is."""
 
 DESCRIPTION = """\
-Times training iterations (forward, weighting, backward, optimizer) of methods side by side, each
-once a round, and compares them with equal weighting: in LibMTL the small SegNet at 96 x 128 with
-three tasks, and a small multilayer perceptron with 2, 3, 11 and 40 tasks, in which the weighting
-weighs most; in MMSegmentation the small SegNet. Data is random; nothing is read."""
+Times training iterations (forward, weighting, backward, optimizer) of methods side by side, in
+turns of a twentieth of a second, and compares them with equal weighting: in LibMTL the small SegNet
+at 96 x 128 with three tasks, and a small multilayer perceptron with 2, 3, 11 and 40 tasks, in which
+the weighting weighs most; in MMSegmentation the small SegNet. Data is random; nothing is read."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -82,8 +85,8 @@ def mmseg_contest(methods: Sequence[str], batch_size: int = 4) -> Contest:
     )
 
 
-def mmseg_iteration(method: str, batch_size: int = 4) -> Callable[[], Any]:
-    """A function that takes one iteration in MMSegmentation.
+def mmseg_iteration(method: str, batch_size: int = 4) -> Callable[..., None]:
+    """A function that takes iterations in MMSegmentation, one by default.
 
     Args:
         method: its name.
@@ -114,11 +117,12 @@ def mmseg_iteration(method: str, batch_size: int = 4) -> Callable[[], Any]:
     model.train()
     frames = [pack(_random_frame(seed)) for seed in range(batch_size)]
 
-    def iterate() -> None:
-        # The preprocessor changes the samples that it is given.
-        samples = [frame['data_samples'].new() for frame in frames]
-        batch = {'inputs': [frame['inputs'] for frame in frames], 'data_samples': samples}
-        model.train_step(batch, wrapper)
+    def iterate(count: int = 1) -> None:
+        for _ in range(count):
+            # The preprocessor changes the samples that it is given.
+            samples = [frame['data_samples'].new() for frame in frames]
+            batch = {'inputs': [frame['inputs'] for frame in frames], 'data_samples': samples}
+            model.train_step(batch, wrapper)
 
     return iterate
 
@@ -141,10 +145,10 @@ def _random_frame(seed: int) -> dict[str, Any]:
 
 
 def _contest(
-    title: str, methods: Sequence[str], prepare: Callable[[str], Callable[[], Any]]
+    title: str, methods: Sequence[str], prepare: Callable[[str], Callable[..., None]]
 ) -> Contest:
     from go4align_plugins.speed.contests import Contest
-    from go4align_plugins.speed.rounds import explain_failure
+    from go4align_plugins.speed.rounds import explain_failure, turn_length
 
     turns, failures = {}, {}
     for method in methods:
@@ -154,4 +158,6 @@ def _contest(
             if method == METHODS[0]:
                 raise
             failures[method] = explain_failure(error)
-    return Contest(title, METHODS[0], turns, failures=failures)
+    length = turn_length(turns[METHODS[0]], TURN_SECONDS)
+    several = {method: partial(turn, length) for method, turn in turns.items()}
+    return Contest(title, METHODS[0], several, length, failures)

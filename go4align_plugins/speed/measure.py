@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import accumulate, cycle
+from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter, thread_time
 from typing import Any
@@ -22,14 +26,14 @@ from go4align_plugins.speed.methods import (
     build_method,
     is_feasible,
 )
-from go4align_plugins.speed.rounds import time_in_rounds
+from go4align_plugins.speed.rounds import repeat, time_in_rounds, turn_length
 from go4align_plugins.weighting.kmeans import DENSE_LIMIT
 
 FORWARD, BACKWARD = 'weights', 'weights and backward'
 PASSES = (FORWARD, BACKWARD)
 CLOCKS = {'wall': perf_counter, 'cpu': thread_time}
 TURN_SECONDS = 0.01
-"""About how long a method's turn is: many steps where they are short, as the caches stay warm."""
+"""About how long a method's turn is."""
 NUM_BATCHES = 16
 
 Cell = tuple[int, int, str, str]  # tasks, groups, pass, method
@@ -109,7 +113,7 @@ def measure(
         for method in chosen
         if is_feasible(method, num_tasks)
     }
-    lengths = {cell: _turn_length(step) for cell, step in steps.items()}
+    lengths = {cell: turn_length(step, TURN_SECONDS) for cell, step in steps.items()}
     turns = {cell: _turn(step, lengths[cell], device) for cell, step in steps.items()}
     seconds, failures = time_in_rounds(
         turns,
@@ -166,24 +170,14 @@ def _weights_and_backward(weigh: Weigh, losses: Tensor) -> Tensor:
     return total
 
 
-def _turn_length(step: Callable[[], object]) -> int:
-    """How many steps a turn has; at least one."""
-    step()
-    start, length = perf_counter(), 0
-    while perf_counter() - start < TURN_SECONDS:
-        step()
-        length += 1
-    return length
-
-
 def _turn(step: Callable[[], object], length: int, device: torch.device) -> Callable[[], None]:
-    def take() -> None:
-        for _ in range(length):
-            step()
-        if device.type == 'cuda':
-            torch.cuda.synchronize(device)
+    steps = repeat(step, length)
 
-    return take
+    def take() -> None:
+        steps()
+        torch.cuda.synchronize(device)
+
+    return take if device.type == 'cuda' else steps
 
 
 def peak_memory(step: Callable[[], object], device: torch.device) -> int:
@@ -199,11 +193,25 @@ def peak_memory(step: Callable[[], object], device: torch.device) -> int:
     step()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    with profile(profile_memory=True) as profiler:
+    with _silent_stderr(), profile(profile_memory=True) as profiler:
         step()
     events = profiler.profiler.kineto_results.events()
     changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == '[memory]')
     return peak + max(accumulate((change for _, change in changes), initial=0))
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Leaves out what torch's profiler writes past Python, since 2.14 some lines at each use."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with Path(os.devnull).open('w') as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def count_host_waits(step: Callable[[], object], never: bool) -> int:

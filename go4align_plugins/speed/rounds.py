@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from random import Random
 from statistics import median, quantiles
 from time import perf_counter
 from typing import TypeVar
@@ -81,9 +82,9 @@ def time_in_rounds(
     with tqdm(total=rounds * len(turns), unit='turn', disable=None, smoothing=0) as bar:
         for number in range(rounds):
             entrants = [entrant for entrant in turns if entrant not in failures]
-            # Another one begins each round: none always follows the same one.
-            start = number % max(1, len(entrants))
-            for entrant in entrants[start:] + entrants[:start]:
+            # In a new order each round: none always follows the same one.
+            Random(number).shuffle(entrants)
+            for entrant in entrants:
                 bar.set_description(title(entrant))
                 before = clock()
                 try:
@@ -99,6 +100,29 @@ def time_in_rounds(
                 seconds[entrant].append(clock() - before)
                 bar.update()
     return {key: own[WARM_UP:] for key, own in seconds.items() if key not in failures}, failures
+
+
+def turn_length(step: Callable[[], object], seconds: float) -> int:
+    """How many steps a turn of about so many seconds has; at least one.
+
+    Many where they are short: what an entrant finds in the caches is then its own.
+    """
+    step()
+    start, length = perf_counter(), 0
+    while perf_counter() - start < seconds:
+        step()
+        length += 1
+    return length
+
+
+def repeat(step: Callable[[], object], length: int) -> Callable[[], None]:
+    """A turn of so many steps."""
+
+    def take() -> None:
+        for _ in range(length):
+            step()
+
+    return take
 
 
 def explain_failure(error: Exception) -> str:

@@ -17,9 +17,10 @@ from go4align_plugins.weighting.checks import (
     check_whole,
 )
 from go4align_plugins.weighting.grouping import Grouping, assign, get_grouping, group_means
-from go4align_plugins.weighting.host import finite, fits, store, to_tensor, weigh
+from go4align_plugins.weighting.host import finite, fits, to_tensor, weigh
 from go4align_plugins.weighting.indicators import RiskGuidedIndicator, takes_numbers
 from go4align_plugins.weighting.kmeans import kmeans_1d
+from go4align_plugins.weighting.small import buffer, write
 
 Indicator = Callable[..., Tensor]
 
@@ -107,11 +108,12 @@ class AGRM(nn.Module):
                 negative. On CUDA a negative loss is reported within the next steps, since finding
                 it at once would make the host wait; the step itself is taken as a non-finite one.
         """
-        check_shape(losses, self.num_tasks)
-        indicator = self.indicator
+        # As an attribute it would be searched for: half a microsecond.
+        indicator = self._modules.get('indicator')
         exact = self.grouping is kmeans_1d or self.num_groups == self.num_tasks
-        if exact and takes_numbers(indicator) and fits(losses):
+        if exact and takes_numbers(indicator) and fits(losses, self.num_tasks):
             return self._step_on_host(losses, indicator, **options)
+        check_shape(losses, self.num_tasks)
         return self._step(losses, **options)
 
     def _step_on_host(
@@ -122,12 +124,12 @@ class AGRM(nn.Module):
         if not finite(risks):
             self._refuse_negative(losses, (losses < 0) & losses.isfinite())
             return torch.ones_like(losses)
-        if not self.groups.is_cpu:
+        if not buffer(self, 'groups').is_cpu:
             self.to(losses.device)
         weights, groups = weigh(indicator.on_host(risks, **options), risks, self.num_groups)
-        last = self.groups
+        last = buffer(self, 'groups')
         if last.tolist() != groups:
-            store(groups, last)
+            write(groups, last)
         return to_tensor(weights, losses.dtype)
 
     @torch.no_grad()

@@ -6,13 +6,10 @@ row. An array is a tensor or one of numpy's here: few values are solved faster b
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
-Array = Any
-"""A tensor, or an array of numpy's."""
+from go4align_plugins.weighting.small import Array
 
 SMALLEST_UNIT = 1e-290
 """Values are divided by the largest magnitude, but not by less: no square overflows."""
@@ -26,31 +23,31 @@ def run_costs(values: Tensor, counts: Tensor) -> Tensor:
         counts: (M,) float64, how often each value counts.
 
     Returns:
-        (M, M) float64: at [i, t] the sum of squared distances of values ``i .. t`` to their mean,
+        (M, M) float64: at [t, i] the sum of squared distances of values ``i .. t`` to their mean,
         in units of the squared largest magnitude; infinite where the run is empty, or would begin
         between equal values.
     """
     scale = values.abs().max().clamp(min=SMALLEST_UNIT).reciprocal()
-    distance = ((values - values[:, None]) * scale).triu_()
-    total = (counts.cumsum(0) - counts.cumsum(0)[:, None] + counts[:, None]).clamp_(min=1)
-    costs = spread(distance, distance * counts, total).clamp_(min=0)
+    # Anchored at each run's own first value, the sums lose no more than the run's own spread.
+    distance = ((values[:, None] - values) * scale).tril_()
+    weighted = distance * counts[:, None]
+    sums = torch.stack([weighted, weighted * distance]).cumsum(1)
+    total = (counts.cumsum(0)[:, None] - counts.cumsum(0) + counts).clamp_(min=1)
+    costs = spread(sums, total).clamp_(min=0)
     position = torch.arange(len(values), device=values.device)
-    forbidden = position < position[:, None]
-    forbidden[1:] |= (values[1:] == values[:-1])[:, None]
+    forbidden = position[:, None] < position
+    forbidden[:, 1:] |= values[1:] == values[:-1]
     return costs.masked_fill_(forbidden, torch.inf)
 
 
-def spread(distance: Array, weighted: Array, total: Array) -> Array:
-    """The sums of squared distances to the mean, from those to each run's own first value.
-
-    Anchored there, the sums lose no more than the run's own spread.
+def spread(sums: Array, total: Array) -> Array:
+    """The sums of squared distances to the mean.
 
     Args:
-        distance: (M, M) at [i, t] how far value t lies from value i; 0 below the diagonal.
-        weighted: (M, M) the same, times how often value t counts.
-        total: (M, M) how many values a run has, at least 1.
+        sums: (2, M, M) those of the distances to any one value, and of their squares; written over.
+        total: (M, M) how many they are, at least 1.
     """
-    first, second = weighted.cumsum(1), (weighted * distance).cumsum(1)
+    first, second = sums[0], sums[1]
     first *= first
     first /= total
     second -= first
@@ -69,10 +66,11 @@ def best_begins(costs: Array, num_groups: int, position: Array) -> list[tuple[Ar
         For each number of groups from 1, by where the last group ends: the last value before it
         (M,), the earliest of equally good ones, and the least cost (M,). A single group has none.
     """
-    rows = [(position, costs[0])]
+    rows = [(position, costs[:, 0])]
+    later = costs[:, 1:]
     for _ in range(num_groups - 1):
         # The last run begins at i: the best partition of what is before it, and its own cost.
-        total = costs[1:] + rows[-1][1][:-1, None]
-        before = total.argmin(0)
-        rows.append((before, total[before, position]))
+        total = later + rows[-1][1][:-1]
+        before = total.argmin(1)
+        rows.append((before, total[position, before]))
     return rows

@@ -9,19 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from types import ModuleType
 
-import torch
+from go4align_plugins.weighting.dense import SMALLEST_UNIT, best_begins, spread
+from go4align_plugins.weighting.small import Array, accumulate, arrays
 
-from go4align_plugins.weighting.dense import SMALLEST_UNIT, Array, best_begins, spread
-
-arrays: ModuleType
-try:
-    import numpy as arrays
-except ImportError:  # torch does without, only slower
-    arrays = torch
-
-FEW = 8
+FEW = 10
 """Beyond it arrays are faster than numbers."""
 
 
@@ -36,7 +28,10 @@ def begin_runs(ordered: Sequence[float], num_groups: int) -> list[int]:
         Where each run begins, rising, 0 first: ``min(num_groups, distinct values)`` of them. Of
         several optimal partitions, the one whose last runs begin earliest, always.
     """
-    possible = [i for i in range(1, len(ordered)) if ordered[i] != ordered[i - 1]]
+    possible: Sequence[int] = range(1, len(ordered))
+    if len(set(ordered)) < len(ordered):
+        # Equal values are never parted.
+        possible = [i for i in possible if ordered[i] != ordered[i - 1]]
     if len(possible) < num_groups:
         return [0, *possible]
     if num_groups == 1:
@@ -54,61 +49,70 @@ def _by_numbers(
     runs = [(begin, _costs_from(begin, ordered, scale)) for begin in possible]
     rows = []
     for _ in range(num_groups - 2):
-        row, begins = [math.inf] * size, [0] * size
+        row, before = [math.inf] * size, [0] * size
         for begin, costs in runs:
-            before = best[begin - 1]
+            earlier = best[begin - 1]
             for end, cost in enumerate(costs, begin):
-                if before + cost < row[end]:
-                    row[end], begins[end] = before + cost, begin
+                if earlier + cost < row[end]:
+                    row[end], before[end] = earlier + cost, begin - 1
         best = row
-        rows.append(begins)
-    _, start = min((best[begin - 1] + costs[-1], begin) for begin, costs in runs)
+        rows.append(before)
+    least, start = math.inf, 0
+    for begin, costs in runs:
+        total = best[begin - 1] + costs[-1]
+        if total < least:
+            least, start = total, begin
     return _walk_back(start, rows)
 
 
 def _costs_from(begin: int, ordered: Sequence[float], scale: float) -> list[float]:
     """The costs of the runs that begin here, in units of the squared largest magnitude."""
-    anchor = ordered[begin]
-    first = second = 0.0
+    anchor, first, second = ordered[begin], 0.0, 0.0
     costs = [0.0]
-    for count, value in enumerate(ordered[begin + 1 :], 2):
-        distance = (value - anchor) * scale
+    for end in range(begin + 1, len(ordered)):
+        distance = (ordered[end] - anchor) * scale
         first += distance
         second += distance * distance
-        costs.append(max(second - first * first / count, 0.0))
+        cost = second - first * first / (end - begin + 1)
+        costs.append(cost if cost > 0.0 else 0.0)
     return costs
 
 
 def _by_arrays(
     ordered: Sequence[float], scale: float, possible: Sequence[int], num_groups: int
 ) -> list[int]:
-    position, upper, total, least = _triangle(len(ordered))
+    size = len(ordered)
+    position, lower, total, least = _triangle(size)
     values = arrays.asarray(ordered, dtype=arrays.float64)
-    distance = values - values[:, None]
+    sums = arrays.empty((2, size, size), dtype=arrays.float64)
+    distance = sums[0]
+    arrays.subtract(values[:, None], values, out=distance)
     distance *= scale
-    distance *= upper
-    costs = arrays.maximum(spread(distance, distance, total), least)
-    if len(possible) < len(ordered) - 1:
-        # Equal values are never parted.
-        costs[sorted({*range(1, len(ordered))}.difference(possible))] = math.inf
+    distance *= lower
+    arrays.multiply(distance, distance, out=sums[1])
+    accumulate(sums, 1)
+    costs = arrays.maximum(spread(sums, total), least)
+    if len(possible) < size - 1:
+        costs[:, sorted({*range(1, size)}.difference(possible))] = math.inf
     rows = best_begins(costs, num_groups - 1, position)
-    start = int((costs[1:, -1] + rows[-1][1][:-1]).argmin()) + 1
-    return _walk_back(start, [(before + 1).tolist() for before, _ in rows[1:]])
+    start = int((costs[-1, 1:] + rows[-1][1][:-1]).argmin()) + 1
+    return _walk_back(start, [before for before, _ in rows[1:]])
 
 
 @lru_cache(maxsize=16)
 def _triangle(size: int) -> tuple[Array, Array, Array, Array]:
-    """Positions; by run [i, t] whether it has a value, how many (at least 1), its least cost."""
+    """Positions; by run [t, i] whether it has a value, how many (at least 1), its least cost."""
     position = arrays.arange(size)
-    length = position - position[:, None] + 1
-    upper = arrays.where(length > 0, 1.0, 0.0)
+    length = position[:, None] - position + 1
+    lower = arrays.where(length > 0, 1.0, 0.0)
     least = arrays.where(length > 0, 0.0, math.inf)
-    return position, upper, arrays.where(length > 1, length, 1), least
+    return position, lower, arrays.where(length > 1, length, 1.0), least
 
 
 def _walk_back(start: int, rows: Sequence[Sequence[int]]) -> list[int]:
-    """The begins of all runs, from that of the last one and, by row and end, of the one before."""
+    """The begins of all runs, from that of the last one and, by row and end, what is before it."""
     starts = [start]
-    for begins in reversed(rows):
-        starts.append(begins[starts[-1] - 1])
-    return [0, *reversed(starts)]
+    for before in reversed(rows):
+        starts.append(int(before[starts[-1] - 1]) + 1)
+    starts.append(0)
+    return starts[::-1]

@@ -5,17 +5,22 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, distributed
 
 from go4align_plugins.weighting.few import begin_runs
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeGuard
+
 HOST_LIMIT = 256
 """Up to this many tasks a step is taken on plain numbers."""
 
 CODES = {torch.float32: 'f', torch.float64: 'd', torch.int64: 'q'}
 HOST_DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+LARGEST = {dtype: torch.finfo(dtype).max for dtype in HOST_DTYPES}
 
 
 # Before torch 2.3 a compiler's graph ends where numbers are read, which is right as well.
@@ -29,16 +34,18 @@ def finite(numbers: Sequence[float]) -> bool:
     return quick or all(0.0 <= number < math.inf for number in numbers)
 
 
-def fits(losses: Tensor) -> bool:
+def fits(losses: object, num_tasks: int) -> TypeGuard[Tensor]:
     """Whether a step on these losses is taken on plain numbers: here, few, and of one process.
 
-    Code that is being compiled or traced keeps to tensors, which can be followed.
+    Code that is being compiled or traced keeps to tensors, which can be followed; losses that are
+    not as they should be are left to the checks.
     """
     return (
-        losses.is_cpu
+        type(losses) is Tensor
+        and losses.shape == (num_tasks,)
+        and num_tasks <= HOST_LIMIT
+        and losses.is_cpu
         and losses.dtype in HOST_DTYPES
-        and len(losses) <= HOST_LIMIT
-        and type(losses) is Tensor
         and not (distributed.is_available() and distributed.is_initialized())
         and not (_is_compiling() or torch.jit.is_tracing())
     )
@@ -75,19 +82,17 @@ def _mean(ordered: Sequence[float]) -> float:
     """The mean of sorted numbers, summed without rounding and without overflow."""
     if ordered[0] == ordered[-1]:
         return ordered[0]
-    parts = 2 * len(ordered)
-    return 2 * math.fsum([value / parts for value in ordered])
+    try:
+        return math.fsum(ordered) / len(ordered)
+    except OverflowError:
+        return math.fsum([value / len(ordered) for value in ordered])
 
 
 def to_tensor(weights: Sequence[float], dtype: torch.dtype) -> Tensor:
     """A tensor (M,) on the CPU; beyond the dtype's range, its largest finite value."""
-    largest = torch.finfo(dtype).max
+    largest = LARGEST[dtype]
     if max(weights) > largest:
         weights = [min(weight, largest) for weight in weights]
-    exact = dtype if dtype in CODES else torch.float64
-    return torch.frombuffer(array(CODES[exact], weights), dtype=exact).to(dtype)
-
-
-def store(numbers: Sequence[float], buffer: Tensor) -> None:
-    """Write numbers into a buffer (M,) of float64 or int64 on the CPU, in place."""
-    buffer.copy_(torch.frombuffer(array(CODES[buffer.dtype], numbers), dtype=buffer.dtype))
+    if dtype in CODES:
+        return torch.frombuffer(array(CODES[dtype], weights), dtype=dtype)
+    return torch.tensor(weights, dtype=torch.float64).to(dtype)

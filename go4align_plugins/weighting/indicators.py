@@ -11,13 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from go4align_plugins.weighting.checks import check_step_size, check_switch
-from go4align_plugins.weighting.host import store
+from go4align_plugins.weighting.small import buffer, write
 
 if TYPE_CHECKING:
     from typing_extensions import TypeGuard
 
 LARGEST = sys.float_info.max
 LARGEST_EXPONENT = log(LARGEST)
+SMALL = 1e-150
+"""Between it and its inverse, a quotient of two numbers times a third is within float64's range."""
 RISK_SCALES = ('sum', 'mean')
 
 
@@ -116,6 +118,33 @@ class RiskGuidedIndicator(nn.Module):
         Returns:
             M numbers: the indicator; 0 for an absent task.
         """
+        risks = self._accumulate(losses, micro_batches) if self.smooth_alignment else []
+        least = min(risks, default=0.0)
+        history = [exp(least - risk) for risk in risks]
+        if min(losses) < SMALL or max(losses) > 1 / SMALL or min(history, default=1.0) < SMALL:
+            return self._in_logs(losses, risks)
+        # Nothing can leave float64's range: the equations as they are printed.
+        scale = fsum(losses) if self.scale_balance else 1.0
+        if self.risk_scale == 'mean' and self.scale_balance:
+            scale /= len(losses)
+        if not self.smooth_alignment:
+            return [scale / x for x in losses] if self.scale_balance else [1.0] * len(losses)
+        scale /= fsum(history)
+        if not self.scale_balance:
+            return [scale * part for part in history]
+        return [scale / x * part for x, part in zip(losses, history)]
+
+    def _accumulate(self, losses: Sequence[float], micro_batches: int) -> list[float]:
+        """Add a step to the state; what it then is."""
+        accumulated, rate = buffer(self, 'accumulated_risk'), self.step_size / micro_batches
+        risks = [risk + rate * x for risk, x in zip(accumulated.tolist(), losses)]
+        if max(risks) > LARGEST:
+            risks = [min(risk, LARGEST) for risk in risks]
+        write(risks, accumulated)
+        return risks
+
+    def _in_logs(self, losses: Sequence[float], risks: Sequence[float]) -> list[float]:
+        """The indicator where a task is absent, or a term may leave float64's range."""
         # Everything is taken relative to the largest term, so that nothing overflows.
         logs = [0.0] * len(losses)
         if self.scale_balance:
@@ -124,19 +153,12 @@ class RiskGuidedIndicator(nn.Module):
             if self.risk_scale == 'mean':
                 log_total -= log(len(losses) - losses.count(0.0) or 1)
             logs = [log_total - log(x or 1.0) for x in losses]
-        if self.smooth_alignment:
-            accumulated, rate = self.accumulated_risk, self.step_size / micro_batches
-            risks = [risk + rate * x for risk, x in zip(accumulated.tolist(), losses)]
-            if max(risks) > LARGEST:
-                risks = [min(risk, LARGEST) for risk in risks]
-            store(risks, accumulated)
+        if risks:
             least = min(risks)
             log_total = log(fsum([exp(least - risk) for risk in risks]))
             logs = [x - log_total + (least - risk) for x, risk in zip(logs, risks)]
         indicator = [exp(x) if x < LARGEST_EXPONENT else LARGEST for x in logs]
-        if 0.0 in losses:
-            indicator = [gamma if x else 0.0 for gamma, x in zip(indicator, losses)]
-        return indicator
+        return [gamma if x else 0.0 for gamma, x in zip(indicator, losses)]
 
     def reset(self) -> None:
         """Forget all steps."""

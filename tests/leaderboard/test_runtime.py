@@ -1,3 +1,4 @@
+import itertools
 import json
 from statistics import median
 
@@ -29,14 +30,20 @@ def test_table_by_hand():
     )
 
 
-def test_every_method_takes_a_step_in_each_round_and_another_one_begins():
+def test_every_method_takes_a_step_in_each_round_and_none_always_follows_the_same_one():
     taken = []
-    steps = {(2, name): (lambda name=name: taken.append(name)) for name in ('EW', 'UW', 'DWA')}
-    timings, failures = time_steps(steps, 2)
-    assert taken == ['EW', 'UW', 'DWA', 'UW', 'DWA', 'EW', 'DWA', 'EW', 'UW', 'EW', 'UW', 'DWA']
+    names = ('EW', 'UW', 'DWA')
+    steps = {(2, name): (lambda name=name: taken.append(name)) for name in names}
+    timings, failures = time_steps(steps, 20)
+    rounds = [taken[start : start + 3] for start in range(0, len(taken), 3)]
+    assert len(rounds) == WARM_UP + 20
+    assert all(sorted(one) == sorted(names) for one in rounds)
+    assert {tuple(pair) for one in rounds for pair in (one[:2], one[1:])} == {
+        *itertools.permutations(names, 2)
+    }
     assert failures == {}
     equal, other, _ = timings
-    assert equal.ratios == (1, 1)
+    assert equal.ratios == (1,) * 20
     assert other.ratios == tuple(a / b for a, b in zip(other.seconds, equal.seconds))
 
 

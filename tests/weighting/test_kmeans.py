@@ -174,9 +174,9 @@ def test_many_values_agree_with_the_dense_path(size, num_groups):
     values[::5] = values[1::5][: len(values[::5])]
     ordered, order = values.sort()
     costs = run_costs(ordered, torch.ones_like(ordered))
-    best = costs[0]
+    best = costs[:, 0]
     for _ in range(num_groups - 1):
-        best = (costs[1:] + best[:-1, None]).min(0).values
+        best = (costs[:, 1:] + best[:-1]).min(1).values
     groups = kmeans_1d(values, num_groups)
     runs = [ordered[groups[order] == group] for group in range(num_groups)]
     found = sum(((run - run.mean()) ** 2).sum() for run in runs)
@@ -190,7 +190,7 @@ def test_both_ways_to_cost_a_run_agree(values):
     counts = torch.arange(1, len(values) + 1, dtype=torch.float64)
     table = RunCosts(ordered, counts)
     begin, end = torch.triu_indices(len(values), len(values))
-    direct = run_costs(ordered, counts)[begin, end]
+    direct = run_costs(ordered, counts)[end, begin]
     unit = (ordered.max().frexp().exponent.double().exp2() / ordered.max()) ** 2
     torch.testing.assert_close(table(begin, end) * unit, direct, rtol=1e-11, atol=1e-300)
 

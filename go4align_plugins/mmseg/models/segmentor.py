@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from mmengine.model import ModuleDict, ModuleList
 from mmengine.structures import PixelData
 from mmseg.models.segmentors import EncoderDecoder
@@ -16,6 +15,7 @@ from mmseg.structures import SegDataSample
 from mmseg.utils import add_prefix
 from torch import Tensor, nn
 
+from go4align_plugins.measures.losses import vector_length
 from go4align_plugins.mmseg.models.heads import DepthHead, NormalHead
 
 Config = dict[str, Any]
@@ -188,7 +188,8 @@ class MultiTaskSegmentor(EncoderDecoder):
                 axis = 0 if flip == 'horizontal' else 1
                 part = part.clone()
                 part[axis].neg_()
-            return {'pred_normal_map': F.normalize(part.float(), dim=0)}
+            part = part.float()
+            return {'pred_normal_map': part / vector_length(part, 0)}
         if len(part) > 1:
             return {'seg_logits': part, 'pred_sem_seg': part.argmax(dim=0, keepdim=True)}
         probability = part.sigmoid()

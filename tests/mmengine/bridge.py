@@ -1,0 +1,169 @@
+"""What the tests of the bridge share: a model, trained in LibMTL and in MMEngine."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip('mmengine', reason='MMEngine is not installed')
+if importlib.util.find_spec('LibMTL') is None:
+    pytest.skip('LibMTL is not installed', allow_module_level=True)
+
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from go4align_plugins.libmtl import Trainer
+from go4align_plugins.libmtl.compat import import_libmtl
+from go4align_plugins.mmengine import EpochSeedHook
+
+LibMTL: Any = import_libmtl()
+
+TASKS = ('small', 'middle', 'large')
+UNFIT = ('AbsWeighting', 'GradDrop', 'MoDo', 'SDMGrad')
+STRATEGIES = [name for name in LibMTL.weighting.__all__ if name.removeprefix('AGRM_') not in UNFIT]
+EPOCHS = 4
+
+
+class SquaredError(LibMTL.loss.AbsLoss):
+    def compute_loss(self, pred: Tensor, gt: Tensor) -> Tensor:
+        return (pred - gt).square().mean()
+
+
+class NoMetric(LibMTL.metrics.AbsMetric):
+    def update_fun(self, pred: Tensor, gt: Tensor) -> None:
+        pass
+
+    def score_fun(self) -> list[float]:
+        return [1.0]
+
+
+class Frames(Dataset):
+    """Not a multiple of the batch size: the last batch of an epoch is smaller."""
+
+    def __init__(self) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.inputs = torch.randn(20, 5, generator=generator)
+        scales = torch.tensor([0.1, 1.0, 10.0])
+        self.targets = self.inputs @ torch.randn(5, 3, generator=generator) * scales
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
+        rows = self.targets[index].split(1)
+        return self.inputs[index], dict(zip(TASKS, rows))
+
+
+def make_loader() -> DataLoader:
+    # A generator of its own: without one, each pass draws a number that strategies would draw.
+    return DataLoader(Frames(), batch_size=8, generator=torch.Generator())
+
+
+def make_encoder() -> nn.Module:
+    return nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 8))
+
+
+class Regressor(BaseModel):
+    """The same model as LibMTL's, as MMEngine has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads = nn.ModuleDict({task: nn.Linear(8, 1) for task in TASKS})
+        self.backbone = make_encoder()
+
+    def forward(self, inputs: Tensor, targets: dict[str, Tensor], mode: str = 'tensor') -> Any:
+        features = self.backbone(inputs)
+        return {
+            f'{task}.loss': (self.heads[task](features) - targets[task]).square().mean()
+            for task in TASKS
+        }
+
+
+def seed() -> None:
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002  (the global one is what strategies draw from)
+    torch.manual_seed(1)
+
+
+def train_in_libmtl(weighting: str, weight_args: dict[str, Any]) -> dict[str, Tensor]:
+    seed()
+    model = Regressor()
+    with contextlib.redirect_stdout(io.StringIO()):
+        trainer = Trainer(
+            {
+                task: {
+                    'metrics': ['none'],
+                    'metrics_fn': NoMetric(),
+                    'loss_fn': SquaredError(),
+                    'weight': [1],
+                }
+                for task in TASKS
+            },
+            weighting,
+            'HPS',
+            lambda: model.backbone,
+            model.heads,
+            rep_grad=False,
+            multi_input=False,
+            optim_param={'optim': 'adam', 'lr': 1e-2, 'weight_decay': 1e-3},
+            scheduler_param={'scheduler': 'step', 'step_size': 2, 'gamma': 0.5},
+            weight_args=weight_args,
+            arch_args={},
+            device='cpu',
+        )
+        seed()
+        trainer.train(make_loader(), make_loader(), EPOCHS)
+    own = {name: value for name, value in trainer.model.named_parameters() if '.' not in name}
+    return {**model.state_dict(), **own}
+
+
+class Seeder(EpochSeedHook):
+    """Seeds the training alone: building the model draws numbers, too."""
+
+    def before_train(self, runner: Any) -> None:
+        seed()
+
+    def before_train_epoch(self, runner: Any) -> None:
+        pass
+
+
+def make_runner(work_dir: Any, options: dict[str, Any], **changes: Any) -> Runner:
+    seed()
+    config: dict[str, Any] = {
+        'model': Regressor(),
+        'work_dir': str(work_dir),
+        'train_dataloader': make_loader(),
+        'train_cfg': {'by_epoch': True, 'max_epochs': EPOCHS},
+        'optim_wrapper': {
+            'type': 'LibMTLOptimWrapper',
+            'optimizer': {'type': 'Adam', 'lr': 1e-2, 'weight_decay': 1e-3},
+            **options,
+        },
+        'param_scheduler': [{'type': 'StepLR', 'step_size': 2, 'gamma': 0.5}],
+        'custom_hooks': [Seeder()],
+        'default_hooks': {'checkpoint': {'type': 'CheckpointHook', 'interval': 1}},
+        'experiment_name': f'bridge_{work_dir.parent.name}_{work_dir.name}',
+        'log_level': 'ERROR',
+    }
+    return Runner(**{**config, **changes})
+
+
+def parameters(runner: Runner) -> dict[str, Tensor]:
+    own = dict(runner.optim_wrapper.strategy.named_parameters())
+    return {**runner.model.state_dict(), **own}
+
+
+def resume(whole: Path, work_dir: Path, options: dict[str, Any], **changes: Any) -> Runner:
+    """Go on after the second of the four epochs of a run."""
+    load_from = str(whole / 'epoch_2.pth')
+    return make_runner(work_dir, options, resume=True, load_from=load_from, **changes)
