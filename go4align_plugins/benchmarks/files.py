@@ -13,6 +13,12 @@ from typing import Any
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
+LOST_WORKER = 'DataLoader worker'
+"""How torch begins when it tells that a process that reads the data is gone."""
+
+
+class DataError(ValueError):
+    """Data that cannot be read or breaks a rule; the message names the file and what to do."""
 
 
 def save_bytes(path: Path, content: bytes, durable: bool = False) -> None:
@@ -51,7 +57,7 @@ def save_json(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def advise(error: BaseException, onward: str) -> str:
-    """What to do about a file that cannot be written; nothing to say of other errors.
+    """What to do about a file that cannot be written, or a loader's process that was killed.
 
     Args:
         error: what was raised.
@@ -59,13 +65,41 @@ def advise(error: BaseException, onward: str) -> str:
 
     Returns:
         What to print after the error, on its line: a leaderboard keeps the last line of a log.
+        Nothing of other errors.
     """
+    if isinstance(error, RuntimeError) and str(error).startswith(LOST_WORKER):
+        return (
+            '. A process that reads the data was killed, perhaps for want of memory. Use fewer '
+            f'workers; {onward}. What is finished is kept.'
+        )
     code = getattr(error, 'errno', None)
     if code in NO_ROOM:
         return f'. Make room, or choose another folder; {onward}. What is finished is kept.'
     if code in NOT_WRITABLE:
         return f'. Choose a folder that can be written to; {onward}. What is finished is kept.'
     return ''
+
+
+def explain(
+    error: BaseException, onward: str, plain: tuple[type[BaseException], ...]
+) -> str | None:
+    """What to print of an error that its user can mend.
+
+    Args:
+        error: what was raised, perhaps in a loader's process.
+        onward: how to go on, in words.
+        plain: errors whose message says all.
+
+    Returns:
+        Its message, and advice, on one line; None for an error whose traceback is needed.
+    """
+    advice = advise(error, onward)
+    if not advice and not isinstance(error, plain):
+        return None
+    message = str(error).strip()
+    if '\nOriginal Traceback' in message:  # torch's, around what a loader's process raised
+        message = message.splitlines()[-1].partition(': ')[2]
+    return message.rstrip('.') + advice if advice else message
 
 
 def find_damage(path: Path) -> str | None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from go4align_plugins.benchmarks.files import DataError
 from go4align_plugins.benchmarks.optional import import_optional
 from go4align_plugins.benchmarks.rules import find_problems, load_array
 from go4align_plugins.benchmarks.table import Benchmark
@@ -25,6 +26,7 @@ from go4align_plugins.benchmarks.table import Benchmark
 SPLITS = ('train', 'val')
 FOLDERS = {'image': 'image', 'segmentation': 'label', 'depth': 'depth', 'normal': 'normal'}
 DESCRIPTION = 'dataset.json'
+_RESTORE = 'Put the file back as it was, or delete the folder and prepare the data again.'
 
 
 class FrameFolder:
@@ -72,12 +74,9 @@ class FrameFolder:
             )
         self._length, problems = _survey(root, split, self._folders)
         if problems:
-            raise ValueError(f'{problems[0]} {_remedy(root, benchmark, split)}')
-        first = self._path('image', 0)
-        image = load_array(first)
-        for problem in find_problems('image', image, None, self.num_classes):
-            raise ValueError(f'{first}: {problem}')
-        self.image_size: tuple[int, int] = image.shape[:2]
+            raise DataError(f'{problems[0]} {_remedy(root, benchmark, split)}')
+        self._remedy = repair(root, benchmark)
+        self.image_size: tuple[int, int] = self._load('image', 0, None).shape[:2]
 
     def __len__(self) -> int:
         return self._length
@@ -98,18 +97,22 @@ class FrameFolder:
             raise IndexError(f'Frame {index} is out of range: there are {len(self)}.')
         frame = {}
         for part in self.parts:
-            path = self._path(part, index)
-            array = load_array(path)
-            for problem in find_problems(part, array, self.image_size, self.num_classes):
-                raise ValueError(f'{path}: {problem}')
+            array = self._load(part, index, self.image_size)
             if part == 'depth':
                 array = array.reshape(*self.image_size, 1)
             dtype = np.int64 if part == 'segmentation' else np.float32
             frame[part] = np.ascontiguousarray(array, dtype=dtype)
         return frame
 
-    def _path(self, part: str, index: int) -> Path:
-        return self._folders[part] / f'{index}.npy'
+    def _load(self, part: str, index: int, size: tuple[int, int] | None) -> np.ndarray:
+        path = self._folders[part] / f'{index}.npy'
+        try:
+            array = load_array(path)
+        except ValueError as error:
+            raise DataError(f'{error.args[0].rstrip(".")}. {self._remedy}') from error
+        for problem in find_problems(part, array, size, self.num_classes):
+            raise DataError(f'{path}: {problem} {self._remedy}')
+        return array
 
 
 def check(
@@ -186,14 +189,24 @@ def read_description(root: Path) -> dict | None:
     try:
         found = json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f'{path}: should be a JSON object. Found: {error}.') from error
+        raise DataError(f'{path}: should be a JSON object. Found: {error}. {_RESTORE}') from error
     frames = found.get('num_frames', {}) if isinstance(found, dict) else None
     if not isinstance(frames, dict) or not all(type(count) is int for count in frames.values()):
-        raise ValueError(
+        raise DataError(
             f'{path}: should be a JSON object with `num_frames` of each split. '
-            f'Found {found!r:.200}.'
+            f'Found {found!r:.200}. {_RESTORE}'
         )
     return found
+
+
+def repair(root: str | Path, benchmark: Benchmark, files: str = 'it') -> str:
+    """What to do about damaged files of frames: a sentence."""
+    if (Path(root).expanduser() / DESCRIPTION).exists():
+        how = 'prepare the data again: the command that made it writes what is missing'
+    else:
+        source = f': python tools/prepare_data.py download {benchmark.name}'
+        how = f'get the data again{"" if benchmark.embedded else source}'
+    return f'Delete {files} and {how}.'
 
 
 def _usual_size(images: Sequence[Path]) -> tuple[int, int] | None:

@@ -132,7 +132,8 @@ def _run(write: Callable[[Frame], None], frames: Sequence[Frame], workers: int) 
             yield future.result()
     except BrokenProcessPool as error:
         raise OSError(
-            'A worker process was killed, perhaps for want of memory. Use fewer workers.'
+            'A worker process was killed, perhaps for want of memory. Use fewer workers; '
+            'the same command then goes on. What is finished is kept.'
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)

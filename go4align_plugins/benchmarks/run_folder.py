@@ -19,7 +19,7 @@ import go4align_plugins
 from go4align_plugins.benchmarks.files import save_bytes
 
 CONFIG, METRICS, CHECKPOINT = 'config.json', 'metrics.jsonl', 'last.pt'
-MAY_CHANGE = ('epochs', 'data', 'out', 'workers', 'device', 'versions', 'commit')
+MAY_CHANGE = ('epochs', 'validation', 'data', 'out', 'workers', 'device', 'versions', 'commit')
 """Options that a resumed run may give anew: the rest decides what is learned."""
 BEGIN_ANEW = 'Put the file back as it was, or move the folder away to begin anew.'
 

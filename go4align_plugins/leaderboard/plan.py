@@ -210,7 +210,7 @@ class Plan:
             if field.name not in ('methods', 'seeds', 'data') and before != now:
                 raise ValueError(
                     f'Parameter `{field.name}` should be as in the leaderboard that is there: '
-                    f'`{_shown(before)}`. Found `{_shown(now)}`. Choose another folder by --out.'
+                    f'`{_shown(before)}`. Found `{_shown(now)}`.'
                 )
         methods, seeds = (*self.methods, *other.methods), (*self.seeds, *other.seeds)
         return replace(self, methods=_unique(methods), seeds=_unique(seeds), data=other.data)
@@ -230,6 +230,23 @@ def read_plan(path: str | Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ValueError(f'{path}: should hold a mapping of names to values. Found `{values}`.')
     return values
+
+
+def load_plan(folder: Path) -> Plan:
+    """The plan of the leaderboard in a folder.
+
+    Raises:
+        ValueError: if it cannot be read; the message names the file and says what to do.
+    """
+    path = folder / PLAN
+    try:
+        return Plan.from_dict(read_plan(path))
+    except ValueError as error:
+        said = ' '.join(str(error).removeprefix(f'{path}: ').split()).rstrip('.')
+        raise ValueError(
+            f'{path}: {said}. Put the file back as it was, or delete it and give `run` all options '
+            'anew: what is finished is kept.'
+        ) from error
 
 
 def save_plan(plan: Plan, path: Path) -> None:

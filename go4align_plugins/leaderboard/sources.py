@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from go4align_plugins.leaderboard.plan import PLAN, Plan, read_plan
+from go4align_plugins.leaderboard.plan import PLAN, load_plan
 from go4align_plugins.leaderboard.runs import Run, load_run
 from go4align_plugins.leaderboard.store import RESULTS, Entry, Store
 from go4align_plugins.leaderboard.table import Failure
@@ -47,7 +47,7 @@ def in_order(entries: Iterable[Entry], plan: Path) -> list[Entry]:
         entries: of a store.
         plan: the plan's file, if there is one.
     """
-    cells = Plan.from_dict(read_plan(plan)).cells() if plan.exists() else []
+    cells = load_plan(plan.parent).cells() if plan.exists() else []
     places = {cell.name: place for place, cell in enumerate(cells)}
     return sorted(entries, key=lambda entry: places.get(entry.cell, len(places)))
 

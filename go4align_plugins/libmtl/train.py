@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from go4align_plugins.benchmarks import BENCHMARKS, get_benchmark
-from go4align_plugins.benchmarks.files import advise
+from go4align_plugins.benchmarks.files import explain
 from go4align_plugins.benchmarks.run_folder import RunFolder, describe_environment
 from go4align_plugins.libmtl.compat import default_device, import_libmtl
 from go4align_plugins.libmtl.data import Loaders
@@ -97,9 +97,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         trainer, loaders = build(config, libmtl_options)
         folder = RunFolder(config['out'], config, options.resume)
         trainer.fit(loaders, config['epochs'], folder)
-    except (ValueError, OSError, ImportError) as error:
-        advice = advise(error, 'then go on by --resume')
-        print(f'{parser.prog}: error: {error}{advice}', file=sys.stderr)
+    except (ValueError, OSError, ImportError, RuntimeError) as error:
+        told = explain(error, 'then go on by --resume', (ValueError, OSError, ImportError))
+        if told is None:
+            raise
+        print(f'{parser.prog}: error: {told}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         resume = [arg for arg in arguments if arg != '--resume'] + ['--resume']

@@ -82,8 +82,9 @@ class SafeCheckpointHook(CheckpointHook):
 def find_checkpoint(work_dir: str | Path) -> Path | None:
     """The checkpoint that a run in a folder goes on from; None if it has none.
 
-    It is the one that MMEngine's ``last_checkpoint`` names; where that file or the one that it
-    names is gone, the latest ``epoch_N.pth`` or ``iter_N.pth``.
+    It is the one that MMEngine's ``last_checkpoint`` names, the folder's own where there is one of
+    that name, since the file has the path that the folder had once; where that file or the one that
+    it names is gone, the latest ``epoch_N.pth`` or ``iter_N.pth``.
 
     Raises:
         ValueError: if it is damaged; the message names it and says what to do.
@@ -91,7 +92,7 @@ def find_checkpoint(work_dir: str | Path) -> Path | None:
     work_dir = Path(work_dir)
     pointer = work_dir / LAST
     named = Path(pointer.read_text(errors='replace').strip()) if pointer.is_file() else Path()
-    candidates = [named, work_dir / named.name] if named.suffix == '.pth' else []
+    candidates = [work_dir / named.name, named] if named.suffix == '.pth' else []
     numbered = {path: re.fullmatch(r'(?:epoch|iter)_(\d+)', path.stem)
                 for path in work_dir.glob('*.pth')}  # fmt: skip
     saved = {path: int(found[1]) for path, found in numbered.items() if found}

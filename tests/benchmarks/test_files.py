@@ -7,7 +7,7 @@ import errno
 import pytest
 import torch
 
-from go4align_plugins.benchmarks.files import advise, find_damage, save_bytes
+from go4align_plugins.benchmarks.files import advise, explain, find_damage, save_bytes
 
 
 @pytest.mark.parametrize('durable', [False, True])
@@ -46,6 +46,20 @@ def test_an_error_says_what_to_do(code, advice):
     assert advice in said
     assert bool(said) == bool(advice)
     assert advise(ValueError('why'), 'then go on') == ''
+
+
+def test_a_killed_worker_is_the_users_to_mend():
+    error = RuntimeError('DataLoader worker (pid 7) is killed by signal: Killed. ')
+    said = explain(error, 'then go on', ())
+    assert said.startswith('DataLoader worker (pid 7) is killed by signal: Killed. A process')
+    assert said.endswith('Use fewer workers; then go on. What is finished is kept.')
+    assert explain(RuntimeError('shapes'), 'then go on', ()) is None
+
+
+def test_what_a_worker_raises_is_told_on_one_line():
+    text = 'Caught ValueError in worker.\nOriginal Traceback (most ...):\nValueError: a: b\n'
+    assert explain(ValueError(text), 'then go on', (ValueError,)) == 'a: b'
+    assert explain(ValueError(text), 'then go on', (OSError,)) is None
 
 
 def test_a_flipped_bit_is_found_that_torch_reads_as_another_number(tmp_path):

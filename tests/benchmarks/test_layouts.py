@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from go4align_plugins.benchmarks import get_benchmark
-from go4align_plugins.benchmarks.layouts import FrameFolder, check
+from go4align_plugins.benchmarks.files import DataError
+from go4align_plugins.benchmarks.layouts import FrameFolder, check, repair
 
 from .. import SHARED
 
@@ -146,7 +147,8 @@ def test_a_bad_array_is_named(root, change, message):
         FrameFolder(root, ROOMS, 'train').read(1)
     assert str(path) in str(caught.value)
     assert message in str(caught.value)
-    assert check(root, ROOMS, progress=False) == [str(caught.value)]
+    (problem,) = check(root, ROOMS, progress=False)
+    assert str(caught.value).startswith(f'{problem} Delete it and get the data again')
 
 
 def truncate(path):
@@ -268,8 +270,19 @@ def test_an_interrupted_preparation_is_seen(root):
         FrameFolder(root, ROOMS, 'train')
     assert len(FrameFolder(root, ROOMS, 'val')) == 2
     (root / 'dataset.json').write_text('{"num_')
-    with pytest.raises(ValueError, match=r'dataset\.json: should be a JSON object'):
+    with pytest.raises(ValueError, match=r'dataset\.json: should be a JSON object.*as it was, or'):
         FrameFolder(root, ROOMS, 'train')
+
+
+@pytest.mark.parametrize('prepared', [False, True])
+def test_a_damaged_frame_says_how_to_get_it_again(root, prepared):
+    if prepared:
+        (root / 'dataset.json').write_text('{}')
+    (root / 'train/depth/1.npy').write_bytes(b'')
+    advice = 'prepare the data again' if prepared else 'get the data again'
+    with pytest.raises(DataError, match=rf'1\.npy: should be .*\. Delete it and {advice}'):
+        FrameFolder(root, ROOMS, 'train').read(1)
+    assert repair(root, get_benchmark('nyuv2')).endswith('download nyuv2.') != prepared
 
 
 def test_parameters(root):

@@ -164,10 +164,11 @@ def test_check_on_the_command_line(tool, tmp_path):
     code, out, _ = tool('check', 'streets', tmp_path, '--size', 4, 6)
     lines = out.splitlines()
     assert code == 1
-    assert len(lines) == 3
+    assert len(lines) == 4
     assert 'labels should be whole numbers from -1 (none) to 6. Found 7' in lines[0]
     assert lines[1].startswith(str(bad))
     assert lines[2] == f'{summary}2.'
+    assert lines[3].startswith('Delete damaged files and prepare the data again')
 
 
 def test_counts_are_compared_with_the_published(tool, tmp_path):

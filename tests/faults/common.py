@@ -15,15 +15,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from tqdm import tqdm
-
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
+PATHS = os.pathsep.join(filter(None, (str(ROOT), os.environ.get('PYTHONPATH'))))
+# One thread each, so that sums are in the same order whatever else the machine does.
+ALONE = {'PYTHONPATH': PATHS, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''}
+if not __package__:  # beside a script: of this process, too, before torch is imported
+    os.environ.update(ALONE)
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from tqdm import tqdm  # noqa: E402
 
 from go4align_plugins.benchmarks.embedded import render_dataset  # noqa: E402
 from go4align_plugins.benchmarks.files import find_damage  # noqa: E402
+
+if __package__:
+    from .starting import IMPORTED, Forked
+else:
+    from starting import IMPORTED, Forked
 
 EPOCHS = 4
 FRAMES = {'train': 8, 'val': 4}
@@ -47,12 +57,12 @@ class Work:
     name: str
     command: Callable[[Path], list[str]]
     result: Callable[[Path], Any]
-    finished: Callable[[Path], Mapping[str, Any]]
+    finished: Callable[[Path], Mapping[Any, Any]]
 
 
 def make_works(rooms: Path) -> dict[str, Work]:
     """All works, on data that is rendered into a folder."""
-    render_dataset('rooms', rooms, size=SIZE, num_frames=FRAMES, workers=1)
+    render(rooms)
     works = (
         Work('libmtl', lambda out: libmtl_words(rooms, out), run_result, entries_before_last),
         Work('mmseg', lambda out: mmseg_words(rooms, out), run_result, entries_before_last),
@@ -60,6 +70,11 @@ def make_works(rooms: Path) -> dict[str, Work]:
         Work('leaderboard', lambda out: board_words(rooms, out), board_result, store_lines),
     )
     return {work.name: work for work in works}
+
+
+def render(rooms: Path) -> None:
+    """Render the frames that are not there yet."""
+    render_dataset('rooms', rooms, size=SIZE, num_frames=FRAMES, workers=1)
 
 
 def tool(name: str, *words: Any) -> list[str]:
@@ -93,31 +108,28 @@ def data_words(out: Path) -> list[str]:
     )
 
 
-def board_words(rooms: Path, out: Path) -> list[str]:
+def board_words(rooms: Path, out: Path, workers: int = 2) -> list[str]:
     return tool(
-        'leaderboard', 'run', '--benchmark', 'rooms', '--data', rooms, '--out', out, '--workers', 2,
+        'leaderboard', 'run', '--benchmark', 'rooms', '--data', rooms, '--out', out,
         '--methods', 'EW', 'GO4Align', 'UW', '--tasks', 'segmentation', 'depth',
-        '--epochs', 2, '--batch-size', 4, '--device', 'cpu',
+        '--workers', workers, '--epochs', 2, '--batch-size', 4, '--device', 'cpu',
     )  # fmt: skip
 
 
-def environment() -> dict[str, str]:
-    """One thread each, so that sums are in the same order whatever else the machine does."""
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get('PYTHONPATH'))))
-    return {**os.environ, 'PYTHONPATH': path, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''}
-
-
-def start(words: Sequence[str], log: Path, **options: Any) -> subprocess.Popen:
-    """Start a process; what it says is added to a log."""
+def spawn(words: Sequence[str], log: Path) -> subprocess.Popen:
+    """Start a process as a user does; what it says is added to a log."""
     with log.open('ab') as output:
         return subprocess.Popen(
-            words, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            **options,
+            words, env={**os.environ, **ALONE}, stdin=subprocess.DEVNULL, stdout=output,
+            stderr=output,
         )  # fmt: skip
 
 
 def run(words: Sequence[str], log: Path, **options: Any) -> int:
-    return start(words, log, **options).wait(DEADLINE)
+    """Let a tool come to its end."""
+    is_tool = Path(words[1]).name in IMPORTED
+    process = Forked(words, log, **options) if is_tool else spawn(words, log)
+    return process.wait(DEADLINE)
 
 
 def finish(work: Work, out: Path, log: Path) -> None:
@@ -169,7 +181,7 @@ def tensor_digests(value: Any) -> Iterator[str]:
         yield hashlib.sha256(value.contiguous().numpy().tobytes()).hexdigest()
 
 
-def entries_before_last(out: Path) -> dict[str, str]:
+def entries_before_last(out: Path) -> dict[int, str]:
     """An entry is added before or after its checkpoint: all but the last one have both."""
     path = out / 'metrics.jsonl'
     lines = path.read_text().split('\n')[:-2] if path.exists() else []
@@ -183,9 +195,9 @@ def array_digests(out: Path) -> dict[str, str]:
     }
 
 
-def store_lines(out: Path) -> dict[str, str]:
+def store_lines(out: Path) -> dict[int, bytes]:
     path = out / 'results.jsonl'
-    lines = path.read_text().split('\n')[:-1] if path.exists() else []
+    lines = path.read_bytes().split(b'\n')[:-1] if path.exists() else []
     return dict(enumerate(lines))
 
 
@@ -193,7 +205,10 @@ def board_result(out: Path) -> Any:
     """The store without times and memory, and the cells' own results."""
     found = {}
     for line in store_lines(out).values():
-        entry = json.loads(line)
+        try:
+            entry = json.loads(line)
+        except ValueError:  # damaged: its cell is there again
+            continue
         epochs = [{**epoch, 'seconds': None} for epoch in entry['epochs']]
         same = {name: entry[name] for name in ('method', 'task', 'seed', 'status', 'reason')}
         require(entry['cell'] not in found, f'{entry["cell"]} is in the store twice')
@@ -249,5 +264,6 @@ def judge(cases: Mapping[str, Callable[[], str]]) -> int:
             failed += 1
             kind = '' if isinstance(error, Fault) else f'{type(error).__name__}: '
             tqdm.write(f'FAIL  {name}: {kind}{error}')
+        sys.stdout.flush()
     print(f'{"FAIL" if failed else "PASS"}: {len(cases) - failed} of {len(cases)} passed')
     return 1 if failed else 0

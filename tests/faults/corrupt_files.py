@@ -1,7 +1,7 @@
 """Damages files that a work goes on from: cut short, a bit flipped, emptied, replaced by noise.
 
-Each time there is an error that names the file, without a traceback, or the end is that of the
-undisturbed run.
+Each time the end is that of the undisturbed run, at once or after doing what an error, which names
+the file and has no traceback, says.
 
     python tests/faults/corrupt_files.py
     python tests/faults/corrupt_files.py --only libmtl data
@@ -21,14 +21,21 @@ if __package__:
 else:  # started as a script
     import common
 
-NAMES = ('libmtl', 'mmseg', 'data', 'leaderboard', 'frames')
+FRAMES = ('train/image/3.npy', 'train/depth/1.npy', 'train/label/2.npy', 'dataset.json')
 FILES = {
     'libmtl': ('last.pt', 'config.json', 'metrics.jsonl'),
     'mmseg': ('epoch_2.pth', 'last_checkpoint', 'config.json', 'metrics.jsonl'),
     'data': ('train/image/3.npy', 'train/normal/1.npy', 'dataset.json'),
     'leaderboard': ('results.jsonl', 'plan.yaml', 'runs/EW-0/usage.json'),
-    'frames': ('train/image/3.npy', 'train/depth/1.npy', 'train/label/2.npy', 'dataset.json'),
+    'libmtl-frames': FRAMES,
+    'mmseg-frames': FRAMES,
 }
+REMEDIES: dict[str, Callable[[Path, bytes], object]] = {
+    'delete it': lambda path, content: path.unlink(),
+    'delete damaged files': lambda path, content: path.unlink(),
+    'back as it was': lambda path, content: path.write_bytes(content),
+}
+"""What an error says, and what is then done."""
 
 
 def flip(content: bytes, seed: int) -> bytes:
@@ -55,16 +62,23 @@ def damage(work: common.Work, half: Path, expected: object, file: str, kind: str
     """Damage a file in a copy of a work that is half done, and go on with it."""
     out = half.with_name(f'{half.name}-{Path(file).name}-{kind}')
     shutil.copytree(half, out)
-    path, log = out / file, out.with_suffix('.log')
-    path.write_bytes(DAMAGES[kind](path.read_bytes(), seed))
+    path, log = out / file, beside(out, 'log')
+    content = path.read_bytes()
+    path.write_bytes(DAMAGES[kind](content, seed))
     status = common.run(work.command(out), log)
     said = log.read_text(errors='replace')
     if status:
         told = str(path) in said and 'Traceback' not in said
         common.require(told, f'status {status} and no plain error: {common.tail(log)}')
-        return 'refused by name'
+        advice = next((advice for advice in REMEDIES if advice in said.lower()), None)
+        common.require(advice is not None, f'no advice in the error: {common.tail(log)}')
+        REMEDIES[str(advice)](path, content)
+        if work.name.endswith('frames'):
+            common.render(out)
+        common.finish(work, out, log)
+    how = f'refused by name, {advice!r}, then' if status else 'the end is'
     common.require(work.result(out) == expected, f'{path} changed the end, and nothing was said')
-    return 'the end is as undisturbed'
+    return f'{how} as undisturbed'
 
 
 def stop_early(work: common.Work, rooms: Path, half: Path, log: Path) -> None:
@@ -78,9 +92,13 @@ def stop_early(work: common.Work, rooms: Path, half: Path, log: Path) -> None:
     common.require(common.run(words, log) == 0, common.tail(log))
 
 
-def train_on(copy: Path) -> list[str]:
-    """Train on frames; the run is beside them."""
-    return common.libmtl_words(copy, copy.with_suffix('.run'), '--epochs', '1')
+def train_on(words: Callable[..., list[str]], frames: Path) -> list[str]:
+    """Train on frames that may be damaged; the run is beside them."""
+    return words(frames, beside(frames, 'run'))
+
+
+def beside(out: Path, kind: str) -> Path:
+    return out.with_name(f'{out.name}.{kind}')
 
 
 def make_cases(
@@ -89,7 +107,7 @@ def make_cases(
     cases: dict[str, Callable[[], str]] = {}
     for name in options.only:  # type: ignore[attr-defined]
         work, half, log = works[name], folder / name, folder / f'{name}.log'
-        if name == 'frames':
+        if name.endswith('frames'):
             shutil.copytree(folder / 'rooms', half)
             common.finish(work, half, log)
             expected = work.result(half)
@@ -107,12 +125,16 @@ def make_cases(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = common.build_parser(__doc__ or '', NAMES).parse_args(arguments)
+    options = common.build_parser(__doc__ or '', tuple(FILES)).parse_args(arguments)
     with common.folder_for(options) as folder:
         works = common.make_works(folder / 'rooms')
-        works['frames'] = common.Work(
-            'frames', train_on, lambda out: common.run_result(out.with_suffix('.run')), dict
-        )
+        for name, words in (('libmtl', common.libmtl_words), ('mmseg', common.mmseg_words)):
+            works[f'{name}-frames'] = common.Work(
+                f'{name}-frames',
+                partial(train_on, words),
+                lambda out: common.run_result(beside(out, 'run')),
+                common.array_digests,
+            )
         return common.judge(make_cases(works, folder, options))
 
 

@@ -29,14 +29,15 @@ NAMES = ('libmtl', 'mmseg', 'data', 'leaderboard')
 
 def measure(work: common.Work, out: Path, log: Path) -> tuple[float, float]:
     """The seconds until an undisturbed run begins to write, and from then to its end."""
-    begin, process = time.monotonic(), common.start(work.command(out), log)
+    process = common.Forked(work.command(out), log)
+    begin = time.monotonic()
     wait_for_work(process, out)
     working = time.monotonic()
     common.require(process.wait(common.DEADLINE) == 0, f'{work.name}: {common.tail(log)}')
     return working - begin, time.monotonic() - working
 
 
-def wait_for_work(process: subprocess.Popen, out: Path) -> None:
+def wait_for_work(process: common.Forked, out: Path) -> None:
     """Wait until a process has written a file, or has ended."""
     begin = time.time_ns()
     while process.poll() is None and latest_change(out) < begin:
@@ -54,9 +55,9 @@ def latest_change(out: Path) -> int:
 def kill(work: common.Work, folder: Path, times: int, seed: int) -> str:
     """Kill a work again and again.
 
-    Every other moment is drawn uniformly from the undisturbed run's duration, from the start of the
-    process on; the others from the part of it in which it writes, from its first file on. A run
-    that ends before its moment is compared, and another one is begun.
+    Every other moment is drawn uniformly from the start of the process on; the others from its
+    first file on. They go up to half of the undisturbed run's duration, since one that is gone on
+    with has less left. A run that ends before its moment is compared, and another one is begun.
     """
     folder.mkdir()
     log, undisturbed = folder / 'log', folder / 'undisturbed'
@@ -69,11 +70,11 @@ def kill(work: common.Work, folder: Path, times: int, seed: int) -> str:
             out = folder / f'run-{runs}'
             kept: dict = {}
             while True:
-                process = common.start(work.command(out), log)
+                process = common.Forked(work.command(out), log)
                 if killed % 2:
                     wait_for_work(process, out)
                 longest = working if killed % 2 else idle + working
-                moment = generator.uniform(0, longest) if killed < times else common.DEADLINE
+                moment = generator.uniform(0, longest / 2) if killed < times else common.DEADLINE
                 if not wait(process, moment):
                     break
                 killed += 1
@@ -88,12 +89,12 @@ def kill(work: common.Work, folder: Path, times: int, seed: int) -> str:
     return f'{killed} kills in {runs} runs of {idle:.1f} + {working:.1f} s'
 
 
-def wait(process: subprocess.Popen, seconds: float) -> bool:
+def wait(process: common.Forked, seconds: float) -> bool:
     """Whether a process had to be killed, since it had not ended by itself."""
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         process.wait()
         if seconds == common.DEADLINE:
             raise common.Fault(f'did not end in {seconds} s') from None

@@ -1,6 +1,7 @@
 """Kills a process that helps: a loader's worker, a worker of data preparation, one of two ranks.
 
-The work ends with an error, nothing is half-written, and going on ends as the undisturbed run.
+The work ends with an error that says what to do, nothing is half-written, and going on ends as the
+undisturbed run.
 
     python tests/faults/kill_worker.py
 """
@@ -47,7 +48,7 @@ def kill(work: common.Work, folder: Path, mark: str, seed: int) -> str:
     folder.mkdir()
     log, undisturbed, out = folder / 'log', folder / 'undisturbed', folder / 'disturbed'
     common.finish(work, undisturbed, log)
-    process = common.start(work.command(out), log)
+    process = common.spawn(work.command(out), log)
     generator = random.Random(seed)
     killed = False
     while process.poll() is None and not killed:
@@ -57,8 +58,11 @@ def kill(work: common.Work, folder: Path, mark: str, seed: int) -> str:
             killed = True
         time.sleep(0.005)
     common.require(killed, 'ended before a helper could be killed')
-    status = process.wait(common.DEADLINE)
+    status, said = process.wait(common.DEADLINE), log.read_text(errors='replace')
     common.require(status != 0, 'ended without an error')
+    if 'rank' not in work.name:  # torchrun tells of ranks
+        told = 'Use fewer workers' in said and 'Traceback' not in said
+        common.require(told, f'no plain error: {common.tail(log)}')
     broken = common.find_broken(out)
     common.require(not broken, f'half-written: {", ".join(broken)}')
     kept = work.finished(out)

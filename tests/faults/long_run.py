@@ -1,7 +1,7 @@
 """A long training with losses made to break the weighting, against a reference of 40 digits.
 
-    python tests/faults/long_run.py                 # 10^5 steps, some minutes
-    python tests/faults/long_run.py --steps 2000
+    python tests/faults/long_run.py                          # 10^5 steps
+    python tests/faults/long_run.py --steps 2000 --tasks 3
 
 Losses of 10^-30 to 10^30, equal and denormal ones; tasks that vanish for a while and come back;
 bursts of NaN and infinity. In every step the weights and the state are finite, a bad step leaves no
@@ -168,9 +168,15 @@ def main() -> int:
     )
     parser.add_argument('--steps', type=int, default=10**5, help='of each run (100000)')
     parser.add_argument('--seed', type=int, default=0)
+    numbers = sorted({num_tasks for num_tasks, _, _ in RUNS})
+    parser.add_argument(
+        '--tasks', type=int, nargs='+', choices=numbers, default=numbers, help='how many (all)'
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     for num_tasks, num_groups, step_size in RUNS:
+        if num_tasks not in options.tasks:
+            continue
         name = f'{num_tasks} tasks, {num_groups} groups, step size {step_size:g}'
         try:
             worst = check_run(num_tasks, num_groups, step_size, options.steps, options.seed)
@@ -179,7 +185,10 @@ def main() -> int:
             print(f'{name}: FAILED: {error}')
             return 1
         errors = ', '.join(f'{key} {error:.2g}' for key, error in worst.items())
-        print(f'{name}: {options.steps} steps; errors over those stated: {errors}; {growth} bytes')
+        print(
+            f'{name}: {options.steps} steps; errors over those stated: {errors}; {growth} bytes',
+            flush=True,
+        )
     return 0
 
 

@@ -2,7 +2,15 @@
 
 import pytest
 
-from go4align_plugins.leaderboard.plan import Cell, Method, Plan, literal, read_plan, save_plan
+from go4align_plugins.leaderboard.plan import (
+    Cell,
+    Method,
+    Plan,
+    literal,
+    load_plan,
+    read_plan,
+    save_plan,
+)
 
 EW, STL = Method('EW'), Method('STL')
 
@@ -97,6 +105,13 @@ def test_other_files_are_refused(tmp_path, text):
     (tmp_path / 'plan.yaml').write_bytes(text)
     with pytest.raises(ValueError, match=r'plan\.yaml'):
         read_plan(tmp_path / 'plan.yaml')
+
+
+@pytest.mark.parametrize('text', [b'', b'\xff\xfe\xfa', b'framework: libmtl', b'methods: [EW'])
+def test_a_leaderboards_damaged_plan_says_what_to_do(tmp_path, text):
+    (tmp_path / 'plan.yaml').write_bytes(text)
+    with pytest.raises(ValueError, match=r'plan\.yaml: .*\. Put the file back as it was, or'):
+        load_plan(tmp_path)
 
 
 def test_literals():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from go4align_plugins.benchmarks.layouts import FrameFolder
 from go4align_plugins.libmtl.train import main
 
 from .. import ROOT, SHARED, TOOLS
@@ -254,8 +256,31 @@ def test_broken_frame_is_named_while_training(rooms, tmp_path, capsys):
     array = np.load(depth)
     array[3, 4] = np.nan
     np.save(depth, array)
-    assert main(arguments(data, tmp_path / 'run')) == 2
-    assert str(depth) in capsys.readouterr().err
+    for workers in '01':
+        assert main(arguments(data, tmp_path / workers, '--workers', workers)) == 2
+        (said,) = capsys.readouterr().err.strip().splitlines()
+        assert said.startswith(f'train_libmtl.py: error: {depth}: depth should be finite')
+
+
+def test_a_killed_worker_is_an_error_and_the_run_goes_on(rooms, tmp_path, capsys, monkeypatch):
+    whole, out = tmp_path / 'whole', tmp_path / 'run'
+    assert main(arguments(rooms, whole)) == 0
+    read = FrameFolder.read
+
+    def read_or_die(self, index):
+        if multiprocessing.parent_process() is not None and (out / 'last.pt').exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return read(self, index)
+
+    monkeypatch.setattr(FrameFolder, 'read', read_or_die)
+    capsys.readouterr()
+    assert main(arguments(rooms, out, '--workers', '1')) == 2
+    said = capsys.readouterr().err
+    assert 'Use fewer workers; then go on by --resume. What is finished is kept.' in said
+    assert 'Traceback' not in said
+    assert entries(out) == entries(whole)[:1]
+    assert main(arguments(rooms, out, '--resume')) == 0
+    assert entries(out) == entries(whole)
 
 
 def test_interrupt_says_how_to_go_on(rooms, tmp_path, capsys, monkeypatch):

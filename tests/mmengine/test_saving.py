@@ -74,6 +74,15 @@ def test_what_the_pointer_names_comes_first_even_if_the_folder_was_moved(tmp_pat
     assert find_checkpoint(tmp_path) == tmp_path / 'epoch_1.pth'
 
 
+def test_a_copied_folder_goes_on_from_its_own_checkpoint(tmp_path):
+    folders = [tmp_path / name for name in ('original', 'copy')]
+    for folder in folders:
+        folder.mkdir()
+        write(folder / 'epoch_1.pth')
+        (folder / 'last_checkpoint').write_text(str(tmp_path / 'original/epoch_1.pth'))
+        assert find_checkpoint(folder) == folder / 'epoch_1.pth'
+
+
 def test_a_folder_without_checkpoints_has_none(tmp_path):
     assert find_checkpoint(tmp_path) is None
     assert find_checkpoint(tmp_path / 'nowhere') is None

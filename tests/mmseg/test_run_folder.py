@@ -295,8 +295,9 @@ def test_needs_a_validation(rooms, tmp_path):
         Runner.from_cfg(make_config(rooms, tmp_path, **nothing)).train()
 
 
+@pytest.mark.parametrize('epochs', [3, 4])
 @pytest.mark.parametrize('damage', ['line', 'cut', 'gone'])
-def test_lost_entries_are_an_error(rooms, tmp_path, damage):
+def test_lost_entries_are_an_error(rooms, tmp_path, damage, epochs):
     train(make_config(rooms, tmp_path))
     path = tmp_path / 'metrics.jsonl'
     lines = path.read_text().splitlines(keepends=True)
@@ -304,5 +305,6 @@ def test_lost_entries_are_an_error(rooms, tmp_path, damage):
         path.unlink()
     else:
         path.write_text(''.join([lines[0], '{}\n', lines[2]] if damage == 'line' else lines[:1]))
+    loop = {'by_epoch': True, 'max_epochs': epochs}
     with pytest.raises(ValueError, match=r'metrics\.jsonl.* should .*begin anew'):
-        train(make_config(rooms, tmp_path, resume=True))
+        train(make_config(rooms, tmp_path, resume=True, train_cfg=loop))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch.nn.parallel import DistributedDataParallel
 
 pytest.importorskip('mmseg', reason='MMSegmentation is not installed')
 
@@ -19,7 +22,7 @@ import go4align_plugins.mmseg  # noqa: F401, I001  (mends what importing mmseg n
 
 from mmengine.config import Config, ConfigDict
 
-from go4align_plugins.mmseg.apis import MTLInferencer
+from go4align_plugins.mmseg.apis import MTLInferencer, launch
 from go4align_plugins.mmseg.apis.inferencer import read_image
 from go4align_plugins.mmseg.apis.launch import load_config, replace_in
 from go4align_plugins.mmseg.apis import test as test_tool
@@ -193,6 +196,17 @@ def test_missing_data_is_an_error_without_traceback(tmp_path, capsys):
     assert 'python tools/prepare_data.py' in capsys.readouterr().err
 
 
+def test_a_damaged_frame_is_an_error_without_traceback(rooms, tmp_path, capsys):
+    data = tmp_path / 'data'
+    shutil.copytree(rooms, data)
+    damaged = data / 'train/depth/3.npy'
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    assert main([str(CONFIG), '--work-dir', str(tmp_path / 'run'), *options(data)]) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith(f'train_mmseg.py: error: {damaged}: should be a whole .npy file')
+    assert 'Delete it and' in said
+
+
 def test_picture_options_are_checked(tmp_path, capsys):
     checkpoint = tmp_path / 'a.pth'
     checkpoint.touch()
@@ -230,6 +244,28 @@ def test_pretrained_weights_are_dropped_at_any_depth():
     )
     drop_pretrained(model)
     assert model == {'backbone': [{'init_cfg': None}], 'head': {'init_cfg': normal}}
+
+
+@pytest.mark.skipif(not Path('/proc/self/task').exists(), reason='threads are counted on Linux')
+def test_gloos_threads_end_before_python_does(tmp_path, monkeypatch):
+    def threads() -> int:
+        return len(list(Path('/proc/self/task').iterdir()))
+
+    class Worker:
+        def __init__(self) -> None:
+            self.own = self  # as a Runner is held by its loops
+            self.model = DistributedDataParallel(torch.nn.Linear(2, 2))
+
+        def train(self) -> None:
+            during.append(threads())
+
+    before, during = threads(), []
+    store = f'file://{tmp_path}/store'
+    torch.distributed.init_process_group('gloo', init_method=store, rank=0, world_size=1)
+    monkeypatch.setattr(launch.Runner, 'from_cfg', lambda config: Worker())
+    launch.start(Config(), 'train')
+    assert not torch.distributed.is_initialized()
+    assert threads() <= before < during[0]
 
 
 def test_values_are_replaced_at_any_depth():

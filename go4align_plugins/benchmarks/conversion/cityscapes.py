@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from go4align_plugins.benchmarks.conversion.resize import resize_image, resize_nearest
+from go4align_plugins.benchmarks.files import DataError
 from go4align_plugins.benchmarks.layouts import SPLITS
 from go4align_plugins.benchmarks.pictures import open_picture
 from go4align_plugins.benchmarks.prepare import write_dataset
@@ -22,6 +23,7 @@ from go4align_plugins.benchmarks.table import CITYSCAPES_CLASSES, get_benchmark
 
 FULL_RANGE = 65535
 FORMATS = ('PNG',)
+_AGAIN = 'Delete it and unpack it again.'
 
 # Part -> folder and end of the name of its files.
 FILES = {
@@ -109,9 +111,9 @@ def convert_frame(
     disparity = _read(files['depth'], 2, 'uint16', 'int32')
     for part, array in (('segmentation', label), ('depth', disparity)):
         if array.shape != image.shape[:2]:
-            raise ValueError(
+            raise DataError(
                 f'{files[part]}: should have the size of its image, {image.shape[:2]}. '
-                f'Found {array.shape}.'
+                f'Found {array.shape}. {_AGAIN}'
             )
     depth = resize_nearest(disparity, size).astype(np.float32) / FULL_RANGE
     return {
@@ -189,14 +191,16 @@ def _find_folder(root: Path, name: str) -> Path:
 
 
 def _read(path: Path, ndim: int, *kinds: str) -> np.ndarray:
-    with open_picture(path, FORMATS) as picture:
+    with open_picture(path, FORMATS, _AGAIN) as picture:
         array = np.asarray(picture)
     if array.ndim != ndim:
-        raise ValueError(f'{path}: should have {ndim} dimensions. Found shape {array.shape}.')
+        raise DataError(
+            f'{path}: should have {ndim} dimensions. Found shape {array.shape}. {_AGAIN}'
+        )
     if array.dtype.name not in kinds or (ndim == 3 and array.shape[2] < 3):
-        raise ValueError(
+        raise DataError(
             f'{path}: should hold {kinds[0]}{" of 3 colours" if ndim == 3 else ""}. '
-            f'Found {array.dtype} of shape {array.shape}.'
+            f'Found {array.dtype} of shape {array.shape}. {_AGAIN}'
         )
     return array
 

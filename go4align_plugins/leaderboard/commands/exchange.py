@@ -11,7 +11,7 @@ from pathlib import Path
 
 from go4align_plugins.benchmarks.files import save_bytes
 from go4align_plugins.leaderboard.comparable import check_shared
-from go4align_plugins.leaderboard.plan import PLAN, Method, Plan, read_plan, save_plan
+from go4align_plugins.leaderboard.plan import PLAN, Method, Plan, load_plan, save_plan
 from go4align_plugins.leaderboard.store import RESULTS, Entry, Store
 
 
@@ -40,7 +40,7 @@ def export_results(options: argparse.Namespace) -> int:
 def import_results(options: argparse.Namespace) -> int:
     """The command ``import``: all files are read and checked before anything is added."""
     store = Store(options.folder / RESULTS)
-    plan = Plan.from_dict(read_plan(options.folder / PLAN))
+    plan = load_plan(options.folder)
     incoming = [entry for file in options.files for entry in _read(file)]
     everything = (*store.entries().values(), *incoming)
     check_shared([entry.run for entry in everything if entry.finished])

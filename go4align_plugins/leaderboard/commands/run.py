@@ -15,7 +15,15 @@ from go4align_plugins.benchmarks.embedded import render_if_missing
 from go4align_plugins.leaderboard.cluster import CLUSTERS, ClusterLauncher
 from go4align_plugins.leaderboard.execute import Execution
 from go4align_plugins.leaderboard.launch import Launcher, LocalLauncher
-from go4align_plugins.leaderboard.plan import FRAMEWORKS, PLAN, Plan, literal, read_plan, save_plan
+from go4align_plugins.leaderboard.plan import (
+    FRAMEWORKS,
+    PLAN,
+    Plan,
+    literal,
+    load_plan,
+    read_plan,
+    save_plan,
+)
 from go4align_plugins.leaderboard.store import RESULTS, Entry, Store
 from go4align_plugins.leaderboard.training import check_methods
 
@@ -106,13 +114,19 @@ def train(options: argparse.Namespace, only_methods: bool = False) -> tuple[Path
         values.setdefault('framework', 'libmtl')
         plan = Plan.from_dict(values)
     else:
-        plan = Plan.from_dict({**read_plan(options.out / PLAN), **values})
+        plan = Plan.from_dict({**load_plan(options.out).to_dict(), **values})
     methods = plan.methods
     folder = options.out or Path('leaderboards', f'{plan.framework}-{plan.benchmark}')
     launcher = _launcher(options, folder)
     if (folder / PLAN).exists():
-        before = Plan.from_dict(read_plan(folder / PLAN))
-        plan = before.extended(plan)
+        before = load_plan(folder)
+        try:
+            plan = before.extended(plan)
+        except ValueError as error:
+            raise ValueError(
+                f'{folder / PLAN}: {error} Choose another folder by --out; or, if that file is '
+                'damaged, put it back as it was.'
+            ) from error
     check_methods(plan, folder)
     if get_benchmark(plan.benchmark).embedded:
         render_if_missing(plan.benchmark, plan.data_folder)
@@ -150,7 +164,7 @@ def missing(plan: Plan, entries: dict[str, Entry], retry: bool) -> Sequence[Any]
 
 def status(options: argparse.Namespace) -> int:
     """The command ``status``."""
-    plan = Plan.from_dict(read_plan(options.folder / PLAN))
+    plan = load_plan(options.folder)
     entries = Store(options.folder / RESULTS).entries()
     for cell in plan.cells():
         entry = entries.get(cell.name)

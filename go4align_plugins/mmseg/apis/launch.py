@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import atexit
+import gc
 import importlib.metadata
 import os
 from collections.abc import Mapping
@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.config.utils import MODULE2PACKAGE
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
 
 PACKAGE, DISTRIBUTION = 'go4align_plugins', 'go4align-plugins'
 MMSEG_FORK = 'onedl-mmsegmentation'
@@ -71,6 +73,25 @@ def load_config(options: argparse.Namespace) -> Config:
     return config
 
 
+def start(config: Config, method: str) -> None:
+    """Build the Runner of a config, let it work, and leave the other processes.
+
+    Gloo's threads drop tensors that Python knows, which aborts a process whose Python has ended.
+    They end with the process group: when nothing holds it any longer, neither this module nor the
+    Runner's model.
+
+    Args:
+        config: as :func:`load_config` returns it.
+        method: of the Runner: ``'train'`` or ``'test'``.
+    """
+    runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+    getattr(runner, method)()
+    del runner
+    if torch.distributed.is_initialized() and torch.distributed.get_backend() == 'gloo':
+        gc.collect()
+        torch.distributed.destroy_process_group()
+
+
 def register_package() -> None:
     """Let configs inherit this package's by ``'go4align_plugins::...'``, and the fork's mmseg's."""
     MODULE2PACKAGE.setdefault(PACKAGE, DISTRIBUTION)
@@ -107,7 +128,5 @@ def _use_gloo(config: Config) -> None:
         )
     # MMEngine's own start would choose a GPU for each process.
     torch.distributed.init_process_group('gloo')
-    # Left to the end of the process, gloo's threads sometimes abort it.
-    atexit.register(torch.distributed.destroy_process_group)
     config.model_wrapper_cfg = {'type': 'MMDistributedDataParallel', 'device_ids': None}
     config.pop('sync_bn', None)

@@ -9,11 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
 
-from go4align_plugins.benchmarks.files import find_damage
-from go4align_plugins.mmseg.apis.launch import add_launch_options, load_config
+from go4align_plugins.benchmarks.files import DataError, explain, find_damage
+from go4align_plugins.mmseg.apis.launch import add_launch_options, load_config, start
 
 EPILOG = """\
 example:
@@ -63,11 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f'{parser.prog}: error: {error}', file=sys.stderr)
         return 2
     try:
-        runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
-        runner.test()
-    except FileNotFoundError as error:
-        # Data that is not there; what else goes wrong keeps its traceback.
-        print(f'{parser.prog}: error: {error}', file=sys.stderr)
+        start(config, 'test')
+    except (OSError, ValueError, RuntimeError) as error:
+        told = explain(error, 'then test again', (FileNotFoundError, DataError))
+        if told is None:
+            raise
+        print(f'{parser.prog}: error: {told}', file=sys.stderr)
         return 2
     return 0
 

@@ -8,13 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
 
-from go4align_plugins.benchmarks.files import advise
+from go4align_plugins.benchmarks.files import DataError, explain
 from go4align_plugins.benchmarks.run_folder import RunFolderError
 from go4align_plugins.mmengine.saving import find_checkpoint
-from go4align_plugins.mmseg.apis.launch import add_launch_options, load_config
+from go4align_plugins.mmseg.apis.launch import add_launch_options, load_config, start
 
 AMP_WRAPPERS = {
     'OptimWrapper': 'AmpOptimWrapper',
@@ -70,15 +68,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f'{parser.prog}: error: {error}', file=sys.stderr)
         return 2
     try:
-        runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
-        runner.train()
-    except (OSError, RunFolderError) as error:
-        # Data that is not there, or a file that cannot be written; what else goes wrong keeps its
-        # traceback.
-        advice = advise(error, 'then go on by --resume')
-        if not (advice or isinstance(error, (FileNotFoundError, RunFolderError))):
+        start(config, 'train')
+    except (OSError, ValueError, RuntimeError) as error:
+        plain = (FileNotFoundError, DataError, RunFolderError)
+        told = explain(error, 'then go on by --resume', plain)
+        if told is None:
             raise
-        print(f'{parser.prog}: error: {error}{advice}', file=sys.stderr)
+        print(f'{parser.prog}: error: {told}', file=sys.stderr)
         return 2
     return 0
 

@@ -131,11 +131,8 @@ class RunFolderHook(Hook):
                 'by `--work-dir`.'
             )
         config = self._describe(runner)
-        before = path / CONFIG
         # A folder of other validations, or of a run without this hook, says nothing of what is due.
-        known = before.exists() and f'"epochs": {config["epochs"]},' in before.read_text(
-            'utf-8', 'replace'
-        )
+        known = _read_validation(path / CONFIG) == config['validation']
         self._run = RunFolder(path, config, resume)
         covered = _read_iterations(path / METRICS, runner.iter)
         due = sum(_is_due(runner.train_loop, done) for done in range(1, _progress(runner) + 1))
@@ -170,6 +167,7 @@ class RunFolderHook(Hook):
             'arch': self.arch or type(model).__name__,
             'backbone': self.backbone or type(getattr(model, 'backbone', None)).__name__,
             'epochs': sum(_is_due(runner.train_loop, done) for done in range(1, limit + 1)),
+            'validation': [runner.train_loop.val_begin, runner.train_loop.val_interval],
             'batch_size': runner.cfg.get('train_dataloader', {}).get('batch_size'),
             'seed': runner.seed,
             'num_frames': {'train': len(train), 'val': len(val)},
@@ -210,6 +208,14 @@ def _is_due(train_loop: Any, done: int) -> bool:
     counts_iterations = isinstance(train_loop, IterBasedTrainLoop)
     last = train_loop.max_iters if counts_iterations else train_loop.max_epochs
     return done >= train_loop.val_begin and (done % train_loop.val_interval == 0 or done == last)
+
+
+def _read_validation(file: Path) -> Any:
+    """When the run before validated; None if that cannot be read, which others tell."""
+    try:
+        return json.loads(file.read_bytes())['validation']
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def _read_iterations(file: Path, limit: int) -> list[int]:
