@@ -12,7 +12,8 @@ from torch import Tensor
 from go4align_plugins.weighting.small import Array
 
 SMALLEST_UNIT = 1e-290
-"""Values are divided by the largest magnitude, but not by less: no square overflows."""
+"""Values are taken in units of the power of two above the largest magnitude, which rounds nothing,
+but not of less than this one's: no square overflows."""
 
 
 def run_costs(values: Tensor, counts: Tensor) -> Tensor:
@@ -24,32 +25,33 @@ def run_costs(values: Tensor, counts: Tensor) -> Tensor:
 
     Returns:
         (M, M) float64: at [t, i] the sum of squared distances of values ``i .. t`` to their mean,
-        in units of the squared largest magnitude; infinite where the run is empty, or would begin
+        in squared units; infinite where the run is empty, or would begin
         between equal values.
     """
-    scale = values.abs().max().clamp(min=SMALLEST_UNIT).reciprocal()
+    largest = values.abs().max().clamp(min=SMALLEST_UNIT)
+    scaled = values * (torch.frexp(largest).mantissa / largest)
     # Anchored at each run's own first value, the sums lose no more than the run's own spread.
-    distance = ((values[:, None] - values) * scale).tril_()
+    distance = (scaled[:, None] - scaled).tril_()
     weighted = distance * counts[:, None]
     sums = torch.stack([weighted, weighted * distance]).cumsum(1)
     total = (counts.cumsum(0)[:, None] - counts.cumsum(0) + counts).clamp_(min=1)
-    costs = spread(sums, total).clamp_(min=0)
+    costs = spread(sums, total.reciprocal_()).clamp_(min=0)
     position = torch.arange(len(values), device=values.device)
     forbidden = position[:, None] < position
     forbidden[:, 1:] |= values[1:] == values[:-1]
     return costs.masked_fill_(forbidden, torch.inf)
 
 
-def spread(sums: Array, total: Array) -> Array:
+def spread(sums: Array, share: Array) -> Array:
     """The sums of squared distances to the mean.
 
     Args:
         sums: (2, M, M) those of the distances to any one value, and of their squares; written over.
-        total: (M, M) how many they are, at least 1.
+        share: (M, M) one part of how many they are.
     """
     first, second = sums[0], sums[1]
     first *= first
-    first /= total
+    first *= share
     second -= first
     return second
 

@@ -15,6 +15,8 @@ from go4align_plugins.weighting.small import Array, accumulate, arrays
 
 FEW = 10
 """Beyond it arrays are faster than numbers."""
+SHARES = tuple(1 / count for count in range(2, FEW + 1))
+"""One part of so many."""
 
 
 def begin_runs(ordered: Sequence[float], num_groups: int) -> list[int]:
@@ -36,17 +38,29 @@ def begin_runs(ordered: Sequence[float], num_groups: int) -> list[int]:
         return [0, *possible]
     if num_groups == 1:
         return [0]
-    scale = 1 / max(-ordered[0], ordered[-1], SMALLEST_UNIT)
-    solve = _by_numbers if len(ordered) <= FEW else _by_arrays
-    return solve(ordered, scale, possible, num_groups)
+    largest = max(-ordered[0], ordered[-1], SMALLEST_UNIT)
+    unit = math.frexp(largest)[0] / largest
+    if len(ordered) > FEW:
+        return _by_arrays(ordered, unit, possible, num_groups)
+    scaled = [value * unit for value in ordered]
+    if len(ordered) == num_groups + 1:
+        return _join_closest(scaled)
+    return _by_numbers(scaled, possible, num_groups)
 
 
-def _by_numbers(
-    ordered: Sequence[float], scale: float, possible: Sequence[int], num_groups: int
-) -> list[int]:
+def _join_closest(ordered: Sequence[float]) -> list[int]:
+    """One group less than values: the two that lie closest share one."""
+    gaps = [(gap := after - before) * gap for before, after in zip(ordered, ordered[1:])]
+    begins = [0, *range(1, len(ordered))]
+    # The last of equally close ones.
+    del begins[len(gaps) - gaps[::-1].index(min(gaps))]
+    return begins
+
+
+def _by_numbers(ordered: Sequence[float], possible: Sequence[int], num_groups: int) -> list[int]:
     size = len(ordered)
-    best = _costs_from(0, ordered, scale)
-    runs = [(begin, _costs_from(begin, ordered, scale)) for begin in possible]
+    best = _costs_from(ordered)
+    runs = [(begin, _costs_from(ordered[begin:])) for begin in possible]
     rows = []
     for _ in range(num_groups - 2):
         row, before = [math.inf] * size, [0] * size
@@ -65,33 +79,33 @@ def _by_numbers(
     return _walk_back(start, rows)
 
 
-def _costs_from(begin: int, ordered: Sequence[float], scale: float) -> list[float]:
-    """The costs of the runs that begin here, in units of the squared largest magnitude."""
-    anchor, first, second = ordered[begin], 0.0, 0.0
+def _costs_from(ordered: Sequence[float]) -> list[float]:
+    """The costs of the runs that begin with the first value, in squared units."""
+    anchor, first, second = ordered[0], 0.0, 0.0
     costs = [0.0]
-    for end in range(begin + 1, len(ordered)):
-        distance = (ordered[end] - anchor) * scale
+    for value, share in zip(ordered[1:], SHARES):
+        distance = value - anchor
         first += distance
         second += distance * distance
-        cost = second - first * first / (end - begin + 1)
+        cost = second - first * first * share
         costs.append(cost if cost > 0.0 else 0.0)
     return costs
 
 
 def _by_arrays(
-    ordered: Sequence[float], scale: float, possible: Sequence[int], num_groups: int
+    ordered: Sequence[float], unit: float, possible: Sequence[int], num_groups: int
 ) -> list[int]:
     size = len(ordered)
-    position, lower, total, least = _triangle(size)
+    position, lower, share, least = _triangle(size)
     values = arrays.asarray(ordered, dtype=arrays.float64)
+    values *= unit
     sums = arrays.empty((2, size, size), dtype=arrays.float64)
     distance = sums[0]
     arrays.subtract(values[:, None], values, out=distance)
-    distance *= scale
     distance *= lower
     arrays.multiply(distance, distance, out=sums[1])
     accumulate(sums, 1)
-    costs = arrays.maximum(spread(sums, total), least)
+    costs = arrays.maximum(spread(sums, share), least, out=distance)
     if len(possible) < size - 1:
         costs[:, sorted({*range(1, size)}.difference(possible))] = math.inf
     rows = best_begins(costs, num_groups - 1, position)
@@ -101,12 +115,12 @@ def _by_arrays(
 
 @lru_cache(maxsize=16)
 def _triangle(size: int) -> tuple[Array, Array, Array, Array]:
-    """Positions; by run [t, i] whether it has a value, how many (at least 1), its least cost."""
+    """Positions; by run [t, i] whether it has a value, one part of how many, its least cost."""
     position = arrays.arange(size)
     length = position[:, None] - position + 1
     lower = arrays.where(length > 0, 1.0, 0.0)
     least = arrays.where(length > 0, 0.0, math.inf)
-    return position, lower, arrays.where(length > 1, length, 1.0), least
+    return position, lower, 1 / arrays.where(length > 1, length, 1.0), least
 
 
 def _walk_back(start: int, rows: Sequence[Sequence[int]]) -> list[int]:

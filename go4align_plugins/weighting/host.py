@@ -72,7 +72,7 @@ def weigh(
     ordered = [indicator[task] for task in order]
     begins = begin_runs(ordered, num_groups) if ordered else []
     for group, (begin, end) in enumerate(zip(begins, [*begins[1:], len(order)])):
-        weight = _mean(ordered[begin:end])
+        weight = ordered[begin] if end == begin + 1 else _mean(ordered[begin:end])
         for task in order[begin:end]:
             weights[task], groups[task] = weight, group
     return weights, groups

@@ -20,6 +20,7 @@ LARGEST = sys.float_info.max
 LARGEST_EXPONENT = log(LARGEST)
 SMALL = 1e-150
 """Between it and its inverse, a quotient of two numbers times a third is within float64's range."""
+FAR = -log(SMALL)
 RISK_SCALES = ('sum', 'mean')
 
 
@@ -118,10 +119,10 @@ class RiskGuidedIndicator(nn.Module):
         Returns:
             M numbers: the indicator; 0 for an absent task.
         """
-        risks = self._accumulate(losses, micro_batches) if self.smooth_alignment else []
-        least = min(risks, default=0.0)
-        history = [exp(least - risk) for risk in risks]
-        if min(losses) < SMALL or max(losses) > 1 / SMALL or min(history, default=1.0) < SMALL:
+        risks = self._accumulate(losses, micro_batches) if self.smooth_alignment else [0.0]
+        least = min(risks)
+        near = max(risks) - least <= FAR  # neither is infinite
+        if not near or min(losses) < SMALL or max(losses) > 1 / SMALL:
             return self._in_logs(losses, risks)
         # Nothing can leave float64's range: the equations as they are printed.
         scale = fsum(losses) if self.scale_balance else 1.0
@@ -129,6 +130,7 @@ class RiskGuidedIndicator(nn.Module):
             scale /= len(losses)
         if not self.smooth_alignment:
             return [scale / x for x in losses] if self.scale_balance else [1.0] * len(losses)
+        history = [exp(least - risk) for risk in risks]
         scale /= fsum(history)
         if not self.scale_balance:
             return [scale * part for part in history]
@@ -138,8 +140,6 @@ class RiskGuidedIndicator(nn.Module):
         """Add a step to the state; what it then is."""
         accumulated, rate = buffer(self, 'accumulated_risk'), self.step_size / micro_batches
         risks = [risk + rate * x for risk, x in zip(accumulated.tolist(), losses)]
-        if max(risks) > LARGEST:
-            risks = [min(risk, LARGEST) for risk in risks]
         write(risks, accumulated)
         return risks
 
@@ -153,7 +153,10 @@ class RiskGuidedIndicator(nn.Module):
             if self.risk_scale == 'mean':
                 log_total -= log(len(losses) - losses.count(0.0) or 1)
             logs = [log_total - log(x or 1.0) for x in losses]
-        if risks:
+        if self.smooth_alignment:
+            if max(risks) > LARGEST:
+                risks = [min(risk, LARGEST) for risk in risks]
+                write(risks, buffer(self, 'accumulated_risk'))
             least = min(risks)
             log_total = log(fsum([exp(least - risk) for risk in risks]))
             logs = [x - log_total + (least - risk) for x, risk in zip(logs, risks)]
