@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from go4align_plugins.measures.losses import check_same_shape, valid_depth, valid_normal
+from go4align_plugins.measures.losses import check_same_shape, valid_normal
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -171,10 +171,13 @@ def depth_errors(prediction: Tensor, depth: Tensor) -> Tensor:
         ValueError: if the shapes differ.
     """
     check_same_shape(prediction, depth)
-    valid = valid_depth(depth)
-    error = (prediction.float() - depth).abs() * valid
-    relative = error / torch.where(valid, depth, 1)
-    return torch.stack([part.sum(dtype=torch.float64) for part in (error, relative, valid)])
+    # 1 where `valid_depth`, else 0: a comparison, and each use of its result among numbers, takes
+    # several times as long on a CPU as arithmetic.
+    measured = depth.sum(dim=1, keepdim=True).sign().abs_()
+    error = (prediction.float() - depth).abs_().mul_(measured)
+    absolute, count = error.sum(dtype=torch.float64), measured.sum(dtype=torch.float64)
+    relative = error.div_(measured.neg_().add_(1).add_(depth)).sum(dtype=torch.float64)
+    return torch.stack([absolute, relative, count])
 
 
 def depth_scores(sums: Tensor) -> dict[str, float]:
