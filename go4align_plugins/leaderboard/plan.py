@@ -261,7 +261,7 @@ def literal(text: str) -> Any:
         return text.lower() == 'true'
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, TypeError, SyntaxError):  # such as {{}}, a set of what can be in none
         return text
 
 

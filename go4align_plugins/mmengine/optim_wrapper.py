@@ -138,8 +138,8 @@ class GO4AlignOptimWrapper(TaskOptimWrapper):
             self._begin()
         else:
             # Not kept: a wrong option is an error now, and not when the first losses arrive.
-            num_tasks = check_whole('num_groups', num_groups, 1, math.inf)
-            GO4Align(num_tasks=num_tasks, **self._options)
+            check_whole('num_groups', num_groups, 1, math.inf)
+            GO4Align(num_tasks=1, **{**self._options, 'num_groups': 1})
 
     def _begin(self) -> GO4Align:
         options = dict(self._options)
