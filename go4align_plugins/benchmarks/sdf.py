@@ -40,6 +40,8 @@ def parse(
     """
     try:
         num_atoms, num_bonds = int(record[3][:3]), int(record[3][3:6])
+        if num_atoms < 1 or num_bonds < 0:
+            raise ValueError(f'{num_atoms} atoms and {num_bonds} bonds')
         lines = record[4 : 4 + num_atoms + num_bonds]
         if len(lines) < num_atoms + num_bonds:
             raise ValueError(f'{len(lines)} lines for {num_atoms} atoms and {num_bonds} bonds')

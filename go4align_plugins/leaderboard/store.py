@@ -107,6 +107,10 @@ class Store:
         try:
             with FileLock(f'{self.path}.lock'), self.path.open('ab+', buffering=0) as file:
                 end = _end_of_last_line(file)
+                file.seek(end)
+                rest = file.read()
+                if _is_entry(rest):  # whole but for the line's end
+                    end, line = end + len(rest), b'\n' + line
                 file.truncate(end)
                 try:
                     _write_whole(file, line)
@@ -178,6 +182,14 @@ def parse_entry(line: bytes) -> Entry:
     if entry.finished:
         check_run(entry.run)
     return entry
+
+
+def _is_entry(line: bytes) -> bool:
+    try:
+        parse_entry(line)
+    except ValueError:
+        return False
+    return True
 
 
 def _figures(entry: Entry) -> list[Any]:

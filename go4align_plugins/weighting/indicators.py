@@ -167,6 +167,16 @@ class RiskGuidedIndicator(nn.Module):
         """Forget all steps."""
         self.accumulated_risk.zero_()
 
+    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *args: Any) -> None:
+        super()._load_from_state_dict(state, prefix, *args)
+        risk = self.accumulated_risk
+        if not (risk.isfinite() & (risk >= 0)).all():
+            errors: list[str] = args[-1]
+            errors.append(
+                f'`{prefix}accumulated_risk` should be finite and at least 0. '
+                f'Found {risk.tolist()!s:.200}.'
+            )
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
         # `model.half()` and the like move the state, but never round it.
         exact = self.accumulated_risk

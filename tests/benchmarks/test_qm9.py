@@ -112,6 +112,7 @@ def replace(path, old, new):
 @pytest.mark.parametrize(
     ('name', 'old', 'new', 'message'),
     [
+        ('gdb9.sdf', '  5  4  0', '  0  0  0', 'Found in gdb_1: 0 atoms and 0 bonds'),
         ('gdb9.sdf', ' C  ', ' Si ', 'H, C, N, O and F in V2000 form. Found in gdb_1'),
         ('gdb9.sdf', '    1.0000', '    1.0x00', 'in V2000 form. Found in gdb_1'),
         ('gdb9.sdf', '    1.0000', '       nan', 'finite positions, .* Found .* in gdb_1'),

@@ -115,6 +115,6 @@ def test_a_leaderboards_damaged_plan_says_what_to_do(tmp_path, text):
 
 
 def test_literals():
-    assert [literal(text) for text in ('1', '1e-4', 'True', 'false', 'l2', '[1,2]')] == [
-        1, 1e-4, True, False, 'l2', [1, 2],
+    assert [literal(text) for text in ('1', '1e-4', 'True', 'false', 'l2', '[1,2]', '{{}}')] == [
+        1, 1e-4, True, False, 'l2', [1, 2], '{{}}',
     ]  # fmt: skip

@@ -56,6 +56,13 @@ def test_half_written_line_is_passed_over_and_taken_out(tmp_path_factory, cut):
     assert store.path.read_bytes() == whole + line + b'\n'
 
 
+def test_an_entry_that_lacks_its_lines_end_is_kept(store):
+    store.append(EW)
+    store.path.write_bytes(store.path.read_bytes().rstrip())
+    store.append(UW)
+    assert [*store.entries()] == [EW.cell, UW.cell]
+
+
 def test_strange_lines_are_passed_over_and_stay(store):
     store.append(EW)
     strange = b'\xff\n[1]\n{"cell": "x"}\n' + b'[' * 10**5 + b'\n\n'

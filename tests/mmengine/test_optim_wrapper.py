@@ -140,6 +140,10 @@ def test_several_optimizers_are_refused(model):
         model.step(several['generator'], {'a': 1})
 
 
+def test_a_large_number_of_groups_takes_no_memory(model):
+    assert make_wrapper(model, num_groups=10**14).num_groups is None
+
+
 @pytest.mark.parametrize(
     ('options', 'message'),
     [

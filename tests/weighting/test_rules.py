@@ -211,3 +211,12 @@ def test_a_long_training_stays_exact():
     torch.testing.assert_close(risk.tolist(), [10.0, 5.0], rtol=1e-10, atol=0)
     share = 1 / (1 + math.exp(-5))
     torch.testing.assert_close(weights.tolist(), [1.5 * (1 - share), 3 * share], rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize('risk', [torch.nan, torch.inf, -1.0])
+def test_a_damaged_state_is_refused(risk):
+    weighting = GO4Align(3)
+    state = weighting.state_dict()
+    damaged = {**state, 'indicator.accumulated_risk': torch.tensor([0.0, risk, 0.0]).double()}
+    with pytest.raises(RuntimeError, match=r'`indicator.accumulated_risk` should be finite'):
+        weighting.load_state_dict(damaged)
