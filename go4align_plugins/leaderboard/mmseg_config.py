@@ -13,8 +13,9 @@ import go4align_plugins
 import go4align_plugins.mmengine
 import go4align_plugins.mmseg
 from go4align_plugins.leaderboard.columns import EQUAL_WEIGHTING
-from go4align_plugins.leaderboard.plan import Cell, Method, Plan, literal
+from go4align_plugins.leaderboard.plan import Cell, Method, Plan
 from go4align_plugins.leaderboard.runs import SINGLE_TASK
+from go4align_plugins.leaderboard.words import literal
 from go4align_plugins.mmseg.apis.launch import register_package
 from go4align_plugins.weighting import GO4Align
 

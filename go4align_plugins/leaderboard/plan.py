@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -14,6 +13,7 @@ from go4align_plugins.benchmarks.files import save_bytes
 from go4align_plugins.benchmarks.optional import import_optional
 from go4align_plugins.benchmarks.table import get_benchmark
 from go4align_plugins.leaderboard.runs import SINGLE_TASK
+from go4align_plugins.leaderboard.words import listed, tokens
 
 FRAMEWORKS = ('libmtl', 'mmseg')
 PLAN = 'plan.yaml'
@@ -181,12 +181,12 @@ class Plan:
         return cls(
             str(values['framework']),
             str(values['benchmark']),
-            _unique(map(Method.parse, _listed(values['methods']))),
-            _seeds(_listed(values.get('seeds', 0))),
+            _unique(map(Method.parse, listed(values['methods']))),
+            _seeds(listed(values.get('seeds', 0))),
             None if data is None else str(data),
-            None if tasks is None else _unique(map(str, _listed(tasks))),
+            None if tasks is None else _unique(map(str, listed(tasks))),
             None if config is None else str(config),
-            tuple(_tokens(values.get('options') or ())),
+            tuple(tokens(values.get('options') or ())),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -255,20 +255,6 @@ def save_plan(plan: Plan, path: Path) -> None:
     save_bytes(path, text.encode())
 
 
-def literal(text: str) -> Any:
-    """A value from a command line: a number, true or false, another literal, or the text."""
-    if text.lower() in ('true', 'false'):
-        return text.lower() == 'true'
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, TypeError, SyntaxError):  # such as {{}}, a set of what can be in none
-        return text
-
-
-def _listed(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, (list, tuple)) else [value]
-
-
 def _seeds(values: Sequence[Any]) -> tuple[int, ...]:
     for seed in values:
         if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
@@ -280,24 +266,6 @@ def _seeds(values: Sequence[Any]) -> tuple[int, ...]:
 
 def _unique(values: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(values))
-
-
-def _tokens(options: Mapping[str, Any] | Sequence[Any]) -> Iterable[str]:
-    """Options as a command line's words; in a plan they may be a mapping of names to values."""
-    if not isinstance(options, Mapping):
-        if not isinstance(options, (list, tuple)):
-            raise ValueError(
-                'Parameter `options` should be a list of words or a mapping of names to values. '
-                f'Found `options = {options!r}`.'
-            )
-        yield from map(str, options)
-        return
-    for name, value in options.items():
-        flag = str(name).replace('_', '-')
-        if isinstance(value, bool):
-            yield f'--{flag}' if value else f'--no-{flag}'
-        else:
-            yield from (f'--{flag}', *map(str, _listed(value)))
 
 
 def _shown(value: Any) -> Any:

@@ -63,7 +63,7 @@ def check_plan_file(content: bytes, folder: Path) -> None:
 
 def check_literal(text: str, folder: Path) -> None:
     """Any argument of a method is a value."""
-    from go4align_plugins.leaderboard.plan import literal
+    from go4align_plugins.leaderboard.words import literal
 
     literal(text)
 

@@ -6,11 +6,11 @@ from go4align_plugins.leaderboard.plan import (
     Cell,
     Method,
     Plan,
-    literal,
     load_plan,
     read_plan,
     save_plan,
 )
+from go4align_plugins.leaderboard.words import literal
 
 EW, STL = Method('EW'), Method('STL')
 

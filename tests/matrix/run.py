@@ -43,7 +43,9 @@ def main() -> int:
     add('--unit', action='store_true', help='only tests that neither train nor render')
     add('--folder', type=Path, help='where to build, and to keep downloads (a temporary folder)')
     options = parser.parse_args()
-    found = options.pythons or [v for v in _versions() if shutil.which(f'python{v}')]
+    found = options.pythons or [v for v in _versions() if _answers(f'python{v}')]
+    if not found:
+        parser.error('no Python from 3.9 to 3.13 was found: name one by --pythons')
     environments = {one.name: one for one in all_environments(found)}
     if options.names == ['list']:
         print(*environments, sep='\n')
@@ -62,6 +64,11 @@ def main() -> int:
 
 def _versions() -> list[str]:
     return [f'3.{minor}' for minor in range(9, 14)]
+
+
+def _answers(command: str) -> bool:
+    """Whether a Python is there: what is found may only say that it is chosen nowhere (pyenv)."""
+    return shutil.which(command) is not None and not _run([command, '-V'], Path()).returncode
 
 
 class NotBuilt(Exception):
@@ -158,7 +165,7 @@ def _pip(place: Path) -> list[object]:
 
 
 def _run(
-    command: list[object], folder: Path, variables: Mapping[str, str]
+    command: list[object], folder: Path, variables: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     words = [str(word) for word in command]
     return subprocess.run(words, capture_output=True, text=True, cwd=folder, env=variables)

@@ -19,13 +19,13 @@ from go4align_plugins.leaderboard.plan import (
     FRAMEWORKS,
     PLAN,
     Plan,
-    literal,
     load_plan,
     read_plan,
     save_plan,
 )
 from go4align_plugins.leaderboard.store import RESULTS, Entry, Store
 from go4align_plugins.leaderboard.training import check_methods
+from go4align_plugins.leaderboard.words import literal
 
 PLANNED = ('framework', 'benchmark', 'methods', 'seeds', 'data', 'tasks', 'config')
 
