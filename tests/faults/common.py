@@ -52,20 +52,28 @@ class Work:
         command: the words that begin or go on with it in a folder.
         result: what must be as if nothing had happened.
         finished: what must never be lost or done again, by name.
+        present: all that is there, by the same names; some of it may have to be done again. By
+            default what is finished.
     """
 
     name: str
     command: Callable[[Path], list[str]]
     result: Callable[[Path], Any]
     finished: Callable[[Path], Mapping[Any, Any]]
+    present: Callable[[Path], Mapping[Any, Any]] | None = None
+
+    def lost(self, out: Path, kept: Mapping[Any, Any]) -> list[Any]:
+        """What was finished and is not there any longer, or not as it was."""
+        there = (self.present or self.finished)(out)
+        return [name for name, value in kept.items() if there.get(name) != value]
 
 
 def make_works(rooms: Path) -> dict[str, Work]:
     """All works, on data that is rendered into a folder."""
     render(rooms)
     works = (
-        Work('libmtl', lambda out: libmtl_words(rooms, out), run_result, entries_before_last),
-        Work('mmseg', lambda out: mmseg_words(rooms, out), run_result, entries_before_last),
+        Work('libmtl', lambda out: libmtl_words(rooms, out), *OF_A_RUN),
+        Work('mmseg', lambda out: mmseg_words(rooms, out), *OF_A_RUN),
         Work('data', data_words, array_digests, array_digests),
         Work('leaderboard', lambda out: board_words(rooms, out), board_result, store_lines),
     )
@@ -183,9 +191,17 @@ def tensor_digests(value: Any) -> Iterator[str]:
 
 def entries_before_last(out: Path) -> dict[int, str]:
     """An entry is added before or after its checkpoint: all but the last one have both."""
+    return dict(list(whole_entries(out).items())[:-1])
+
+
+def whole_entries(out: Path) -> dict[int, str]:
     path = out / 'metrics.jsonl'
-    lines = path.read_text().split('\n')[:-2] if path.exists() else []
+    lines = path.read_text().split('\n')[:-1] if path.exists() else []
     return dict(enumerate(lines))
+
+
+# An entry without its checkpoint is taken out, and the one before it is the last again.
+OF_A_RUN = run_result, entries_before_last, whole_entries
 
 
 def array_digests(out: Path) -> dict[str, str]:

@@ -99,7 +99,7 @@ def fill(work: common.Work, folder: Path) -> str:
             expect_error(work, out, log, 'can be written to')
         disk.limit(ROOMY, ROOMY)
         common.finish(work, out, log)
-        lost = [name for name, value in kept.items() if work.finished(out).get(name) != value]
+        lost = work.lost(out, kept)
         common.require(not lost, f'{out}: lost or done again: {lost}')
         same = work.result(out) == work.result(undisturbed)
         common.require(same, f'{out} is not as undisturbed')

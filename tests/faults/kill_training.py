@@ -107,10 +107,9 @@ def inspect(work: common.Work, out: Path, before: dict) -> dict:
         time.sleep(0.5)  # its cells end with it
     broken = common.find_broken(out)
     common.require(not broken, f'half-written: {", ".join(broken)}')
-    now = dict(work.finished(out))
-    lost = [name for name, value in before.items() if now.get(name) != value]
+    lost = work.lost(out, before)
     common.require(not lost, f'{out}: lost or done again: {lost}')
-    return now
+    return {**before, **work.finished(out)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -67,7 +67,7 @@ def kill(work: common.Work, folder: Path, mark: str, seed: int) -> str:
     common.require(not broken, f'half-written: {", ".join(broken)}')
     kept = work.finished(out)
     common.finish(work, out, log)
-    lost = [name for name, value in kept.items() if work.finished(out).get(name) != value]
+    lost = work.lost(out, kept)
     common.require(not lost, f'lost or done again: {lost}')
     common.require(work.result(out) == work.result(undisturbed), f'{out} is not as undisturbed')
     return f'ended with {status}, {len(kept)} finished before, then as undisturbed'
@@ -85,7 +85,7 @@ def rank_words(rooms: Path, out: Path) -> list[str]:
 
 def make_works(rooms: Path) -> dict[str, common.Work]:
     works = common.make_works(rooms)
-    run = common.run_result, common.entries_before_last
+    run = common.OF_A_RUN
     libmtl = partial(common.libmtl_words, rooms)
     return {
         'libmtl-loader': common.Work(
