@@ -51,7 +51,7 @@ def begin_runs(ordered: Sequence[float], num_groups: int) -> list[int]:
 def _join_closest(ordered: Sequence[float]) -> list[int]:
     """One group less than values: the two that lie closest share one."""
     gaps = [(gap := after - before) * gap for before, after in zip(ordered, ordered[1:])]
-    begins = [0, *range(1, len(ordered))]
+    begins = list(range(len(ordered)))
     # The last of equally close ones.
     del begins[len(gaps) - gaps[::-1].index(min(gaps))]
     return begins
