@@ -161,6 +161,10 @@ def _load(path: Path) -> Any:
 
 def _not_geometric(path: Path, error: Exception) -> ValueError:
     found = ' '.join(str(error).split())
+    torch = import_optional('torch')
+    if 'torch_geometric' in found and not hasattr(torch.serialization, 'add_safe_globals'):
+        # torch's own words advise to read it unsafely.
+        found = f'torch {torch.__version__}, which cannot read this file safely; 2.4 can.'
     return ValueError(
         f"{path}: should be PyTorch Geometric's QM9, tensors that need no code to be read. "
         f'Found: {found}'

@@ -11,11 +11,12 @@ ROOT = Path(__file__).parents[2]
 EXTRAS = ('libmtl', 'libmtl-main', 'qm9', 'cluster', 'clustering', 'mmseg')
 TOOLS = ('pytest', 'hypothesis')
 BASE = ('weighting', 'measures', 'test_imports.py')
+QM9 = ('qm9', 'qm9_tensors', 'mpnn', 'molecules')
 FOLDERS = {
     '': BASE,
     'libmtl': ('.',),
     'libmtl-main': ('.',),
-    'qm9': (*BASE, *(f'benchmarks/test_{name}.py' for name in ('qm9', 'mpnn', 'molecules'))),
+    'qm9': (*BASE, *(f'benchmarks/test_{name}.py' for name in QM9)),
     'cluster': BASE,
     'clustering': (*BASE, 'speed/test_step.py'),
     'mmseg': (*BASE, 'mmengine', 'mmseg'),
