@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from go4align_plugins.weighting import arrays, host
 from go4align_plugins.weighting.checks import (
     NegativeLossCheck,
     average_over_ranks,
@@ -16,9 +17,13 @@ from go4align_plugins.weighting.checks import (
     check_shape,
     check_whole,
 )
+from go4align_plugins.weighting.few import FEW
 from go4align_plugins.weighting.grouping import Grouping, assign, get_grouping, group_means
-from go4align_plugins.weighting.host import finite, fits, to_tensor, weigh
-from go4align_plugins.weighting.indicators import RiskGuidedIndicator, takes_numbers
+from go4align_plugins.weighting.indicators import (
+    RiskGuidedIndicator,
+    is_regular,
+    takes_numbers,
+)
 from go4align_plugins.weighting.kmeans import kmeans_1d
 from go4align_plugins.weighting.small import buffer, write
 
@@ -111,7 +116,7 @@ class AGRM(nn.Module):
         # As an attribute it would be searched for: half a microsecond.
         indicator = self._modules.get('indicator')
         exact = self.grouping is kmeans_1d or self.num_groups == self.num_tasks
-        if exact and takes_numbers(indicator) and fits(losses, self.num_tasks):
+        if exact and takes_numbers(indicator) and host.fits(losses, self.num_tasks):
             return self._step_on_host(losses, indicator, **options)
         check_shape(losses, self.num_tasks)
         return self._step(losses, **options)
@@ -121,16 +126,22 @@ class AGRM(nn.Module):
     ) -> Tensor:
         """A step without any operation on tensors but reading and writing them."""
         risks = losses.tolist()
-        if not finite(risks):
+        regular = is_regular(risks)
+        if not regular and not host.finite(risks):
             self._refuse_negative(losses, (losses < 0) & losses.isfinite())
             return torch.ones_like(losses)
-        if not buffer(self, 'groups').is_cpu:
-            self.to(losses.device)
-        weights, groups = weigh(indicator.on_host(risks, **options), risks, self.num_groups)
         last = buffer(self, 'groups')
+        if not last.is_cpu:
+            self.to(losses.device)
+            last = buffer(self, 'groups')
+        values = indicator.on_host(risks, regular, **options)
+        if self.num_tasks > FEW:
+            return arrays.weigh(values, risks, self.num_groups, last, losses.dtype)
+        weights, groups = host.weigh(values, risks, self.num_groups)
+        # To read a few numbers takes less than to write them.
         if last.tolist() != groups:
             write(groups, last)
-        return to_tensor(weights, losses.dtype)
+        return host.to_tensor(weights, losses.dtype)
 
     @torch.no_grad()
     def _step(self, losses: Tensor, **options: Any) -> Tensor:

@@ -43,7 +43,7 @@ def run_costs(values: Tensor, counts: Tensor) -> Tensor:
 
 
 def spread(sums: Array, share: Array) -> Array:
-    """The sums of squared distances to the mean.
+    """The sums of squared distances to the mean, of tensors or of numpy's arrays.
 
     Args:
         sums: (2, M, M) those of the distances to any one value, and of their squares; written over.
@@ -56,7 +56,7 @@ def spread(sums: Array, share: Array) -> Array:
     return second
 
 
-def best_begins(costs: Array, num_groups: int, position: Array) -> list[tuple[Array, Array]]:
+def best_begins(costs: Tensor, num_groups: int, position: Tensor) -> list[tuple[Tensor, Tensor]]:
     """Solve the rows of the dynamic programme for 2 .. ``num_groups`` groups.
 
     Args:

@@ -1,4 +1,4 @@
-"""Groups and weights on plain numbers: for few tasks, arithmetic costs less than calling torch."""
+"""Groups and weights on plain numbers: for few tasks, arithmetic costs less than any call."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, distributed
 
-from go4align_plugins.weighting.few import begin_runs
+from go4align_plugins.weighting.few import FEW, begin_runs
+from go4align_plugins.weighting.small import arrays
 
 if TYPE_CHECKING:
     from typing_extensions import TypeGuard
 
-HOST_LIMIT = 256
-"""Up to this many tasks a step is taken on plain numbers."""
+HOST_LIMIT = 256 if arrays else FEW
+"""Up to this many tasks a step is taken on the host: on arrays, or on numbers where it is few."""
 
 CODES = {torch.float32: 'f', torch.float64: 'd', torch.int64: 'q'}
 HOST_DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
@@ -29,13 +30,11 @@ _is_compiling = getattr(torch.compiler, 'is_compiling', None) or torch._utils.is
 
 def finite(numbers: Sequence[float]) -> bool:
     """Whether all are finite and at least 0."""
-    # The sum is that unless it overflows; where it is a number, none of them is NaN.
-    quick = sum(numbers) < math.inf and min(numbers) >= 0
-    return quick or all(0.0 <= number < math.inf for number in numbers)
+    return all(0.0 <= number < math.inf for number in numbers)
 
 
 def fits(losses: object, num_tasks: int) -> TypeGuard[Tensor]:
-    """Whether a step on these losses is taken on plain numbers: here, few, and of one process.
+    """Whether a step on these losses is taken on the host: not many, on the CPU, of one process.
 
     Code that is being compiled or traced keeps to tensors, which can be followed; losses that are
     not as they should be are left to the checks.
@@ -72,13 +71,13 @@ def weigh(
     ordered = [indicator[task] for task in order]
     begins = begin_runs(ordered, num_groups) if ordered else []
     for group, (begin, end) in enumerate(zip(begins, [*begins[1:], len(order)])):
-        weight = ordered[begin] if end == begin + 1 else _mean(ordered[begin:end])
+        weight = ordered[begin] if end == begin + 1 else mean(ordered[begin:end])
         for task in order[begin:end]:
             weights[task], groups[task] = weight, group
     return weights, groups
 
 
-def _mean(ordered: Sequence[float]) -> float:
+def mean(ordered: Sequence[float]) -> float:
     """The mean of sorted numbers, summed without rounding and without overflow."""
     if ordered[0] == ordered[-1]:
         return ordered[0]

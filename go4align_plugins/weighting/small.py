@@ -1,8 +1,7 @@
-"""Tensors of a few tasks at the least cost: by numpy, where torch shares memory with it."""
+"""Tensors of not many tasks at the least cost: by numpy, where torch shares memory with it."""
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -12,18 +11,18 @@ Array = Any
 """A tensor, or an array of numpy's."""
 
 
-def _find_arrays() -> ModuleType:
+def _find_arrays() -> Any:
     try:
         torch.zeros(1).numpy()
     except RuntimeError:  # numpy is absent, or not the one that torch was built for
-        return torch
+        return None
     import numpy
 
     return numpy
 
 
 arrays = _find_arrays()
-"""numpy or torch: what is used of it is named alike in both."""
+"""numpy, or None where torch does not share memory with it."""
 
 
 def buffer(module: nn.Module, name: str) -> Tensor:
@@ -34,13 +33,7 @@ def buffer(module: nn.Module, name: str) -> Tensor:
 
 def write(numbers: Any, buffer: Tensor) -> None:
     """Put numbers (M,) into a tensor (M,) on the CPU, in place."""
-    if arrays is torch:
-        buffer.copy_(torch.tensor(numbers, dtype=buffer.dtype))
-    else:
+    if arrays:
         buffer.numpy()[:] = numbers
-
-
-def accumulate(sums: Array, axis: int) -> None:
-    """Replace numbers by their running sums, each added to the one before; by torch, in place."""
-    tensor = sums if isinstance(sums, Tensor) else torch.from_numpy(sums)
-    tensor.cumsum_(axis)
+    else:
+        buffer.copy_(torch.tensor(numbers, dtype=buffer.dtype))

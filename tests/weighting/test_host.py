@@ -1,4 +1,4 @@
-"""A step of few tasks on plain numbers: that of tensors, but for the last bits."""
+"""A step on plain numbers and on arrays: that of tensors, but for the last bits."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from go4align_plugins import GO4Align
+from go4align_plugins.weighting import arrays
 from go4align_plugins.weighting.host import HOST_LIMIT, weigh
-from go4align_plugins.weighting.indicators import RiskGuidedIndicator
+from go4align_plugins.weighting.indicators import RiskGuidedIndicator, is_regular
 
 
 def assert_same_steps(steps: list[list[float]], **options: object) -> None:
@@ -49,6 +50,14 @@ def test_weights_by_hand():
     )
 
 
+def test_weights_of_tens_of_tasks_by_hand():
+    pytest.importorskip('numpy', reason='numpy is not installed')
+    groups = torch.full((4,), 9)
+    weights = arrays.weigh([2.0, 10.0, 1.0, 0.0], [1.0, 1.0, 1.0, 0.0], 2, groups, torch.float32)
+    assert weights.tolist() == [1.5, 10.0, 1.5, 0.0]
+    assert groups.tolist() == [0, 1, 0, -1]
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     losses=st.lists(
@@ -82,7 +91,7 @@ def test_equals_the_step_on_tensors_with_tens_of_tasks(num_tasks):
 @pytest.mark.parametrize('step_size', [0.0, 1e-4, 1e3])
 def test_indicator_is_the_equation_wherever_float64_ends(losses, step_size):
     indicator = RiskGuidedIndicator(2, step_size)
-    found = indicator.on_host(losses)
+    found = indicator.on_host(losses, is_regular(losses))
     expected = RiskGuidedIndicator(2, step_size)(torch.tensor(losses, dtype=torch.float64))
     torch.testing.assert_close(
         torch.tensor(found, dtype=torch.float64), expected, rtol=1e-12, atol=0

@@ -22,21 +22,22 @@ def assert_like_new_step(weighting: GO4Align, reference: GO4Align) -> None:
     assert torch.equal(weighting(losses), reference(losses))
 
 
+@pytest.mark.parametrize('num_tasks', [3, 12])
 @pytest.mark.parametrize('dtype', DTYPES)
-def test_dtype_of_losses_decides_the_weights_alone(dtype):
-    weighting = GO4Align(3)
-    weights = weighting(torch.tensor([1.0, 2.0, 4.0], dtype=dtype))
+def test_dtype_of_losses_decides_the_weights_alone(dtype, num_tasks):
+    weighting, losses = GO4Align(num_tasks), torch.arange(1.0, num_tasks + 1)
+    weights = weighting(losses.to(dtype))
     assert weights.dtype == dtype
-    torch.testing.assert_close(
-        weights.float(), GO4Align(3)(torch.tensor([1.0, 2, 4])), rtol=0.01, atol=0
-    )
+    torch.testing.assert_close(weights.float(), GO4Align(num_tasks)(losses), rtol=0.01, atol=0)
     assert weighting.indicator.accumulated_risk.dtype == torch.float64
 
 
+@pytest.mark.parametrize('num_tasks', [2, 12])
 @pytest.mark.parametrize('dtype', DTYPES)
-def test_weight_beyond_the_dtype_saturates(dtype):
-    tiny = torch.finfo(dtype).smallest_normal
-    weights = GO4Align(2)(torch.tensor([tiny, torch.finfo(dtype).max], dtype=dtype))
+def test_weight_beyond_the_dtype_saturates(dtype, num_tasks):
+    losses = torch.full((num_tasks,), torch.finfo(dtype).max / num_tasks, dtype=dtype)
+    losses[0] = torch.finfo(dtype).smallest_normal
+    weights = GO4Align(num_tasks)(losses)
     assert weights[0] == torch.finfo(dtype).max
     assert weights.isfinite().all()
 
@@ -83,11 +84,12 @@ def test_absent_task_is_left_out():
     assert weighting.indicator.accumulated_risk[0] == before[0]
 
 
-def test_step_without_any_task_changes_no_risk():
-    weighting = GO4Align(3)
-    assert weighting(torch.zeros(3)).tolist() == [0, 0, 0]
-    assert weighting.groups.tolist() == [-1, -1, -1]
-    assert weighting.indicator.accumulated_risk.tolist() == [0, 0, 0]
+@pytest.mark.parametrize('num_tasks', [3, 12])
+def test_step_without_any_task_changes_no_risk(num_tasks):
+    weighting = GO4Align(num_tasks)
+    assert weighting(torch.zeros(num_tasks)).tolist() == [0] * num_tasks
+    assert weighting.groups.tolist() == [-1] * num_tasks
+    assert weighting.indicator.accumulated_risk.tolist() == [0] * num_tasks
 
 
 def test_negative_loss_names_the_task_and_leaves_no_trace():

@@ -1,0 +1,118 @@
+r"""Groups and weights on numpy's arrays: for tens of tasks they cost less than numbers or tensors.
+
+The recurrence of :mod:`~go4align_plugins.weighting.kmeans`, by the same operations on the same
+float64 numbers as in :mod:`~go4align_plugins.weighting.dense`, so with the same groups.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from go4align_plugins.weighting.dense import spread
+from go4align_plugins.weighting.few import unit_of, walk_back
+from go4align_plugins.weighting.host import LARGEST, mean
+from go4align_plugins.weighting.small import Array, arrays
+
+
+def weigh(
+    indicator: Sequence[float] | Array,
+    losses: Sequence[float],
+    num_groups: int,
+    groups: Tensor,
+    dtype: torch.dtype,
+) -> Tensor:
+    """Eq. 2 to 4, as :func:`go4align_plugins.weighting.host.weigh`, for M tasks.
+
+    Args:
+        indicator: of the tasks, finite.
+        losses: of the tasks; 0 marks one that is absent.
+        num_groups: K; no more than the distinct values are used.
+        groups: (M,) int64 on the CPU, where each task's group is written.
+        dtype: of the weights; beyond its range they are its largest finite value.
+
+    Returns:
+        (M,), on the CPU: the weight of each task.
+    """
+    indicator = arrays.asarray(indicator)
+    order = indicator.argsort()
+    ordered = indicator[order]
+    single = dtype is torch.float32
+    weights = arrays.empty(len(order), dtype=arrays.float32 if single else arrays.float64)
+    tensor, into = torch.from_numpy(weights), groups.numpy()
+    # A task that is absent is of the least indicator, but not it alone.
+    if ordered.item(0) == 0.0 and 0.0 in losses:
+        weights[:], into[:] = 0.0, -1
+        present = arrays.array(losses)[order] > 0
+        order, ordered = order[present], ordered[present]
+        if not len(order):
+            return tensor.to(dtype)
+    begins = begin_runs(ordered, num_groups)
+    ends = [*begins[1:], len(order)]
+    numbers = ordered.tolist()
+    means = [mean(numbers[begin:end]) for begin, end in zip(begins, ends)]
+    if means[-1] > LARGEST[dtype]:
+        means = [min(weight, LARGEST[dtype]) for weight in means]
+    own = arrays.arange(len(begins)).repeat([end - begin for begin, end in zip(begins, ends)])
+    weights[order] = arrays.array(means)[own]
+    into[order] = own
+    return tensor if single else tensor.to(dtype)
+
+
+def begin_runs(ordered: Array, num_groups: int) -> list[int]:
+    """Part sorted values (M,), as :func:`go4align_plugins.weighting.few.begin_runs` does."""
+    size = len(ordered)
+    # Equal values are never parted.
+    possible = ordered[1:] > ordered[:-1]
+    num_possible = arrays.count_nonzero(possible)
+    if num_possible < num_groups:
+        return [0, *(possible.nonzero()[0] + 1).tolist()]
+    if num_groups == 1:
+        return [0]
+    triangle = _triangle(size)
+    unit = unit_of(ordered.item(0), ordered.item(-1))
+    costs, total = _run_costs(ordered * unit, *triangle[1:])
+    if num_possible < size - 1:
+        costs[:, 1:][:, ~possible] = math.inf
+    # Of what is before each begin the least cost; before the first there is nothing to part.
+    best = arrays.empty(size + 1)
+    earlier, later, flat = best[:-1], best[1:], total.reshape(-1)
+    best[0], later[:] = math.inf, costs[:, 0]
+    rows = []
+    for _ in range(num_groups - 2):
+        arrays.add(costs, earlier, out=total)
+        begin = total.argmin(1)
+        rows.append(begin)
+        flat.take(begin + triangle[0], out=later, mode='clip')
+    return walk_back(int((costs[-1] + earlier).argmin()), rows)
+
+
+def _run_costs(values: Array, inside: Array, share: Array, least: Array) -> tuple[Array, Array]:
+    """The cost of every run, (M, M), as :func:`go4align_plugins.weighting.dense.run_costs`.
+
+    Beside the sorted values (M,) it takes what :func:`_triangle` gives, and returns as many numbers
+    to write over, which are in the processor's cache.
+    """
+    size = len(values)
+    sums = arrays.empty((2, size, size))
+    distance, second = sums
+    arrays.subtract(values[:, None], values, out=distance)
+    distance *= inside
+    arrays.multiply(distance, distance, out=second)
+    # torch adds up the rows in a third of numpy's time.
+    torch.from_numpy(sums).cumsum_(1)
+    return arrays.maximum(spread(sums, share), least, out=distance), second
+
+
+@lru_cache(maxsize=16)
+def _triangle(size: int) -> tuple[Array, Array, Array, Array]:
+    """Where each row begins; by run [t, i]: has it a value, a part of how many, its least cost."""
+    position = arrays.arange(size)
+    length = position[:, None] - position + 1
+    inside = arrays.where(length > 0, 1.0, 0.0)
+    least = arrays.where(length > 0, 0.0, math.inf)
+    return position * size, inside, 1 / arrays.where(length > 1, length, 1.0), least
