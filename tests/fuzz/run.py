@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ COMMAND = [sys.executable, '-m', 'tests.fuzz.feed']
 KEPT = ROOT / '.hypothesis' / 'fuzz'
 PERIOD = 0.2  # seconds between two looks at a process
 EXAMPLE = """examples:
-  python tests/fuzz/run.py --minutes 10
+  python tests/fuzz/run.py --minutes 10 --jobs 4
   python tests/fuzz/run.py --minutes 1 store plan_file --engine atheris"""
 
 
@@ -36,6 +37,7 @@ def main() -> int:
     add = parser.add_argument
     add('targets', nargs='*', metavar='TARGET', help='readers (all); `list` names them')
     add('--minutes', type=float, default=10, help='for each reader (10)')
+    add('--jobs', type=int, default=os.cpu_count(), help='readers at a time (one a core)')
     add('--engine', choices=('hypothesis', 'atheris'), default='hypothesis', help='(hypothesis)')
     options = parser.parse_args()
     from tests.fuzz.table import TARGETS
@@ -47,28 +49,42 @@ def main() -> int:
     if unknown:
         parser.error(f'no reader {unknown[0]}: choose from {", ".join(TARGETS)}')
     KEPT.mkdir(parents=True, exist_ok=True)
-    return _run_all(options.targets or list(TARGETS), options.minutes, options.engine)
+    names = options.targets or list(TARGETS)
+    return _run_all(names, options.minutes * 60, options.engine, options.jobs)
 
 
-def _run_all(names: list[str], minutes: float, engine: str) -> int:
+def _run_all(names: list[str], seconds: float, engine: str, jobs: int) -> int:
     from tqdm import tqdm
 
-    from tests.fuzz.table import TARGETS
-
     found = 0
-    with tqdm(total=round(len(names) * minutes * 60), unit=' s') as bar:
-        for name in names:
-            bar.set_description(name)
-            absent = [module for module in TARGETS[name].needs if not _installed(module)]
-            if absent:
-                bar.write(f'{name}: left out, {absent[0]} is not installed')
-                bar.update(round(minutes * 60))
-                continue
-            status, text = _run_child(name, minutes * 60, engine, bar)
-            found += status != 0
-            bar.write(f'{name}: {text}')
+    with (
+        tqdm(total=round(len(names) * seconds), unit=' s') as bar,
+        ThreadPoolExecutor(jobs) as pool,
+    ):
+        waiting = [pool.submit(_run_one, name, seconds, engine, bar) for name in names]
+        try:
+            for done in as_completed(waiting):
+                status, text = done.result()
+                found += status
+                bar.write(text)
+        except BaseException:
+            # Those that run are interrupted as this process is; no other one begins.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     print(f'{found} of {len(names)} readers failed' if found else 'no finding')
     return int(found > 0)
+
+
+def _run_one(name: str, seconds: float, engine: str, bar: Any) -> tuple[int, str]:
+    from tests.fuzz.table import TARGETS
+
+    bar.set_description(name)
+    absent = [module for module in TARGETS[name].needs if not _installed(module)]
+    if absent:
+        bar.update(round(seconds))
+        return 0, f'{name}: left out, {absent[0]} is not installed'
+    status, text = _run_child(name, seconds, engine, bar)
+    return status, f'{name}: {text}'
 
 
 def _run_child(name: str, seconds: float, engine: str, bar: Any) -> tuple[int, str]:
