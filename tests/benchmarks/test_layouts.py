@@ -1,48 +1,19 @@
-import json
+"""Folders of frames in LibMTL's layout: they are read, and each problem is named."""
+
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from go4align_plugins.benchmarks import get_benchmark
-from go4align_plugins.benchmarks.files import DataError
-from go4align_plugins.benchmarks.layouts import FrameFolder, check, repair
+from go4align_plugins.benchmarks.layouts import FrameFolder, check
 
 from .. import SHARED
+from .layout_files import SIZE, arrays, truncate, write
 
 ROOMS = get_benchmark('rooms')
 STREETS = get_benchmark('streets')
-SIZE = (4, 6)
-
-
-def arrays(**changes):
-    frame = {
-        'image': np.full((*SIZE, 3), 0.25),
-        'label': np.full(SIZE, -1.0),
-        'depth': np.full((*SIZE, 1), 2.5),
-        'normal': np.tile([0.0, 0.6, -0.8], (*SIZE, 1)),
-    }
-    frame['label'][1, 2] = 12
-    frame['depth'][0, 0] = 0
-    frame['normal'][0, 0] = 0
-    return {**frame, **changes}
-
-
-def write(root, split, index, frame):
-    for name, array in frame.items():
-        folder = root / split / name
-        folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / f'{index}.npy', array)
-
-
-@pytest.fixture
-def root(tmp_path):
-    for split, count in (('train', 3), ('val', 2)):
-        for index in range(count):
-            write(tmp_path, split, index, arrays())
-    return tmp_path
 
 
 def test_frame_by_hand(root):
@@ -151,51 +122,6 @@ def test_a_bad_array_is_named(root, change, message):
     assert str(caught.value).startswith(f'{problem} Delete it and get the data again')
 
 
-def truncate(path):
-    path.write_bytes(path.read_bytes()[:-5])
-
-
-def cut_header(path):
-    path.write_bytes(path.read_bytes()[:40])
-
-
-def damage_header(path):
-    path.write_bytes(path.read_bytes().replace(b'}', b'\xb1', 1))
-
-
-def empty(path):
-    path.write_bytes(b'')
-
-
-def pickled(path):
-    np.save(path, np.array([{'a': 1}], dtype=object), allow_pickle=True)
-
-
-def archive(path):
-    with path.open('wb') as file:
-        np.savez(file, np.zeros(3))
-
-
-def half_an_archive(path):
-    archive(path)
-    path.write_bytes(path.read_bytes()[:60])
-
-
-@pytest.mark.parametrize(
-    'spoil',
-    [truncate, cut_header, damage_header, empty, pickled, archive, half_an_archive, Path.unlink],
-)
-def test_an_unreadable_file_is_named(root, spoil):
-    frames = FrameFolder(root, ROOMS, 'train')
-    path = root / 'train' / 'depth' / '2.npy'
-    spoil(path)
-    with pytest.raises(ValueError, match=r'depth.2\.npy: should be a (whole )?\.npy file'):
-        frames.read(2)
-    problems = check(root, ROOMS, progress=False)
-    assert len(problems) == 1
-    assert 'depth' in problems[0]
-
-
 def test_check_lists_everything(root):
     for index, (change, _) in enumerate(FAULTS):
         write(root, 'val', index, {**arrays(), **change})
@@ -263,28 +189,6 @@ def test_frames_that_do_not_match(root):
         FrameFolder(root, ROOMS, 'val')
 
 
-def test_an_interrupted_preparation_is_seen(root):
-    description = {'num_frames': {'train': 5, 'val': 2}}
-    (root / 'dataset.json').write_text(json.dumps(description))
-    with pytest.raises(ValueError, match=r'missing: 3, 4.*run the same command again'):
-        FrameFolder(root, ROOMS, 'train')
-    assert len(FrameFolder(root, ROOMS, 'val')) == 2
-    (root / 'dataset.json').write_text('{"num_')
-    with pytest.raises(ValueError, match=r'dataset\.json: should be a JSON object.*as it was, or'):
-        FrameFolder(root, ROOMS, 'train')
-
-
-@pytest.mark.parametrize('prepared', [False, True])
-def test_a_damaged_frame_says_how_to_get_it_again(root, prepared):
-    if prepared:
-        (root / 'dataset.json').write_text('{}')
-    (root / 'train/depth/1.npy').write_bytes(b'')
-    advice = 'prepare the data again' if prepared else 'get the data again'
-    with pytest.raises(DataError, match=rf'1\.npy: should be .*\. Delete it and {advice}'):
-        FrameFolder(root, ROOMS, 'train').read(1)
-    assert repair(root, get_benchmark('nyuv2')).endswith('download nyuv2.') != prepared
-
-
 def test_parameters(root):
     with pytest.raises(ValueError, match=r'`split` should be one of train, val\. Found `test`'):
         FrameFolder(root, ROOMS, 'test')
@@ -308,12 +212,3 @@ def test_real_frames(tmp_path):
     frame = frames.read(3)
     assert frame['segmentation'].max() <= 12
     assert 0.5 < frame['depth'].mean() < 10
-
-
-@pytest.mark.parametrize(
-    'text', ['[]', '{"num_frames": []}', '{"num_frames": {"train": null}}', '[' * 10**5]
-)
-def test_other_descriptions_are_named(root, text):
-    (root / 'dataset.json').write_text(text)
-    with pytest.raises(ValueError, match=r'dataset\.json: should be a JSON object'):
-        FrameFolder(root, ROOMS, 'train')

@@ -6,7 +6,6 @@ import json
 import logging
 
 import pytest
-import torch
 
 pytest.importorskip('mmseg', reason='MMSegmentation is not installed')
 
@@ -14,19 +13,16 @@ import go4align_plugins.mmengine  # noqa: I001  (mends what importing mmseg need
 
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.model import BaseModel
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
-from mmengine.structures import PixelData
-from mmseg.registry import MODELS
-from torch import nn
 
 import go4align_plugins.mmseg  # noqa: F401
 from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.leaderboard.runs import load_run
-from go4align_plugins.measures import LOSSES, delta_m
+from go4align_plugins.measures import delta_m
 
 from .frames import render_frames
+from .one_layer import CHANNELS
 
 pytestmark = pytest.mark.integration
 
@@ -35,41 +31,11 @@ BASELINE = {
     task.name: {metric.name: 2.0 if metric.unit == 'degrees' else 0.5 for metric in task.metrics}
     for task in ROOMS.tasks
 }
-CHANNELS = {task.name: task.channels for task in ROOMS.tasks}
 GO4ALIGN = {
     'type': 'GO4AlignOptimWrapper',
     'optimizer': {'type': 'SGD', 'lr': 0.01},
     'step_size': 0.1,
 }
-
-
-@MODELS.register_module()
-class OneLayer(BaseModel):
-    """A convolution that predicts all maps."""
-
-    def __init__(self, data_preprocessor):
-        super().__init__(data_preprocessor)
-        self.backbone = nn.Conv2d(3, sum(CHANNELS.values()), 3, padding=1)
-
-    def forward(self, inputs, data_samples=None, mode='tensor'):
-        maps = dict(zip(CHANNELS, self.backbone(inputs).split(list(CHANNELS.values()), dim=1)))
-        if mode == 'loss':
-            truth = {
-                'segmentation': [sample.gt_sem_seg.data[0] for sample in data_samples],
-                'depth': [sample.gt_depth_map.data for sample in data_samples],
-                'normal': [sample.gt_normal_map.data for sample in data_samples],
-            }
-            truth = {task: torch.stack(targets) for task, targets in truth.items()}
-            truth['segmentation'][truth['segmentation'] == 255] = -1
-            return {f'{task}.loss': LOSSES[task](maps[task], truth[task]) for task in maps}
-        for index, sample in enumerate(data_samples):
-            fields = {
-                'seg_logits': maps['segmentation'][index],
-                'pred_depth_map': maps['depth'][index],
-                'pred_normal_map': maps['normal'][index],
-            }
-            sample.set_data({name: PixelData(data=data) for name, data in fields.items()})
-        return data_samples
 
 
 @HOOKS.register_module()
