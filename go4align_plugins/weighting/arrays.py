@@ -80,18 +80,18 @@ def begin_runs(ordered: Array, num_groups: int) -> list[int]:
         costs[:, 1:][:, ~possible] = math.inf
     # Of what is before each begin the least cost; before the first there is nothing to part.
     best = arrays.empty(size + 1)
-    earlier, later, flat = best[:-1], best[1:], total.reshape(-1)
+    earlier, later = best[:-1], best[1:]
     best[0], later[:] = math.inf, costs[:, 0]
     rows = []
     for _ in range(num_groups - 2):
         arrays.add(costs, earlier, out=total)
         begin = total.argmin(1)
         rows.append(begin)
-        flat.take(begin + triangle[0], out=later, mode='clip')
+        total.take(begin + triangle[0], out=later, mode='clip')
     return walk_back(int((costs[-1] + earlier).argmin()), rows)
 
 
-def _run_costs(values: Array, inside: Array, share: Array, least: Array) -> tuple[Array, Array]:
+def _run_costs(values: Array, inside: Array, share: Array, bar: Array) -> tuple[Array, Array]:
     """The cost of every run, (M, M), as :func:`go4align_plugins.weighting.dense.run_costs`.
 
     Beside the sorted values (M,) it takes what :func:`_triangle` gives, and returns as many numbers
@@ -105,14 +105,14 @@ def _run_costs(values: Array, inside: Array, share: Array, least: Array) -> tupl
     arrays.multiply(distance, distance, out=second)
     # torch adds up the rows in a third of numpy's time.
     torch.from_numpy(sums).cumsum_(1)
-    return arrays.maximum(spread(sums, share), least, out=distance), second
+    return arrays.add(spread(sums, share), bar, out=distance), second
 
 
 @lru_cache(maxsize=16)
 def _triangle(size: int) -> tuple[Array, Array, Array, Array]:
-    """Where each row begins; by run [t, i]: has it a value, a part of how many, its least cost."""
+    """Where each row begins; by run [t, i]: has it a value, a part of how many, 0 or infinity."""
     position = arrays.arange(size)
     length = position[:, None] - position + 1
     inside = arrays.where(length > 0, 1.0, 0.0)
-    least = arrays.where(length > 0, 0.0, math.inf)
-    return position * size, inside, 1 / arrays.where(length > 1, length, 1.0), least
+    bar = arrays.where(length > 0, 0.0, math.inf)
+    return position * size, inside, 1 / arrays.where(length > 1, length, 1.0), bar

@@ -30,12 +30,13 @@ def run_costs(values: Tensor, counts: Tensor) -> Tensor:
     """
     largest = values.abs().max().clamp(min=SMALLEST_UNIT)
     scaled = values * (torch.frexp(largest).mantissa / largest)
-    # Anchored at each run's own first value, the sums lose no more than the run's own spread.
+    # Anchored at each run's own first value, the sums lose no more than the run's own spread. One
+    # distance is then 0, so the cost of n values is an n-th of the second sum or more: not below 0.
     distance = (scaled[:, None] - scaled).tril_()
     weighted = distance * counts[:, None]
     sums = torch.stack([weighted, weighted * distance]).cumsum(1)
     total = (counts.cumsum(0)[:, None] - counts.cumsum(0) + counts).clamp_(min=1)
-    costs = spread(sums, total.reciprocal_()).clamp_(min=0)
+    costs = spread(sums, total.reciprocal_())
     position = torch.arange(len(values), device=values.device)
     forbidden = position[:, None] < position
     forbidden[:, 1:] |= values[1:] == values[:-1]

@@ -88,8 +88,7 @@ def _costs_from(ordered: Sequence[float]) -> list[float]:
         distance = value - anchor
         first += distance
         second += distance * distance
-        cost = second - first * first * share
-        costs.append(cost if cost > 0.0 else 0.0)
+        costs.append(second - first * first * share)
     return costs
 
 

@@ -150,12 +150,13 @@ class RiskGuidedIndicator(nn.Module):
         values, scale = arrays.array(losses), self._scale(losses)
         if not self.smooth_alignment:
             return scale / values if self.scale_balance else arrays.ones_like(values)
-        risks = buffer(self, 'accumulated_risk').numpy()
-        risks += rate * values
-        least = risks.min()
-        if risks.max() - least > FAR:
-            return self._in_logs(losses, risks.tolist())
-        history = arrays.exp(least - risks)
+        accumulated = buffer(self, 'accumulated_risk').numpy()
+        accumulated += rate * values
+        risks = accumulated.tolist()
+        least = min(risks)
+        if max(risks) - least > FAR:
+            return self._in_logs(losses, risks)
+        history = arrays.exp(least - accumulated)
         scale /= fsum(history.tolist())
         history *= scale / values if self.scale_balance else scale
         return history
