@@ -17,7 +17,7 @@ from go4align_plugins.weighting.checks import (
     check_shape,
     check_whole,
 )
-from go4align_plugins.weighting.few import FEW
+from go4align_plugins.weighting.few import are_few
 from go4align_plugins.weighting.grouping import Grouping, assign, get_grouping, group_means
 from go4align_plugins.weighting.indicators import (
     RiskGuidedIndicator,
@@ -134,10 +134,11 @@ class AGRM(nn.Module):
         if not last.is_cpu:
             self.to(losses.device)
             last = buffer(self, 'groups')
-        values = indicator.on_host(risks, regular, **options)
-        if self.num_tasks > FEW:
+        if not are_few(self.num_tasks, self.num_groups):
+            values = indicator.on_arrays(risks, regular, **options)
             return arrays.weigh(values, risks, self.num_groups, last, losses.dtype)
-        weights, groups = host.weigh(values, risks, self.num_groups)
+        numbers = indicator.on_numbers(risks, regular, **options)
+        weights, groups = host.weigh(numbers, risks, self.num_groups)
         # To read a few numbers takes less than to write them.
         if last.tolist() != groups:
             write(groups, last)

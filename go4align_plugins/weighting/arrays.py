@@ -13,6 +13,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from go4align_plugins.weighting.cut import growing_costs
 from go4align_plugins.weighting.dense import spread
 from go4align_plugins.weighting.few import unit_of, walk_back
 from go4align_plugins.weighting.host import LARGEST, mean
@@ -73,9 +74,14 @@ def begin_runs(ordered: Array, num_groups: int) -> list[int]:
         return [0, *(possible.nonzero()[0] + 1).tolist()]
     if num_groups == 1:
         return [0]
+    values = ordered * unit_of(ordered.item(0), ordered.item(-1))
+    if num_groups == 2:
+        total = _cut_costs(values)
+        if num_possible < size - 1:
+            total[~possible] = math.inf
+        return [0, int(total.argmin()) + 1]
     triangle = _triangle(size)
-    unit = unit_of(ordered.item(0), ordered.item(-1))
-    costs, total = _run_costs(ordered * unit, *triangle[1:])
+    costs, total = _run_costs(values, *triangle[1:])
     if num_possible < size - 1:
         costs[:, 1:][:, ~possible] = math.inf
     # Of what is before each begin the least cost; before the first there is nothing to part.
@@ -89,6 +95,23 @@ def begin_runs(ordered: Array, num_groups: int) -> list[int]:
         rows.append(begin)
         total.take(begin + triangle[0], out=later, mode='clip')
     return walk_back(int((costs[-1] + earlier).argmin()), rows)
+
+
+def _cut_costs(values: Array) -> Array:
+    """The cost of each cut (M - 1,), as :func:`go4align_plugins.weighting.cut.cut`."""
+    size = len(values)
+    distance = arrays.empty((2, size))
+    arrays.subtract(values, values[0], out=distance[0])
+    arrays.subtract(values[-1], values[::-1], out=distance[1])
+    costs = growing_costs(distance, distance, *_counts(size))
+    return costs[0, :-1] + costs[1, -2::-1]
+
+
+@lru_cache(maxsize=16)
+def _counts(size: int) -> tuple[Array, Array]:
+    """By value but the first, how many are before it, and how much its squared distance counts."""
+    before = arrays.arange(1.0, size)
+    return before, before / (before + 1)
 
 
 def _run_costs(values: Array, inside: Array, share: Array, bar: Array) -> tuple[Array, Array]:

@@ -16,6 +16,12 @@ SMALLEST_UNIT = 1e-290
 but not of less than this one's: no square overflows."""
 
 
+def in_units(values: Tensor) -> Tensor:
+    """The values (M,) in units of which no square overflows."""
+    largest = values.abs().max().clamp(min=SMALLEST_UNIT)
+    return values * (torch.frexp(largest).mantissa / largest)
+
+
 def run_costs(values: Tensor, counts: Tensor) -> Tensor:
     """The cost of every run of sorted values.
 
@@ -28,8 +34,7 @@ def run_costs(values: Tensor, counts: Tensor) -> Tensor:
         in squared units; infinite where the run is empty, or would begin
         between equal values.
     """
-    largest = values.abs().max().clamp(min=SMALLEST_UNIT)
-    scaled = values * (torch.frexp(largest).mantissa / largest)
+    scaled = in_units(values)
     # Anchored at each run's own first value, the sums lose no more than the run's own spread. One
     # distance is then 0, so the cost of n values is an n-th of the second sum or more: not below 0.
     distance = (scaled[:, None] - scaled).tril_()

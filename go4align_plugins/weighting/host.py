@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeGuard
 
 HOST_LIMIT = 256 if arrays else FEW
-"""Up to this many tasks a step is taken on the host: on arrays, or on numbers where it is few."""
+"""Up to this many tasks a step is taken on the host: on numbers, or on arrays."""
 
 CODES = {torch.float32: 'f', torch.float64: 'd', torch.int64: 'q'}
 HOST_DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from go4align_plugins.weighting.checks import check_step_size, check_switch
-from go4align_plugins.weighting.few import FEW
 from go4align_plugins.weighting.small import Array, arrays, buffer, write
 
 if TYPE_CHECKING:
@@ -107,10 +106,10 @@ class RiskGuidedIndicator(nn.Module):
         indicator = log_indicator.exp().clamp(max=torch.finfo(torch.float64).max)
         return torch.where(present, indicator, 0.0)
 
-    def on_host(
+    def on_numbers(
         self, losses: Sequence[float], regular: bool, micro_batches: int = 1
-    ) -> Sequence[float] | Array:
-        """Take one step on plain numbers or numpy's arrays: the same equations, but faster.
+    ) -> list[float]:
+        """Take one step on plain numbers: the same equations, faster where tasks are few.
 
         Sums are exact before they are rounded, so the order of the tasks does not matter; beside
         :meth:`forward`'s, the last bits may differ.
@@ -124,8 +123,6 @@ class RiskGuidedIndicator(nn.Module):
             M numbers: the indicator; 0 for an absent task.
         """
         rate = self.step_size / micro_batches
-        if regular and len(losses) > FEW and arrays and rate <= 1 / SMALL:
-            return self._on_arrays(losses, rate)
         risks = [0.0]
         if self.smooth_alignment:
             accumulated = buffer(self, 'accumulated_risk')
@@ -145,8 +142,13 @@ class RiskGuidedIndicator(nn.Module):
             return [scale * part for part in history]
         return [scale / x * part for x, part in zip(losses, history)]
 
-    def _on_arrays(self, losses: Sequence[float], rate: float) -> Array:
-        """The same for tens of tasks whose losses are regular."""
+    def on_arrays(
+        self, losses: Sequence[float], regular: bool, micro_batches: int = 1
+    ) -> list[float] | Array:
+        """Take one step on numpy's arrays, faster for tens of tasks; all as :meth:`on_numbers`."""
+        rate = self.step_size / micro_batches
+        if not regular or rate > 1 / SMALL:
+            return self.on_numbers(losses, regular, micro_batches)
         values, scale = arrays.array(losses), self._scale(losses)
         if not self.smooth_alignment:
             return scale / values if self.scale_balance else arrays.ones_like(values)
@@ -224,7 +226,7 @@ def is_regular(losses: Sequence[float]) -> bool:
 
 
 def takes_numbers(indicator: object) -> TypeGuard[RiskGuidedIndicator]:
-    """Whether :meth:`RiskGuidedIndicator.on_host` does all that calling this indicator would do."""
+    """Whether :meth:`RiskGuidedIndicator.on_numbers` does all that a call of this one would do."""
     return type(indicator) is RiskGuidedIndicator and not (
         indicator._forward_hooks or indicator._forward_pre_hooks
     )

@@ -19,7 +19,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from go4align_plugins.weighting.dense import best_begins, run_costs
+from go4align_plugins.weighting.cut import cut
+from go4align_plugins.weighting.dense import best_begins, in_units, run_costs
 from go4align_plugins.weighting.monotone import solve_monotone
 
 DENSE_LIMIT = 512
@@ -43,9 +44,12 @@ def kmeans_1d(values: Tensor, num_groups: int, counts: Tensor | None = None) -> 
     """
     values = values.double()
     counts = torch.ones_like(values) if counts is None else counts.double()
-    if len(values) <= DENSE_LIMIT:
+    if num_groups == 2 or len(values) <= DENSE_LIMIT:
         ordered, order = values.sort()
-        labels = _label_dense(ordered, counts[order], num_groups)
+        if num_groups == 2:
+            labels = cut(in_units(ordered), counts[order])
+        else:
+            labels = _label_dense(ordered, counts[order], num_groups)
         return torch.empty_like(labels).scatter_(0, order, labels)
     distinct, inverse = torch.unique(values.cpu(), return_inverse=True)
     merged = torch.zeros_like(distinct).index_add_(0, inverse, counts.cpu())

@@ -22,7 +22,7 @@ def assert_like_new_step(weighting: GO4Align, reference: GO4Align) -> None:
     assert torch.equal(weighting(losses), reference(losses))
 
 
-@pytest.mark.parametrize('num_tasks', [3, 12])
+@pytest.mark.parametrize('num_tasks', [3, 70])
 @pytest.mark.parametrize('dtype', DTYPES)
 def test_dtype_of_losses_decides_the_weights_alone(dtype, num_tasks):
     weighting, losses = GO4Align(num_tasks), torch.arange(1.0, num_tasks + 1)
@@ -32,7 +32,7 @@ def test_dtype_of_losses_decides_the_weights_alone(dtype, num_tasks):
     assert weighting.indicator.accumulated_risk.dtype == torch.float64
 
 
-@pytest.mark.parametrize('num_tasks', [2, 12])
+@pytest.mark.parametrize('num_tasks', [2, 70])
 @pytest.mark.parametrize('dtype', DTYPES)
 def test_weight_beyond_the_dtype_saturates(dtype, num_tasks):
     losses = torch.full((num_tasks,), torch.finfo(dtype).max / num_tasks, dtype=dtype)
@@ -84,7 +84,7 @@ def test_absent_task_is_left_out():
     assert weighting.indicator.accumulated_risk[0] == before[0]
 
 
-@pytest.mark.parametrize('num_tasks', [3, 12])
+@pytest.mark.parametrize('num_tasks', [3, 70])
 def test_step_without_any_task_changes_no_risk(num_tasks):
     weighting = GO4Align(num_tasks)
     assert weighting(torch.zeros(num_tasks)).tolist() == [0] * num_tasks
