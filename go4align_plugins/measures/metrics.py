@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 ANGLE_SHARES = ('11.25', '22.5', '30')
-BINS_PER_DEGREE = 100
+BINS_PER_DEGREE = 128
+"""A power of two: which bin an angle is in is then exact, and those shares end where bins do."""
 
 
 class Metric(ABC):
@@ -173,11 +174,17 @@ def depth_errors(prediction: Tensor, depth: Tensor) -> Tensor:
     check_same_shape(prediction, depth)
     # 1 where `valid_depth`, else 0: a comparison, and each use of its result among numbers, takes
     # several times as long on a CPU as arithmetic.
-    measured = depth.sum(dim=1, keepdim=True).sign().abs_()
+    measured = depth.sign().abs_()
     error = (prediction.float() - depth).abs_().mul_(measured)
-    absolute, count = error.sum(dtype=torch.float64), measured.sum(dtype=torch.float64)
-    relative = error.div_(measured.neg_().add_(1).add_(depth)).sum(dtype=torch.float64)
+    absolute, count = _total(error), _total(measured)
+    relative = _total(error.div_(measured.neg_().add_(1).add_(depth)))
     return torch.stack([absolute, relative, count])
+
+
+def _total(maps: Tensor) -> Tensor:
+    """The float64 sum of maps (..., W), of rows in float32, which takes a tenth of the time."""
+    single = torch.promote_types(maps.dtype, torch.float32)
+    return maps.sum(-1, dtype=single).sum(dtype=torch.float64)
 
 
 def depth_scores(sums: Tensor) -> dict[str, float]:
@@ -207,11 +214,16 @@ def normal_angles(prediction: Tensor, normal: Tensor) -> Tensor:
     check_same_shape(prediction, normal)
     px, py, pz = prediction.float().unbind(dim=1)
     nx, ny, nz = normal.float().unbind(dim=1)
-    cross = (py * nz - pz * ny).square() + (pz * nx - px * nz).square()
-    sine = (cross + (px * ny - py * nx).square()).sqrt()
-    cosine = px * nx + py * ny + pz * nz
-    angle = torch.atan2(sine + torch.finfo(torch.float32).tiny, cosine)
-    return torch.rad2deg(angle[valid_normal(normal)])
+    # In place: maps as large as these take most of their time on the way to the memory.
+    part = (py * nz).addcmul_(pz, ny, value=-1)
+    sine = part.square()
+    torch.mul(pz, nx, out=part).addcmul_(px, nz, value=-1)
+    sine.addcmul_(part, part)
+    torch.mul(px, ny, out=part).addcmul_(py, nx, value=-1)
+    sine.addcmul_(part, part).sqrt_().add_(torch.finfo(torch.float32).tiny)
+    cosine = torch.mul(px, nx, out=part).addcmul_(py, ny).addcmul_(pz, nz)
+    angle = torch.atan2(sine, cosine, out=sine).rad2deg_()
+    return angle.masked_select(valid_normal(normal))
 
 
 def normal_scores(angles: Sequence[Tensor]) -> dict[str, float]:
@@ -220,27 +232,32 @@ def normal_scores(angles: Sequence[Tensor]) -> dict[str, float]:
     if count == 0:
         return dict.fromkeys(('mean', 'median', *(f'<{share}' for share in ANGLE_SHARES)), math.nan)
     mean = sum(part.sum(dtype=torch.float64).item() for part in angles) / count
-    scores = {'mean': mean, 'median': math.nan if math.isnan(mean) else _median(angles, count)}
+    diverged = math.isnan(mean)
+    if diverged:
+        angles = [part[~part.isnan()] for part in angles]
+    size = 180 * BINS_PER_DEGREE + 1
+    counts = sum(torch.bincount((part * BINS_PER_DEGREE).int(), minlength=size) for part in angles)
+    ends = torch.as_tensor(counts).cumsum(0)
+    scores = {'mean': mean, 'median': math.nan if diverged else _median(angles, ends)}
     for share in ANGLE_SHARES:
-        below = sum(int((part < float(share)).sum()) for part in angles)
+        below = int(ends[int(float(share) * BINS_PER_DEGREE) - 1])
         scores[f'<{share}'] = below / count
     return scores
 
 
-def _median(angles: Sequence[Tensor], count: int) -> float:
+def _median(angles: Sequence[Tensor], ends: Tensor) -> float:
     """The exact median, without joining or sorting the vectors.
 
     A histogram says which bins hold the two middle angles; only the angles in these are sorted.
+
+    Args:
+        angles: in degrees.
+        ends: how many are in each bin or before it.
     """
-    size = 180 * BINS_PER_DEGREE + 1
-    counts = sum(torch.bincount(_bins(part), minlength=size) for part in angles)
-    ends = torch.as_tensor(counts).cumsum(0)
+    count = int(ends[-1])
     middle = torch.tensor([(count - 1) // 2, count // 2])
-    first, last = torch.searchsorted(ends, middle, right=True)
-    near = [part[(_bins(part) >= first) & (_bins(part) <= last)] for part in angles]
+    first, last = torch.searchsorted(ends, middle, right=True).tolist()
+    low, high = first / BINS_PER_DEGREE, (last + 1) / BINS_PER_DEGREE
+    near = [part[(part >= low) & (part < high)] for part in angles]
     before = ends[first - 1] if first > 0 else 0
     return torch.cat(near).sort().values[middle - before].double().mean().item()
-
-
-def _bins(angles: Tensor) -> Tensor:
-    return (angles * BINS_PER_DEGREE).int()
