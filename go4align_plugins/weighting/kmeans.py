@@ -24,8 +24,8 @@ from go4align_plugins.weighting.dense import best_begins, in_units, run_costs
 from go4align_plugins.weighting.monotone import solve_monotone
 
 DENSE_LIMIT = 512
-"""Up to this many values the costs of all runs are held at once (2 MiB), and nothing is copied to
-the host; beyond it the memory would grow with the square of the number of values."""
+"""For three groups or more, up to this many values the costs of all runs are held at once (2 MiB),
+and nothing is copied to the host; beyond it the memory would grow with their number's square."""
 
 
 def kmeans_1d(values: Tensor, num_groups: int, counts: Tensor | None = None) -> Tensor:
@@ -44,21 +44,22 @@ def kmeans_1d(values: Tensor, num_groups: int, counts: Tensor | None = None) -> 
     """
     values = values.double()
     counts = torch.ones_like(values) if counts is None else counts.double()
-    if num_groups == 2 or len(values) <= DENSE_LIMIT:
+    if num_groups <= 2 or len(values) <= DENSE_LIMIT:
         ordered, order = values.sort()
-        if num_groups == 2:
-            labels = cut(in_units(ordered), counts[order])
-        else:
-            labels = _label_dense(ordered, counts[order], num_groups)
+        labels = _label(ordered, counts[order], num_groups)
         return torch.empty_like(labels).scatter_(0, order, labels)
     distinct, inverse = torch.unique(values.cpu(), return_inverse=True)
     merged = torch.zeros_like(distinct).index_add_(0, inverse, counts.cpu())
-    solve = _label_dense if len(distinct) <= DENSE_LIMIT else solve_monotone
+    solve = _label if len(distinct) <= DENSE_LIMIT else solve_monotone
     return solve(distinct, merged, num_groups)[inverse].to(values.device)
 
 
-def _label_dense(values: Tensor, counts: Tensor, num_groups: int) -> Tensor:
+def _label(values: Tensor, counts: Tensor, num_groups: int) -> Tensor:
     """The groups of sorted values, (M,) int64, without a copy to the host."""
+    if num_groups == 1:
+        return torch.zeros_like(values, dtype=torch.int64)
+    if num_groups == 2:
+        return cut(in_units(values), counts)
     costs = run_costs(values, counts)
     position = torch.arange(len(values), device=values.device)
     rows = best_begins(costs, min(num_groups, len(values)), position)
