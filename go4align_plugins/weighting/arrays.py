@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from go4align_plugins.weighting.cut import growing_costs
-from go4align_plugins.weighting.dense import spread
 from go4align_plugins.weighting.few import unit_of, walk_back
 from go4align_plugins.weighting.host import LARGEST, mean
 from go4align_plugins.weighting.small import Array, arrays
@@ -42,26 +41,27 @@ def weigh(
     indicator = arrays.asarray(indicator)
     order = indicator.argsort()
     ordered = indicator[order]
-    single = dtype is torch.float32
-    weights = arrays.empty(len(order), dtype=arrays.float32 if single else arrays.float64)
-    tensor, into = torch.from_numpy(weights), groups.numpy()
+    into = groups.numpy()
     # A task that is absent is of the least indicator, but not it alone.
     if ordered.item(0) == 0.0 and 0.0 in losses:
-        weights[:], into[:] = 0.0, -1
+        into[:] = -1
         present = arrays.array(losses)[order] > 0
         order, ordered = order[present], ordered[present]
         if not len(order):
-            return tensor.to(dtype)
+            return torch.zeros(len(losses), dtype=dtype)
     begins = begin_runs(ordered, num_groups)
     ends = [*begins[1:], len(order)]
     numbers = ordered.tolist()
     means = [mean(numbers[begin:end]) for begin, end in zip(begins, ends)]
     if means[-1] > LARGEST[dtype]:
         means = [min(weight, LARGEST[dtype]) for weight in means]
-    own = arrays.arange(len(begins)).repeat([end - begin for begin, end in zip(begins, ends)])
-    weights[order] = arrays.array(means)[own]
-    into[order] = own
-    return tensor if single else tensor.to(dtype)
+    sizes = [end - begin for begin, end in zip(begins, ends)]
+    into[order] = arrays.arange(len(begins)).repeat(sizes)
+    # What an absent task's -1 finds is the last one.
+    means.append(0.0)
+    if dtype is torch.float32:
+        return torch.from_numpy(arrays.array(means, arrays.float32)[into])
+    return torch.from_numpy(arrays.array(means)[into]).to(dtype)
 
 
 def begin_runs(ordered: Array, num_groups: int) -> list[int]:
@@ -90,10 +90,10 @@ def begin_runs(ordered: Array, num_groups: int) -> list[int]:
     best[0], later[:] = math.inf, costs[:, 0]
     rows = []
     for _ in range(num_groups - 2):
-        arrays.add(costs, earlier, out=total)
+        arrays.add(costs, earlier, total)
         begin = total.argmin(1)
         rows.append(begin)
-        total.take(begin + triangle[0], out=later, mode='clip')
+        total.take(begin + triangle[0], None, later, 'clip')
     return walk_back(int((costs[-1] + earlier).argmin()), rows)
 
 
@@ -123,12 +123,16 @@ def _run_costs(values: Array, inside: Array, share: Array, bar: Array) -> tuple[
     size = len(values)
     sums = arrays.empty((2, size, size))
     distance, second = sums
-    arrays.subtract(values[:, None], values, out=distance)
-    distance *= inside
-    arrays.multiply(distance, distance, out=second)
+    # The last of three is where the result goes.
+    arrays.subtract(values[:, None], values, distance)
+    arrays.multiply(distance, inside, distance)
+    arrays.multiply(distance, distance, second)
     # torch adds up the rows in a third of numpy's time.
     torch.from_numpy(sums).cumsum_(1)
-    return arrays.add(spread(sums, share), bar, out=distance), second
+    arrays.multiply(distance, distance, distance)
+    arrays.multiply(distance, share, distance)
+    arrays.subtract(second, distance, second)
+    return arrays.add(second, bar, distance), second
 
 
 @lru_cache(maxsize=16)

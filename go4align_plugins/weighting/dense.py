@@ -9,8 +9,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from go4align_plugins.weighting.small import Array
-
 SMALLEST_UNIT = 1e-290
 """Values are taken in units of the power of two above the largest magnitude, which rounds nothing,
 but not of less than this one's: no square overflows."""
@@ -41,25 +39,11 @@ def run_costs(values: Tensor, counts: Tensor) -> Tensor:
     weighted = distance * counts[:, None]
     sums = torch.stack([weighted, weighted * distance]).cumsum(1)
     total = (counts.cumsum(0)[:, None] - counts.cumsum(0) + counts).clamp_(min=1)
-    costs = spread(sums, total.reciprocal_())
+    costs = sums[1] - sums[0].square().mul_(total.reciprocal_())
     position = torch.arange(len(values), device=values.device)
     forbidden = position[:, None] < position
     forbidden[:, 1:] |= values[1:] == values[:-1]
     return costs.masked_fill_(forbidden, torch.inf)
-
-
-def spread(sums: Array, share: Array) -> Array:
-    """The sums of squared distances to the mean, of tensors or of numpy's arrays.
-
-    Args:
-        sums: (2, M, M) those of the distances to any one value, and of their squares; written over.
-        share: (M, M) one part of how many they are.
-    """
-    first, second = sums[0], sums[1]
-    first *= first
-    first *= share
-    second -= first
-    return second
 
 
 def best_begins(costs: Tensor, num_groups: int, position: Tensor) -> list[tuple[Tensor, Tensor]]:
