@@ -113,7 +113,8 @@ class Execution:
         log, folder = self.folder / LOGS / f'{cell.name}.log', self.folder / RUNS / cell.name
         set_aside_if_diverged(folder)
         log_start = log.stat().st_size if log.exists() else 0
-        command = [sys.executable, '-m', 'go4align_plugins.leaderboard.cell']
+        # Unbuffered: the log is read while the process is at work, and its last line when it failed.
+        command = [sys.executable, '-u', '-m', 'go4align_plugins.leaderboard.cell']
         command += ['--attached', self.plan.framework, str(folder), '--']
         command += training_arguments(self.plan, cell, folder)
         job = self.launcher.start(cell.name, command, log)

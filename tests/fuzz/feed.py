@@ -13,6 +13,7 @@ import random
 import re
 import resource
 import sys
+import tempfile
 import time
 import traceback
 from collections import Counter
@@ -164,7 +165,9 @@ def _guide(feeder: Feeder) -> None:
     _instrument(atheris)
     corpus = feeder.kept.with_suffix('')
     corpus.mkdir(exist_ok=True)
-    options = ['-rss_limit_mb=0', '-timeout=0', f'-seed={random.randrange(2**31)}', str(corpus)]
+    # Not 0: atheris would end the process at an input that takes a second.
+    options = ['-rss_limit_mb=0', '-timeout=86400', f'-seed={random.randrange(2**31)}']
+    options += [f'-artifact_prefix={tempfile.gettempdir()}/', str(corpus)]
     atheris.Setup([sys.argv[0], *options], one)
     atheris.Fuzz()
 
