@@ -113,7 +113,7 @@ class Execution:
         log, folder = self.folder / LOGS / f'{cell.name}.log', self.folder / RUNS / cell.name
         set_aside_if_diverged(folder)
         log_start = log.stat().st_size if log.exists() else 0
-        # Unbuffered: the log is read while the process is at work, and its last line when it failed.
+        # Unbuffered: the log is read while the process works, and its last line where it failed.
         command = [sys.executable, '-u', '-m', 'go4align_plugins.leaderboard.cell']
         command += ['--attached', self.plan.framework, str(folder), '--']
         command += training_arguments(self.plan, cell, folder)
