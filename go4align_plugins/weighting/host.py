@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HOST_LIMIT = 256 if arrays else FEW
 """Up to this many tasks a step is taken on the host: on numbers, or on arrays."""
 
-CODES = {torch.float32: 'f', torch.float64: 'd', torch.int64: 'q'}
+CODES = {torch.float32: 'f', torch.float64: 'd'}
 HOST_DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 LARGEST = {dtype: torch.finfo(dtype).max for dtype in HOST_DTYPES}
 

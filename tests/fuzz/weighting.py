@@ -94,13 +94,13 @@ def error_bound(losses: list[float], risks: list[Any], steps: int) -> Any:
       one of a loss (A), and its rounding (A): 4A; with as many for the mean's, and their sums: 8A;
     - Eq. 6, a risk of n steps has n products and n sums, half a unit each: nR; the difference of
       two (2n + 1)R; and the logarithm of the sum of such exponentials: (4n + 3)R;
-    - the sum of the two: A + R, and for logarithms of sums of at most 20 shares, and for the
-      exponential: 34.
+    - the sum of the two: A + R, and for logarithms of sums of M shares, and for the exponential:
+      M + 14.
 
     The largest errors that are seen reach a tenth of it.
     """
     largest = max((abs(mp.log(x)) for x in losses if x > 0), default=0)
-    return mp.mpf(2) ** -52 * (9 * largest + (4 * steps + 4) * max(risks) + 34)
+    return mp.mpf(2) ** -52 * (9 * largest + (4 * steps + 4) * max(risks) + len(losses) + 14)
 
 
 def _assert_step(
@@ -135,8 +135,8 @@ def _assert_step(
         members.setdefault(groups[task], []).append(task)
     assert len(members) <= options['num_groups']
     kind = torch.finfo(weights.dtype)
-    # A mean of at most 20 rounds each part and their sum; then the weight is rounded to its dtype.
-    relative = mp.expm1(bound) + 22 * mp.mpf(2) ** -52 + mp.mpf(kind.eps)
+    # A mean of M rounds each part and their sum; then the weight is rounded to its dtype.
+    relative = mp.expm1(bound) + (len(losses) + 2) * mp.mpf(2) ** -52 + mp.mpf(kind.eps)
     # What underflows is off by the least numbers of float64 and of the weights' dtype.
     absolute = 16 * LEAST + mp.mpf(kind.tiny) * kind.eps
     for tasks in members.values():
