@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from go4align_plugins.weighting.grouping import GROUPINGS, get_grouping
+from go4align_plugins.weighting.groupings import GROUPINGS, get_grouping
 
 BASELINES = ('STL', 'EW')
 """What every comparison is trained with: delta_m refers to the one, relative time to the other."""

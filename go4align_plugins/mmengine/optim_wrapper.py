@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from go4align_plugins.mmengine.task_wrapper import TaskOptimWrapper
 from go4align_plugins.weighting import GO4Align
 from go4align_plugins.weighting.checks import check_whole
-from go4align_plugins.weighting.grouping import Grouping
+from go4align_plugins.weighting.groupings import Grouping
 
 
 @OPTIM_WRAPPERS.register_module()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from go4align_plugins.weighting import GROUPINGS, GO4Align
-from go4align_plugins.weighting.clusterings import NotConverged
+from go4align_plugins.weighting.groupings import NotConverged
 
 OURS, PUBLISHED, EQUAL = 'exact', 'published', 'equal'
 METHODS = (EQUAL, OURS, PUBLISHED, *(name for name in GROUPINGS if name != OURS))

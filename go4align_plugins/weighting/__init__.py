@@ -1,8 +1,13 @@
 """The method: losses (M,) -> indicator -> groups -> weights (M,). Needs torch alone."""
 
 from go4align_plugins.weighting.agrm import AGRM, GO4Align
-from go4align_plugins.weighting.clusterings import KMeansPytorch, SemidefiniteKMeans, Spectral
-from go4align_plugins.weighting.grouping import GROUPINGS, get_grouping
+from go4align_plugins.weighting.groupings import (
+    GROUPINGS,
+    KMeansPytorch,
+    SemidefiniteKMeans,
+    Spectral,
+    get_grouping,
+)
 from go4align_plugins.weighting.indicators import RiskGuidedIndicator
 from go4align_plugins.weighting.kmeans import kmeans_1d
 

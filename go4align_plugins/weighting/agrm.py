@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
-from go4align_plugins.weighting import arrays, host
+from go4align_plugins.weighting.arrays import Array, as_array, is_followed, namespace, view
 from go4align_plugins.weighting.checks import (
     NegativeLossCheck,
     average_over_ranks,
+    check_losses,
     check_names,
-    check_shape,
     check_whole,
+    is_distributed,
 )
-from go4align_plugins.weighting.few import are_few
-from go4align_plugins.weighting.grouping import Grouping, assign, get_grouping, group_means
-from go4align_plugins.weighting.indicators import (
-    RiskGuidedIndicator,
-    is_regular,
-    takes_numbers,
-)
+from go4align_plugins.weighting.few import FEW, are_regular, weigh_few
+from go4align_plugins.weighting.groupings import Grouping, get_grouping, weigh
+from go4align_plugins.weighting.indicators import RiskGuidedIndicator
 from go4align_plugins.weighting.kmeans import kmeans_1d
-from go4align_plugins.weighting.small import buffer, write
-
-Indicator = Callable[..., Tensor]
 
 
 class AGRM(nn.Module):
@@ -43,15 +39,17 @@ class AGRM(nn.Module):
     - :math:`w` (K,): the group weights. Given G, the best w is the mean of gamma in each group, so
       the two together are K-means on the M numbers, and a task's weight is its group's centre.
 
-    Each call takes one step: losses -> indicator -> groups -> weights. The default grouping is the
-    exact optimum, where the released code starts K-means from random points at every step.
+    Each call takes one step. The default grouping is the exact optimum, where the released code
+    starts K-means from random points at every step.
 
     What to rely on:
 
     - The same losses give the same weights; no random state is read or written by default.
     - A step with a NaN or infinite loss has weights 1, so that its total is as non-finite as equal
       weighting's (a gradient scaler then skips it), and leaves no trace in the state.
-    - A loss of exactly 0 is a task absent from this batch: weight 0, group -1, state unchanged.
+    - A loss of exactly 0 is a task absent from this batch: weight 0, group -1, state unchanged, and
+      the others are weighted as if it did not exist.
+    - In ``eval()`` a call gives the weights of a step, and moves nothing.
     - A weight beyond the losses' dtype is that dtype's largest finite value.
     - Where ``torch.distributed`` is initialised, the losses are averaged over the ranks first.
 
@@ -81,7 +79,7 @@ class AGRM(nn.Module):
         self,
         num_tasks: int,
         num_groups: int,
-        indicator: Indicator,
+        indicator: Callable[..., Tensor],
         grouping: str | Grouping = 'exact',
         task_names: Sequence[str] | None = None,
     ) -> None:
@@ -103,7 +101,7 @@ class AGRM(nn.Module):
             losses: (M,) the tasks' losses, of any floating-point dtype, on any device; no gradient
                 flows through here.
             **options: handed on to the indicator; GO4Align's takes ``micro_batches``, the number of
-                such calls that make up one step of the optimiser (1 by default).
+                calls that make up one step of the optimizer (1 by default).
 
         Returns:
             (M,) the weights, detached, of the losses' dtype and device.
@@ -112,70 +110,79 @@ class AGRM(nn.Module):
             ValueError: if the losses are not (M,) floating-point numbers, or a finite one is
                 negative. On CUDA a negative loss is reported within the next steps, since finding
                 it at once would make the host wait; the step itself is taken as a non-finite one.
+                Code that is compiled or captured in a graph cannot raise: its weights are NaN.
         """
-        # As an attribute it would be searched for: half a microsecond.
-        indicator = self._modules.get('indicator')
-        exact = self.grouping is kmeans_1d or self.num_groups == self.num_tasks
-        if exact and takes_numbers(indicator) and host.fits(losses, self.num_tasks):
-            return self._step_on_host(losses, indicator, **options)
-        check_shape(losses, self.num_tasks)
-        return self._step(losses, **options)
-
-    def _step_on_host(
-        self, losses: Tensor, indicator: RiskGuidedIndicator, **options: Any
-    ) -> Tensor:
-        """A step without any operation on tensors but reading and writing them."""
-        risks = losses.tolist()
-        regular = is_regular(risks)
-        if not regular and not host.finite(risks):
-            self._refuse_negative(losses, (losses < 0) & losses.isfinite())
-            return torch.ones_like(losses)
-        last = buffer(self, 'groups')
-        if not last.is_cpu:
-            self.to(losses.device)
-            last = buffer(self, 'groups')
-        if not are_few(self.num_tasks, self.num_groups):
-            values = indicator.on_arrays(risks, regular, **options)
-            return arrays.weigh(values, risks, self.num_groups, last, losses.dtype)
-        numbers = indicator.on_numbers(risks, regular, **options)
-        weights, groups = host.weigh(numbers, risks, self.num_groups)
-        # To read a few numbers takes less than to write them.
-        if last.tolist() != groups:
-            write(groups, last)
-        return host.to_tensor(weights, losses.dtype)
-
-    @torch.no_grad()
-    def _step(self, losses: Tensor, **options: Any) -> Tensor:
-        """A step on any device, for which the host never waits there by default."""
-        risks, negative = average_over_ranks(losses.detach().double())
-        self._refuse_negative(losses, negative)
-        usable = risks.isfinite().all() & ~negative.any()
-        risks = torch.where(usable, risks, 0.0)
+        check_losses(losses, self.num_tasks)
         if self.groups.device != losses.device:
             self.to(losses.device)
-        indicator = self._checked_indicator(risks, **options)
-        groups = assign(indicator, risks > 0, self.num_groups, self.grouping)
-        weights = group_means(indicator, groups, self.num_groups)
-        self.groups.copy_(torch.where(usable, groups, self.groups))
-        weights = torch.where(usable, weights, 1.0)
+        few = self._weigh_few(losses, **options)
+        weights, groups = few or self._weigh(losses.detach().double(), **options)
+        if self.training:
+            self.groups.copy_(groups)
         return weights.clamp(max=torch.finfo(losses.dtype).max).to(losses.dtype)
+
+    def _weigh(self, losses: Tensor, **options: Any) -> tuple[Tensor, Tensor]:
+        """Weigh the losses (M,): the weight (M,) and the group (M,) of each task."""
+        risks = average_over_ranks(as_array(losses))
+        xp = namespace(risks)
+        finite = xp.isfinite(risks)
+        negative = finite & (risks < 0)
+        usable, fallback = (finite & ~negative).all(), self._refuse_negative(losses, negative)
+        # A step that is not usable is one without any task: it leaves no trace.
+        risks = xp.where(usable, risks, 0.0)
+        present = risks > 0
+        indicator = self._indicate(risks, present, **options)
+        weights, groups = weigh(indicator, present, self.num_groups, self.grouping)
+        weights = xp.where(usable, weights, fallback)
+        groups = xp.where(usable, groups, view(self.groups, groups))
+        return torch.as_tensor(weights), torch.as_tensor(groups)
+
+    def _indicate(self, risks: Array, present: Array, **options: Any) -> Array:
+        """Compute the indicator (M,); 0 for an absent task."""
+        if type(self.indicator) is RiskGuidedIndicator:
+            return self.indicator(risks, **options)
+        risks, present = torch.as_tensor(risks), torch.as_tensor(present)
+        if not is_followed() and not present.any():
+            return as_array(risks)
+        indicator = self.indicator
+        if isinstance(indicator, nn.Module) and not self.training:
+            # Whatever it does with its state, it does to a copy.
+            state = {name: buffer.clone() for name, buffer in indicator.named_buffers()}
+            indicator = partial(functional_call, indicator, state)
+            risks, options = (risks,), {'kwargs': options}
+        with torch.no_grad():
+            found = indicator(risks, **options)
+        if found.shape == present.shape:
+            found = torch.where(present, found.double(), 0.0)
+        if found.shape != present.shape or not (is_followed() or found.isfinite().all()):
+            raise ValueError(
+                f'Parameter `indicator` should return {self.num_tasks} finite numbers. '
+                f'Found `{found.tolist()}`.'
+            )
+        return as_array(found)
+
+    def _weigh_few(self, losses: Tensor, **options: Any) -> tuple[Tensor, Tensor] | None:
+        """Weigh the losses on plain numbers, if these do all that a step would; else None."""
+        indicator = self.indicator
+        if (
+            self.num_tasks > FEW
+            or not losses.is_cpu
+            or type(indicator) is not RiskGuidedIndicator
+            or indicator._forward_hooks
+            or not (self.grouping is kmeans_1d or self.num_groups == self.num_tasks)
+            or is_followed()
+            or is_distributed()
+            or not are_regular(numbers := losses.tolist())
+        ):
+            return None
+        weights, groups = weigh_few(numbers, indicator, self.num_groups, **options)
+        return torch.tensor(weights, dtype=torch.float64), torch.tensor(groups)
 
     def reset(self) -> None:
         """Forget all steps: the state is that of a new object."""
         self.groups.fill_(-1)
-        if isinstance(self.indicator, RiskGuidedIndicator):
+        if hasattr(self.indicator, 'reset'):
             self.indicator.reset()
-
-    def _checked_indicator(self, risks: Tensor, **options: Any) -> Tensor:
-        indicator = self.indicator(risks, **options)
-        if isinstance(self.indicator, RiskGuidedIndicator):
-            return indicator
-        if indicator.shape != risks.shape or not indicator.isfinite().all():
-            raise ValueError(
-                f'Parameter `indicator` should return {self.num_tasks} finite numbers. '
-                f'Found `{indicator.tolist()}`.'
-            )
-        return indicator.detach().to(risks)
 
     def extra_repr(self) -> str:  # noqa: D102
         return f'num_tasks={self.num_tasks}, num_groups={self.num_groups}'

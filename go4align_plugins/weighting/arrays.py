@@ -1,145 +1,55 @@
-r"""Groups and weights on numpy's arrays: for tens of tasks they cost less than numbers or tensors.
-
-The recurrence of :mod:`~go4align_plugins.weighting.kmeans`, by the same operations on the same
-float64 numbers as in :mod:`~go4align_plugins.weighting.dense`, so with the same groups.
-"""
+"""One code for tensors and for numpy's arrays, which cost less for tens of tasks on the CPU."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from go4align_plugins.weighting.cut import growing_costs
-from go4align_plugins.weighting.few import unit_of, walk_back
-from go4align_plugins.weighting.host import LARGEST, mean
-from go4align_plugins.weighting.small import Array, arrays
+Array = Any
+"""A tensor, or an array of numpy's."""
 
 
-def weigh(
-    indicator: Sequence[float] | Array,
-    losses: Sequence[float],
-    num_groups: int,
-    groups: Tensor,
-    dtype: torch.dtype,
-) -> Tensor:
-    """Eq. 2 to 4, as :func:`go4align_plugins.weighting.host.weigh`, for M tasks.
+def _find_numpy() -> Any:
+    try:
+        torch.zeros(1).numpy()
+    except RuntimeError:  # numpy is absent, or is not of the version that torch was built for
+        return None
+    import numpy
 
-    Args:
-        indicator: of the tasks, finite.
-        losses: of the tasks; 0 marks one that is absent.
-        num_groups: K; no more than the distinct values are used.
-        groups: (M,) int64 on the CPU, where each task's group is written.
-        dtype: of the weights; beyond its range they are its largest finite value.
-
-    Returns:
-        (M,), on the CPU: the weight of each task.
-    """
-    indicator = arrays.asarray(indicator)
-    order = indicator.argsort()
-    ordered = indicator[order]
-    into = groups.numpy()
-    # A task that is absent is of the least indicator, but not it alone.
-    if ordered.item(0) == 0.0 and 0.0 in losses:
-        into[:] = -1
-        present = arrays.array(losses)[order] > 0
-        order, ordered = order[present], ordered[present]
-        if not len(order):
-            return torch.zeros(len(losses), dtype=dtype)
-    begins = begin_runs(ordered, num_groups)
-    ends = [*begins[1:], len(order)]
-    numbers = ordered.tolist()
-    means = [mean(numbers[begin:end]) for begin, end in zip(begins, ends)]
-    if means[-1] > LARGEST[dtype]:
-        means = [min(weight, LARGEST[dtype]) for weight in means]
-    sizes = [end - begin for begin, end in zip(begins, ends)]
-    into[order] = arrays.arange(len(begins)).repeat(sizes)
-    # What an absent task's -1 finds is the last one.
-    means.append(0.0)
-    if dtype is torch.float32:
-        return torch.from_numpy(arrays.array(means, arrays.float32)[into])
-    return torch.from_numpy(arrays.array(means)[into]).to(dtype)
+    return numpy
 
 
-def begin_runs(ordered: Array, num_groups: int) -> list[int]:
-    """Part sorted values (M,), as :func:`go4align_plugins.weighting.few.begin_runs` does."""
-    size = len(ordered)
-    # Equal values are never parted.
-    possible = ordered[1:] > ordered[:-1]
-    num_possible = arrays.count_nonzero(possible)
-    if num_possible < num_groups:
-        return [0, *(possible.nonzero()[0] + 1).tolist()]
-    if num_groups == 1:
-        return [0]
-    values = ordered * unit_of(ordered.item(0), ordered.item(-1))
-    if num_groups == 2:
-        total = _cut_costs(values)
-        if num_possible < size - 1:
-            total[~possible] = math.inf
-        return [0, int(total.argmin()) + 1]
-    triangle = _triangle(size)
-    costs, total = _run_costs(values, *triangle[1:])
-    if num_possible < size - 1:
-        costs[:, 1:][:, ~possible] = math.inf
-    # Of what is before each begin the least cost; before the first there is nothing to part.
-    best = arrays.empty(size + 1)
-    earlier, later = best[:-1], best[1:]
-    best[0], later[:] = math.inf, costs[:, 0]
-    rows = []
-    for _ in range(num_groups - 2):
-        arrays.add(costs, earlier, total)
-        begin = total.argmin(1)
-        rows.append(begin)
-        total.take(begin + triangle[0], None, later, 'clip')
-    return walk_back(int((costs[-1] + earlier).argmin()), rows)
+numpy = _find_numpy()
+"""numpy, or None where torch does not share memory with it."""
+
+# The public name came with torch 2.3.
+_is_compiling = getattr(torch.compiler, 'is_compiling', None) or torch._utils.is_compiling
 
 
-def _cut_costs(values: Array) -> Array:
-    """The cost of each cut (M - 1,), as :func:`go4align_plugins.weighting.cut.cut`."""
-    size = len(values)
-    distance = arrays.empty((2, size))
-    arrays.subtract(values, values[0], out=distance[0])
-    arrays.subtract(values[-1], values[::-1], out=distance[1])
-    costs = growing_costs(distance, distance, *_counts(size))
-    return costs[0, :-1] + costs[1, -2::-1]
+def is_followed() -> bool:
+    """Whether this code is compiled or traced: then it may not branch on numbers."""
+    return _is_compiling() or torch.jit.is_tracing()
 
 
-@lru_cache(maxsize=16)
-def _counts(size: int) -> tuple[Array, Array]:
-    """By value but the first, how many are before it, and how much its squared distance counts."""
-    before = arrays.arange(1.0, size)
-    return before, before / (before + 1)
+def namespace(array: Array) -> Any:
+    """The library of an array: torch or numpy."""
+    return torch if isinstance(array, Tensor) else numpy
 
 
-def _run_costs(values: Array, inside: Array, share: Array, bar: Array) -> tuple[Array, Array]:
-    """The cost of every run, (M, M), as :func:`go4align_plugins.weighting.dense.run_costs`.
-
-    Beside the sorted values (M,) it takes what :func:`_triangle` gives, and returns as many numbers
-    to write over, which are in the processor's cache.
-    """
-    size = len(values)
-    sums = arrays.empty((2, size, size))
-    distance, second = sums
-    # The last of three is where the result goes.
-    arrays.subtract(values[:, None], values, distance)
-    arrays.multiply(distance, inside, distance)
-    arrays.multiply(distance, distance, second)
-    # torch adds up the rows in a third of numpy's time.
-    torch.from_numpy(sums).cumsum_(1)
-    arrays.multiply(distance, distance, distance)
-    arrays.multiply(distance, share, distance)
-    arrays.subtract(second, distance, second)
-    return arrays.add(second, bar, distance), second
+def as_array(tensor: Tensor) -> Array:
+    """A view of a tensor: numpy's array on the CPU, where it may be, else the tensor."""
+    return tensor.numpy() if tensor.is_cpu and numpy and not is_followed() else tensor
 
 
-@lru_cache(maxsize=16)
-def _triangle(size: int) -> tuple[Array, Array, Array, Array]:
-    """Where each row begins; by run [t, i]: has it a value, a part of how many, 0 or infinity."""
-    position = arrays.arange(size)
-    length = position[:, None] - position + 1
-    inside = arrays.where(length > 0, 1.0, 0.0)
-    bar = arrays.where(length > 0, 0.0, math.inf)
-    return position * size, inside, 1 / arrays.where(length > 1, length, 1.0), bar
+def view(buffer: Tensor, like: Array) -> Array:
+    """A module's buffer as an array of the same kind as another."""
+    return buffer if isinstance(like, Tensor) else buffer.numpy()
+
+
+def positions(like: Array, size: int) -> Array:
+    """The numbers 0 .. size - 1, of the kind and on the device of another array."""
+    return (
+        torch.arange(size, device=like.device) if isinstance(like, Tensor) else numpy.arange(size)
+    )

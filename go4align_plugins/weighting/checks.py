@@ -1,4 +1,4 @@
-"""What is asked of the losses before they count: shape, sign, and the same on all ranks."""
+"""The demands on options and losses: range, shape, sign, and the same losses on all ranks."""
 
 from __future__ import annotations
 
@@ -10,71 +10,63 @@ from typing import Any
 import torch
 from torch import Tensor, distributed
 
+from go4align_plugins.weighting.arrays import Array, is_followed
 
-def check_whole(name: str, value: Any, low: int, high: float, remark: str = '') -> int:
-    """A whole number between bounds; configs and command lines may hold anything in its place.
+
+def require(valid: bool, name: str, rule: str, value: Any) -> None:
+    """Refuse a parameter that breaks its rule.
 
     Raises:
-        ValueError: if it is none; the message names the parameter.
+        ValueError: if it is not valid; the message names parameter, rule and value.
     """
+    if not valid:
+        raise ValueError(f'Parameter `{name}` should {rule}. Found `{name} = {value!r}`.')
+
+
+def check_whole(name: str, value: Any, low: int, high: float, remark: str = '') -> int:
+    """Require a whole number between bounds; configs and command lines may hold anything."""
     whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if not (whole and low <= value <= high):
-        bounds = f'at least {low}' if high == math.inf else f'between {low} and {high}'
-        raise ValueError(
-            f'Parameter `{name}` should be {bounds}{remark}{"" if whole else ", a whole number"}. '
-            f'Found `{name} = {value!r}`.'
-        )
+    bounds = f'be at least {low}' if high == math.inf else f'be between {low} and {high}'
+    rule = f'{bounds}{remark}{"" if whole else ", a whole number"}'
+    require(whole and low <= value <= high, name, rule, value)
     return int(value)
 
 
 def check_step_size(value: Any) -> float:
-    """A finite number of at least 0; YAML reads ``1e-4`` as text.
-
-    Raises:
-        ValueError: if it is none.
-    """
+    """Require a finite number of at least 0; YAML reads ``1e-4`` as text."""
     number = isinstance(value, Real) and not isinstance(value, bool)
-    # A whole number may be too large to be one of float's.
-    if not (number and 0 <= value < math.inf and value <= 1e308):
-        raise ValueError(
-            f'Parameter `step_size` should be finite and at least 0. Found `step_size = {value!r}`.'
-        )
+    # Beyond 1e100, a product with a loss could leave float64's range.
+    require(number and 0 <= value <= 1e100, 'step_size', 'be finite and at least 0', value)
     return float(value)
 
 
 def check_switch(name: str, value: Any) -> bool:
-    """True or False; a text such as ``'false'`` would be taken for True.
-
-    Raises:
-        ValueError: if it is neither.
-    """
-    if value not in (True, False):
-        raise ValueError(f'Parameter `{name}` should be True or False. Found `{name} = {value!r}`.')
+    """Require True or False; a text such as ``'false'`` would be taken for True."""
+    require(value in (True, False), name, 'be True or False', value)
     return bool(value)
 
 
-def check_names(names: Any, num_tasks: int) -> tuple[str, ...]:
-    """The tasks' names, by default their numbers.
+def check_choice(name: str, value: Any, choices: Iterable[str], remark: str = '') -> str:
+    """Require one of some texts."""
+    choices = tuple(choices)
+    require(value in choices, name, f'be one of {choices}{remark}', value)
+    return value
 
-    Raises:
-        ValueError: if there are not as many as tasks.
-    """
-    if names is None:
-        return tuple(map(str, range(num_tasks)))
+
+def check_names(names: Any, num_tasks: int) -> tuple[str, ...]:
+    """Require one name a task; by default their numbers."""
+    names = range(num_tasks) if names is None else names
     listed = isinstance(names, Iterable) and not isinstance(names, (str, bytes))
     found = tuple(map(str, names)) if listed else names
-    if not listed or len(found) != num_tasks:
-        raise ValueError(
-            f'Parameter `task_names` should have {num_tasks} names. Found `task_names = {found!r}`.'
-        )
+    require(listed and len(found) == num_tasks, 'task_names', f'have {num_tasks} names', found)
     return found
 
 
-def check_shape(losses: Tensor, num_tasks: int) -> None:
-    """Refuse anything but ``num_tasks`` floating-point numbers.
+def check_losses(losses: Tensor, num_tasks: int) -> None:
+    """Refuse anything but ``num_tasks`` floating-point numbers outside of ``torch.func``.
 
     Raises:
-        ValueError: if the losses are of another shape or kind.
+        ValueError: if the losses are of another shape or kind, or inside a function transform.
     """
     if not isinstance(losses, Tensor) or not losses.is_floating_point():
         found = losses.dtype if isinstance(losses, Tensor) else type(losses).__name__
@@ -86,76 +78,97 @@ def check_shape(losses: Tensor, num_tasks: int) -> None:
             f'Parameter `losses` should be of shape ({num_tasks},), one loss a task. '
             f'Found `losses.shape = {tuple(losses.shape)}`.'
         )
+    if not is_followed() and torch._C._functorch.is_functorch_wrapped_tensor(losses):
+        raise ValueError(
+            'Parameter `losses` should be a plain tensor. Found `losses` inside of `torch.func` '
+            '(`grad`, `vmap`, ...), where no state may change. Call the weighting outside, '
+            '`weights = weighting(losses)`, and hand the weights to the transformed function.'
+        )
 
 
-def average_over_ranks(losses: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean loss of each task over all ranks, by one small all-reduce.
+def is_distributed() -> bool:
+    """Whether there are several ranks to agree with."""
+    return distributed.is_available() and distributed.is_initialized()
+
+
+def average_over_ranks(losses: Array) -> Array:
+    """Average each task's loss over all ranks, by one small all-reduce.
 
     Args:
         losses: (M,) float64, this rank's.
 
     Returns:
-        The losses (M,) and which of them are negative (M,) on any rank, so that all ranks raise
-        where one must, and none is left waiting.
+        (M,): -1 for a task whose loss is negative on any rank, so that all ranks raise where one
+        must, and none is left waiting.
     """
-    negative = (losses < 0) & losses.isfinite()
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return losses, negative
-    both = torch.stack([losses / distributed.get_world_size(), negative.to(losses)])
-    distributed.all_reduce(both)
-    return both[0], both[1] > 0
+    if not is_distributed():
+        return losses
+    ranks = torch.as_tensor(losses)
+    # A negative loss is -inf on its way, which survives a sum; another that is not finite is NaN.
+    ranks = torch.where(ranks.isfinite(), torch.where(ranks < 0, -torch.inf, ranks), torch.nan)
+    ranks /= distributed.get_world_size()
+    distributed.all_reduce(ranks)
+    mean = torch.where(ranks == -torch.inf, -1.0, ranks)
+    return mean if isinstance(losses, Tensor) else mean.numpy()
 
 
 class NegativeLossCheck:
     """Raises for negative losses: at once on the CPU, and without making the host wait on CUDA.
 
-    On CUDA the finding is copied to the host behind the running work, and looked at in a later step
-    once it is there.
+    On CUDA the finding is copied to the host behind the running work, and looked at in the later
+    steps. Code that is compiled, or captured in a CUDA graph, cannot raise.
+
+    Args:
+        task_names: for the message.
     """
+
+    _found: Tensor
 
     def __init__(self, task_names: Sequence[str]) -> None:
         self.task_names = task_names
         self._seen: Tensor | None = None
-        self._pending: tuple[Tensor, torch.cuda.Event] | None = None
 
-    def __call__(self, losses: Tensor, negative: Tensor) -> None:
+    def __call__(self, losses: Tensor, negative: Array) -> float | Tensor:
         """Look at one step.
 
         Args:
-            losses: (M,) as the user gave them.
-            negative: (M,) bool: which are negative on any rank.
+            losses: (M,) of this rank.
+            negative: (M,) bool: the tasks whose loss is negative on any rank.
+
+        Returns:
+            The weight of every task if the step is not usable: 1; or NaN for a negative loss where
+            nobody can be told of it.
 
         Raises:
-            ValueError: if one is negative; the message names the task.
+            ValueError: if a loss is negative; the message names the task and a remedy.
         """
-        if not losses.is_cuda:
-            if negative.any():
-                self._raise(negative, f'Found `losses = {losses.tolist()}`')
-            return
-        if self._pending is not None and self._pending[1].query():
-            if self._pending[0].any():
-                self._raise(self._pending[0], 'Found a negative one in one of the last steps')
-            self._pending = None
-        self._seen = negative if self._seen is None else self._seen | negative
-        if self._pending is None:
-            host = torch.empty(len(negative), dtype=torch.bool, pin_memory=True)
-            host.copy_(self._seen, non_blocking=True)
-            event = torch.cuda.Event()
-            event.record()
-            self._seen, self._pending = None, (host, event)
+        if is_followed() or (losses.is_cuda and torch.cuda.is_current_stream_capturing()):
+            return torch.where(negative.any(), torch.nan, 1.0)
+        if losses.is_cuda:
+            self._look_later(negative)
+        elif negative.any():
+            self._raise(negative.tolist(), f'`losses = {losses.tolist()}`')
+        return 1.0
 
-    def __deepcopy__(self, memo: object) -> NegativeLossCheck:
-        return type(self)(self.task_names)
+    def _look_later(self, negative: Tensor) -> None:
+        if self._seen is None:
+            self._found = torch.zeros(len(negative), dtype=torch.bool, pin_memory=True)
+        found = self._found.tolist()
+        if any(found):
+            self._seen = None  # A caller may skip the bad batch and go on.
+            self._raise(found, 'a negative one in one of the last steps')
+        self._seen = negative if self._seen is None else self._seen | negative
+        self._found.copy_(self._seen, non_blocking=True)
 
     def __reduce__(self) -> tuple[type[NegativeLossCheck], tuple[Sequence[str]]]:
-        # What is under way on a device stays there: a copy begins anew.
+        # Findings under way on a device stay there: a copy, deep or pickled, begins without.
         return type(self), (self.task_names,)
 
-    def _raise(self, negative: Tensor, found: str) -> None:
-        names = [name for name, bad in zip(self.task_names, negative.tolist()) if bad]
-        # The next call begins anew: a caller may skip the bad batch and go on.
-        self._seen = self._pending = None
+    def _raise(self, negative: Sequence[bool], found: str) -> None:
+        names = ', '.join(f'`{name}`' for name, bad in zip(self.task_names, negative) if bad)
         raise ValueError(
-            'Parameter `losses` should be non-negative (0 for a task that is absent). '
-            f'{found}, of task {", ".join(f"`{name}`" for name in names)}.'
+            'Parameter `losses` should be non-negative (0 for a task that is absent). Found '
+            f'{found}, of task {names}. Where rounding makes it negative: `loss.clamp(min=0)`. To '
+            'a loss with a lower bound add an offset that keeps it above 0. For one without, such '
+            'as a log-likelihood, choose a weighting that takes any sign.'
         )

@@ -1,7 +1,9 @@
-r"""K-means on a line for a handful of values: numbers, where a tensor's every operation costs more.
+r"""A step of a few tasks on plain numbers: the one fast path, for the CPU.
 
-The recurrence of :mod:`~go4align_plugins.weighting.kmeans`, by the same operations on the same
-float64 numbers as in :mod:`~go4align_plugins.weighting.dense`, so with the same groups.
+The equations of :mod:`~go4align_plugins.weighting.indicators` and the recurrence of
+:mod:`~go4align_plugins.weighting.kmeans`, by the same operations on the same float64 numbers. For a
+few tasks an operation on arrays takes longer than all of this arithmetic, above all in a training,
+where the caches are cold.
 """
 
 from __future__ import annotations
@@ -9,122 +11,112 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from go4align_plugins.weighting.dense import SMALLEST_UNIT
+import torch
 
-FEW, FEW_TO_CUT = 16, 64
-"""Up to so many values, and so many for one or two groups, numbers take less time than arrays
-beside a model's training, which leaves nothing of numpy in the processor's caches. In a loop of
-steps alone arrays are as fast from 11 values on, and from 32 on for two groups."""
-SHARES = tuple(1 / count for count in range(2, FEW + 1))
-"""One part of so many."""
+from go4align_plugins.weighting.arrays import numpy
+from go4align_plugins.weighting.indicators import (
+    LARGEST,
+    SMALLEST,
+    RiskGuidedIndicator,
+    align_smoothly,
+    balance_scale,
+)
+from go4align_plugins.weighting.kmeans import SMALLEST_UNIT, kmeans_1d
+
+FEW, FEW_VALUES = 64, 20
+"""The largest number of tasks, and of values to group, for which plain numbers are faster."""
 
 
-def are_few(num_values: int, num_groups: int) -> bool:
-    """Whether :func:`begin_runs` is for so many values."""
-    return num_values <= FEW or (num_groups <= 2 and num_values <= FEW_TO_CUT)
+def are_regular(losses: Sequence[float]) -> bool:
+    """Whether no number of a step can leave float64's range."""
+    return all(SMALLEST < loss < LARGEST or loss == 0 for loss in losses)
 
 
-def unit_of(least: float, largest: float) -> float:
-    """What sorted values are multiplied by, a power of two, so that no square overflows."""
-    magnitude = max(-least, largest, SMALLEST_UNIT)
-    return math.frexp(magnitude)[0] / magnitude
+def weigh_few(
+    losses: Sequence[float], indicator: RiskGuidedIndicator, num_groups: int, micro_batches: int = 1
+) -> tuple[list[float], list[int]]:
+    """Take one step.
+
+    Args:
+        losses: of the M tasks, regular; 0 marks one that is absent.
+        indicator: its options, and its state, which moves in training.
+        num_groups: K; no more than the distinct values are used.
+        micro_batches: the number of calls that make up one step of the optimizer.
+
+    Returns:
+        The weight of each task, 0 for an absent one; and its group, numbered from 0 by rising
+        weight, -1 for an absent one.
+    """
+    tasks = [task for task, loss in enumerate(losses) if loss]
+    gamma = dict.fromkeys(tasks, 1.0)
+    if indicator.smooth_alignment:
+        rate, history = indicator.step_size / micro_batches, indicator.accumulated_risk
+        risks = [risk + rate * loss for risk, loss in zip(history.tolist(), losses)]
+        if indicator.training:
+            history.copy_(torch.tensor(risks, dtype=history.dtype))
+        least = min([risks[task] for task in tasks], default=0.0)
+        gamma = {task: align_smoothly(risks[task], least, math.exp) for task in tasks}
+        total = sum(gamma.values())
+        gamma = {task: alignment / total for task, alignment in gamma.items()}
+    if indicator.scale_balance:
+        total = sum(losses) / (len(tasks) if indicator.risk_scale == 'mean' and tasks else 1)
+        gamma = {task: balance_scale(losses[task], total) * gamma[task] for task in tasks}
+    tasks.sort(key=gamma.__getitem__)
+    ordered = [gamma[task] for task in tasks]
+    starts = begin_runs(ordered, num_groups)
+    weights, groups = [0.0] * len(losses), [-1] * len(losses)
+    for group, (start, end) in enumerate(zip(starts, [*starts[1:], len(tasks)])):
+        run = ordered[start:end]
+        weight = run[0] if run[0] == run[-1] else sum(run) / len(run)
+        for task in tasks[start:end]:
+            weights[task], groups[task] = weight, group
+    return weights, groups
 
 
 def begin_runs(ordered: Sequence[float], num_groups: int) -> list[int]:
-    """Part sorted values into at most ``num_groups`` runs with the least sum of squared distances.
+    """Part sorted values into runs with the least sum of squared distances to the runs' means.
 
     Args:
-        ordered: finite numbers in rising order, as many as :func:`are_few` allows.
+        ordered: finite numbers in rising order.
         num_groups: the largest number of runs, 1 or more.
 
     Returns:
-        Where each run begins, rising, 0 first: ``min(num_groups, distinct values)`` of them. Of
-        several optimal partitions, the one whose last runs begin earliest, always.
+        Where each run begins, rising: ``min(num_groups, distinct values)`` places.
     """
-    possible: Sequence[int] = range(1, len(ordered))
-    if len(set(ordered)) < len(ordered):
-        # Equal values are never parted.
-        possible = [i for i in possible if ordered[i] != ordered[i - 1]]
-    if len(possible) < num_groups:
-        return [0, *possible]
-    if num_groups == 1:
-        return [0]
-    unit = unit_of(ordered[0], ordered[-1])
-    scaled = [value * unit for value in ordered]
-    if len(ordered) == num_groups + 1:
-        return _join_closest(scaled)
-    if num_groups == 2:
-        return [0, _cut(scaled, possible)]
-    return _by_numbers(scaled, possible, num_groups)
-
-
-def _join_closest(ordered: Sequence[float]) -> list[int]:
-    """One group less than values: the two that lie closest share one."""
-    gaps = [(gap := after - before) * gap for before, after in zip(ordered, ordered[1:])]
-    begins = list(range(len(ordered)))
-    # The last of equally close ones.
-    del begins[len(gaps) - gaps[::-1].index(min(gaps))]
-    return begins
-
-
-def _cut(ordered: Sequence[float], possible: Sequence[int]) -> int:
-    """Where the second of two groups begins, as :func:`go4align_plugins.weighting.cut.cut`."""
-    before, after = _growing_costs(ordered), _growing_costs(ordered[::-1])
-    totals = [before[begin - 1] + after[-begin] for begin in possible]
-    return possible[totals.index(min(totals))]
-
-
-def _growing_costs(values: Sequence[float]) -> list[float]:
-    """The costs of the runs that begin with the first value, but that of all values."""
-    anchor, total, cost = values[0], 0.0, 0.0
-    costs = [0.0]
-    for count, value in enumerate(values[1:-1], 1):
-        distance = value - anchor
-        gap = distance - total / count
-        total += distance
-        cost += gap * gap * (count / (count + 1))
-        costs.append(cost)
-    return costs
-
-
-def _by_numbers(ordered: Sequence[float], possible: Sequence[int], num_groups: int) -> list[int]:
-    size = len(ordered)
-    best = _costs_from(ordered)
-    runs = [(begin, _costs_from(ordered[begin:])) for begin in possible]
+    # Equal values are never parted.
+    begins = [i for i, value in enumerate(ordered) if not i or value > ordered[i - 1]]
+    if len(begins) <= num_groups or num_groups == 1:
+        return begins[:num_groups]
+    if len(ordered) > FEW_VALUES and numpy:
+        groups = kmeans_1d(numpy.array(ordered), num_groups)
+        return [0, *(numpy.diff(groups).nonzero()[0] + 1).tolist()]
+    magnitude = max(-ordered[0], ordered[-1], SMALLEST_UNIT)
+    unit = math.frexp(magnitude)[0] / magnitude
+    runs = [(begin, _costs([value * unit for value in ordered[begin:]])) for begin in begins]
+    (_, best), *later = runs
     rows = []
     for _ in range(num_groups - 2):
-        row, begins = [math.inf] * size, [0] * size
-        for begin, costs in runs:
-            earlier = best[begin - 1]
+        row, firsts = [math.inf] * len(ordered), [0] * len(ordered)
+        for begin, costs in later:
+            before = best[begin - 1]
             for end, cost in enumerate(costs, begin):
-                if earlier + cost < row[end]:
-                    row[end], begins[end] = earlier + cost, begin
+                if before + cost < row[end]:
+                    row[end], firsts[end] = before + cost, begin
         best = row
-        rows.append(begins)
-    least, start = math.inf, 0
-    for begin, costs in runs:
-        total = best[begin - 1] + costs[-1]
-        if total < least:
-            least, start = total, begin
-    return walk_back(start, rows)
+        rows.append(firsts)
+    totals = [best[begin - 1] + costs[-1] for begin, costs in later]
+    starts = [later[totals.index(min(totals))][0]]
+    for firsts in reversed(rows):
+        starts.append(firsts[starts[-1] - 1])
+    return [0, *reversed(starts)]
 
 
-def _costs_from(ordered: Sequence[float]) -> list[float]:
-    """The costs of the runs that begin with the first value, in squared units."""
-    anchor, first, second = ordered[0], 0.0, 0.0
-    costs = [0.0]
-    for value, share in zip(ordered[1:], SHARES):
-        distance = value - anchor
+def _costs(values: Sequence[float]) -> list[float]:
+    """Costs of the runs that begin with the first value, by their length."""
+    first, second, costs = 0.0, 0.0, []
+    for count, value in enumerate(values, 1):
+        distance = value - values[0]
         first += distance
         second += distance * distance
-        costs.append(second - first * first * share)
+        costs.append(second - first * first / count)
     return costs
-
-
-def walk_back(start: int, rows: Sequence[Sequence[int]]) -> list[int]:
-    """The begins of all runs, from that of the last one and, by row and end, that before it."""
-    starts = [start]
-    for begins in reversed(rows):
-        starts.append(int(begins[starts[-1] - 1]))
-    starts.append(0)
-    return starts[::-1]

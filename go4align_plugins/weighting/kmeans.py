@@ -4,14 +4,15 @@ Optimal groups of scalars are runs of the sorted values, so the best partition o
 values into ``k`` runs follows from those into ``k - 1``:
 
 .. math::
-    D_k(t) = \min_{i \le t} D_{k-1}(i - 1) + c(i, t)
+    D_k(t) = \min_{i \le t} D_{k-1}(i - 1) + c(i, t), \quad
+    c(i, t) = \sum_{n=i}^t (x_n - x_i)^2 - \frac{1}{t - i + 1} \Big(\sum_{n=i}^t (x_n - x_i)\Big)^2
 
-where :math:`c(i, t)` is the sum of squared distances of values ``i .. t`` to their mean. All of it
-is in float64 and every difference is taken between neighbours before it is squared: prefix sums of
-the raw values would cancel, and choose a wrong partition, where tight groups lie far from zero.
+- :math:`D_k(t)`: the least cost of the values up to ``t`` in ``k`` runs;
+- :math:`c(i, t)`: the cost of the run ``i .. t``, its sum of squared distances to its mean. The
+  sums are anchored at the run's first value, so that they lose nothing where tight groups lie far
+  from zero.
 
-Distances below about 1e-154, whose squares float64 has not, cost nothing.
-Equal values are never separated, so fewer distinct values than groups give fewer groups.
+Distances below about 1e-154 of the largest value, whose squares float64 has not, cost nothing.
 """
 
 from __future__ import annotations
@@ -19,55 +20,90 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from go4align_plugins.weighting.cut import cut
-from go4align_plugins.weighting.dense import best_begins, in_units, run_costs
-from go4align_plugins.weighting.monotone import solve_monotone
+from go4align_plugins.weighting.arrays import Array, namespace, numpy, positions
+from go4align_plugins.weighting.large import group_large
 
 DENSE_LIMIT = 512
-"""For three groups or more, up to this many values the costs of all runs are held at once (2 MiB),
-and nothing is copied to the host; beyond it the memory would grow with their number's square."""
+"""Up to this many values the costs of all runs are held at once (2 MiB), and nothing is copied to
+the host; beyond it memory would grow with the square of their number."""
+HOST_LIMIT = 128
+"""On the CPU, divide and conquer is faster from about so many values on."""
+SMALLEST_UNIT = 1e-290
+NO_RUN = 1e300
+LARGEST = torch.finfo(torch.float64).max
 
 
-def kmeans_1d(values: Tensor, num_groups: int, counts: Tensor | None = None) -> Tensor:
-    """Assign scalars to at most ``num_groups`` groups with the least sum of squared distances.
+def kmeans_1d(values: Array, num_groups: int, present: Tensor | None = None) -> Array:
+    """Group scalars with the least sum of squared distances to the groups' means.
+
+    Equal values are never separated, so fewer distinct values than groups give fewer groups.
 
     Args:
-        values: (M,) finite floating-point numbers, on any device.
+        values: (M,) finite float64, a tensor on any device or numpy's array.
         num_groups: the largest number of groups, 1 or more; exactly
             ``min(num_groups, distinct values)`` are used.
-        counts: (M,) how often each value counts, 1 by default. A value that counts 0 times should
-            repeat one that counts: it then changes nothing.
+        present: (M,) bool: the values that take part, for at most ``DENSE_LIMIT`` of a tensor's;
+            nobody waits for their number. The others get any group. None: all take part.
 
     Returns:
         (M,) int64: the group of each value, numbered from 0 by rising value. Of several optimal
         partitions, the one whose last groups begin earliest is returned, always.
     """
-    values = values.double()
-    counts = torch.ones_like(values) if counts is None else counts.double()
-    if num_groups <= 2 or len(values) <= DENSE_LIMIT:
-        ordered, order = values.sort()
-        labels = _label(ordered, counts[order], num_groups)
-        return torch.empty_like(labels).scatter_(0, order, labels)
-    distinct, inverse = torch.unique(values.cpu(), return_inverse=True)
-    merged = torch.zeros_like(distinct).index_add_(0, inverse, counts.cpu())
-    solve = _label if len(distinct) <= DENSE_LIMIT else solve_monotone
-    return solve(distinct, merged, num_groups)[inverse].to(values.device)
+    xp = namespace(values)
+    if len(values) > (DENSE_LIMIT if xp is torch else HOST_LIMIT) and numpy:
+        return _group_many(values, num_groups)
+    counts = xp.ones_like(values)
+    if present is not None:
+        # An absent value stands in as a copy of the largest that counts nothing.
+        largest = torch.where(present, values, -torch.inf).max().clamp(min=-LARGEST)
+        values, counts = torch.where(present, values, largest), present.double()
+    order = values.argsort()
+    groups = xp.empty_like(order)
+    groups[order] = _group_sorted(in_units(values[order]), counts[order], num_groups)
+    return groups
 
 
-def _label(values: Tensor, counts: Tensor, num_groups: int) -> Tensor:
-    """The groups of sorted values, (M,) int64, without a copy to the host."""
-    if num_groups == 1:
-        return torch.zeros_like(values, dtype=torch.int64)
-    if num_groups == 2:
-        return cut(in_units(values), counts)
-    costs = run_costs(values, counts)
-    position = torch.arange(len(values), device=values.device)
-    rows = best_begins(costs, min(num_groups, len(values)), position)
-    labels = torch.zeros_like(position)
-    end = torch.full_like(labels[:1], len(values) - 1)
-    for before, best in reversed(rows[1:]):
-        # A row that cannot be, for want of distinct values, is left out.
-        possible, last = best[-1].isfinite(), before[end]
-        labels += possible & (position > last)
-        end = torch.where(possible, last, end)
-    return labels
+def _group_many(values: Array, num_groups: int) -> Array:
+    """Merge equal values, and group them on the CPU."""
+    found = values.cpu().numpy() if isinstance(values, Tensor) else values
+    distinct, inverse, counts = numpy.unique(found, return_inverse=True, return_counts=True)
+    groups = numpy.arange(len(distinct)) if num_groups > 1 else numpy.zeros(len(distinct), int)
+    if 1 < num_groups < len(distinct):
+        groups = group_large(in_units(distinct), counts, num_groups)
+    groups = groups[inverse]
+    return torch.from_numpy(groups).to(values.device) if isinstance(values, Tensor) else groups
+
+
+def in_units(values: Array) -> Array:
+    """Divide values (M,) by a power of two, which rounds nothing, so that no square overflows."""
+    xp = namespace(values)
+    largest = xp.abs(values).max().clip(min=SMALLEST_UNIT)
+    return values * (xp.frexp(largest)[0] / largest)
+
+
+def _group_sorted(values: Array, counts: Array, num_groups: int) -> Array:
+    """Solve the recurrence for sorted values (M,), each of which counts 0 times or once."""
+    xp, position = namespace(values), positions(values, len(values))
+    # At [t, i]: the run i .. t, in which values before i are none.
+    distance = (values[:, None] - values).clip(min=0)
+    weighted = distance * counts[:, None]
+    first, second = weighted.cumsum(0), (weighted * distance).cumsum(0)
+    total = counts.cumsum(0)
+    number = (total[:, None] - (total - counts)).clip(min=1)
+    costs = second - first * first / number
+    best, begins = costs[:, 0], []
+    # The added run is not empty, and does not part equal values. At 0 there is no added run, which
+    # is worse than any, for want of distinct values alone.
+    previous = xp.concatenate([values[:1], values[:-1]])
+    costs = xp.where((previous < values) & (values <= values[:, None]), costs, xp.inf)
+    costs[:, 0] = NO_RUN
+    for _ in range(min(num_groups, len(values)) - 1):
+        totals = costs + xp.concatenate([best[:1] * 0, best[:-1]])
+        begins.append(totals.argmin(1))
+        best = totals.take(begins[-1] + position * len(values))
+    # Walk back from the last value, which is at 0 - 1 as well: without an added run it stays.
+    starts = [position[:1] * 0]
+    for begin in reversed(begins):
+        starts.append(begin[starts[-1] - 1])
+    starts = xp.concatenate(starts)[:, None]
+    return ((position >= starts) & (starts > 0)).sum(0)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mpmath import mp
 
 from go4align_plugins import GO4Align
-from go4align_plugins.weighting.dense import SMALLEST_UNIT
+from go4align_plugins.weighting.kmeans import SMALLEST_UNIT
 
 from .target import Target
 from .values import anything, names, numbers, plain

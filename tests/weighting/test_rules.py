@@ -38,7 +38,8 @@ def test_weight_beyond_the_dtype_saturates(dtype, num_tasks):
     losses = torch.full((num_tasks,), torch.finfo(dtype).max / num_tasks, dtype=dtype)
     losses[0] = torch.finfo(dtype).smallest_normal
     weights = GO4Align(num_tasks)(losses)
-    assert weights[0] == torch.finfo(dtype).max
+    # The indicator itself saturates at 1e150.
+    assert weights[0] == min(torch.finfo(dtype).max, 1e150)
     assert weights.isfinite().all()
 
 
@@ -71,19 +72,6 @@ def test_non_finite_loss_leaves_no_trace(bad):
     assert_like_new_step(weighting, reference)
 
 
-def test_absent_task_is_left_out():
-    weighting = GO4Align(3, 2, step_size=0.1)
-    weighting(torch.tensor([1.0, 2.0, 3.0]))
-    before = weighting.indicator.accumulated_risk.clone()
-    weights = weighting(torch.tensor([0.0, 2.0, 4.0], dtype=torch.float64))
-    # p = 6 / L = (3, 1.5) and q over all three tasks, after losses of (1, 4, 7) in all.
-    q = [math.exp(-0.1 * risk) for risk in (1, 4, 7)]
-    expected = [0.0, 3 * q[1] / sum(q), 1.5 * q[2] / sum(q)]
-    torch.testing.assert_close(weights.tolist(), expected, rtol=1e-14, atol=0)
-    assert weighting.groups.tolist() == [-1, 1, 0]
-    assert weighting.indicator.accumulated_risk[0] == before[0]
-
-
 @pytest.mark.parametrize('num_tasks', [3, 70])
 def test_step_without_any_task_changes_no_risk(num_tasks):
     weighting = GO4Align(num_tasks)
@@ -94,7 +82,9 @@ def test_step_without_any_task_changes_no_risk(num_tasks):
 
 def test_negative_loss_names_the_task_and_leaves_no_trace():
     weighting = GO4Align(3, task_names=['segmentation', 'depth', 'normal'])
-    with pytest.raises(ValueError, match=r'non-negative.*-0\.5.*task `depth`'):
+    with pytest.raises(
+        ValueError, match=r'non-negative.*-0\.5.*task `depth`.*clamp\(min=0\).*offset'
+    ):
         weighting(torch.tensor([1.0, -0.5, 2.0]))
     assert_like_new_step(weighting, GO4Align(3))
 

@@ -26,7 +26,7 @@ from go4align_plugins.leaderboard.presets import (
 )
 from go4align_plugins.leaderboard.scoring import DELTA_M
 from go4align_plugins.leaderboard.store import RESULTS, Store
-from go4align_plugins.weighting.grouping import GROUPINGS
+from go4align_plugins.weighting.groupings import GROUPINGS
 
 EQUATIONS = 'Eq. 4: grouping; Eq. 5: scale balance; Eq. 6: smooth alignment.'
 

@@ -1,0 +1,164 @@
+"""The module as torch's own are: evaluation, meta device, copies, transforms, compilation."""
+
+from __future__ import annotations
+
+import copy
+import io
+import pickle
+
+import pytest
+import torch
+from torch.optim.swa_utils import AveragedModel
+
+from go4align_plugins import AGRM, GO4Align
+
+LOSSES = torch.tensor([1.0, 2.0, 5.0])
+GROUPINGS = ['exact', 'kmeans_pytorch', 'spectral', 'sdp']
+
+
+class Counting(torch.nn.Module):
+    """An indicator that changes its state at every call, whatever the mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer('steps', torch.zeros(()))
+
+    def forward(self, losses):
+        self.steps += 1
+        return losses * self.steps
+
+
+def grouped(grouping: str) -> GO4Align:
+    """A weighting after one step, or a skipped test where its package is not installed."""
+    try:
+        weighting = GO4Align(3, 2, step_size=0.1, grouping=grouping)
+    except ImportError as error:
+        pytest.skip(f'needs the extra `clustering`: {error}')
+    weighting(LOSSES)
+    return weighting
+
+
+def assert_same_state(one: torch.nn.Module, other: torch.nn.Module) -> None:
+    for name, value in one.state_dict().items():
+        assert torch.equal(value, other.state_dict()[name]), name
+
+
+@pytest.mark.parametrize('num_tasks', [3, 70, 700])
+def test_evaluation_moves_nothing(num_tasks):
+    weighting = GO4Align(num_tasks, 2, step_size=0.1)
+    losses = torch.linspace(0.5, 2, num_tasks)
+    weighting(losses)
+    before = copy.deepcopy(weighting)
+    weighting.eval()
+    evaluated = [weighting(losses.flip(0)) for _ in range(3)]
+    assert_same_state(weighting, before)
+    assert torch.equal(evaluated[0], evaluated[2])
+    # The weights are those of a step in training, which then goes on as if nothing had been.
+    assert torch.equal(evaluated[0], copy.deepcopy(before)(losses.flip(0)))
+    assert torch.equal(weighting.train()(losses), before(losses))
+    assert_same_state(weighting, before)
+
+
+def test_evaluation_as_a_part_of_a_model():
+    model = torch.nn.ModuleDict({'weighting': GO4Align(3, 2, step_size=0.1)})
+    weighting = model['weighting']
+    weighting(LOSSES)
+    before = copy.deepcopy(weighting)
+    model.eval()
+    weighting(LOSSES.flip(0))
+    assert_same_state(weighting, before)
+
+
+def test_evaluation_with_another_indicator():
+    weighting = AGRM(3, 2, Counting())
+    weighting(LOSSES)
+    weighting.eval()
+    assert weighting(LOSSES).tolist() == weighting(LOSSES).tolist() == [3, 3, 10]
+    assert weighting.indicator.steps == 1
+    weighting.train()(LOSSES)
+    assert weighting.indicator.steps == 2
+
+
+@pytest.mark.parametrize('device', ['meta', 'cpu'])
+def test_to_empty(device):
+    with torch.device(device):
+        weighting = GO4Align(3, 2, step_size=0.1)
+    weighting = torch.nn.Sequential(weighting).to_empty(device='cpu')[0]
+    weighting.reset()
+    assert_same_state(weighting, GO4Align(3, 2, step_size=0.1))
+    source = grouped('exact')
+    with torch.device(device):
+        weighting = GO4Align(3, 2, step_size=0.1)
+    weighting.to_empty(device='cpu').load_state_dict(source.state_dict())
+    assert torch.equal(weighting(LOSSES), source(LOSSES))
+
+
+@pytest.mark.parametrize('grouping', GROUPINGS)
+def test_copies(grouping):
+    weighting = grouped(grouping)
+    saved = io.BytesIO()
+    torch.save(weighting, saved)
+    saved.seek(0)
+    copies = [
+        copy.deepcopy(weighting),
+        pickle.loads(pickle.dumps(weighting)),
+        AveragedModel(weighting).module,
+        torch.load(saved, weights_only=False),
+    ]
+    expected = weighting(LOSSES)
+    for twin in copies:
+        assert torch.equal(twin(LOSSES), expected)
+        assert_same_state(twin, weighting)
+
+
+@pytest.mark.parametrize('transform', ['grad', 'vmap', 'jvp', 'vmap of grad'])
+def test_function_transforms_say_where_to_call_the_weighting(transform):
+    weighting, inputs = GO4Align(3), torch.rand(4, 3)
+
+    def total(losses):
+        return (weighting(losses) * losses).sum()
+
+    calls = {
+        'grad': lambda: torch.func.grad(total)(inputs[0]),
+        'vmap': lambda: torch.func.vmap(total)(inputs),
+        'jvp': lambda: torch.func.jvp(total, (inputs[0],), (inputs[1],)),
+        'vmap of grad': lambda: torch.func.vmap(torch.func.grad(total))(inputs),
+    }
+    with pytest.raises(ValueError, match=r'inside of `torch.func`.*Call the weighting outside'):
+        calls[transform]()
+    assert_same_state(weighting, GO4Align(3))
+    # The way that the message shows.
+    weights = weighting(inputs[0])
+    found = torch.func.grad(lambda losses: (weights * losses).sum())(inputs[0])
+    assert torch.equal(found, weights)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize('num_tasks', [3, 70])
+@pytest.mark.parametrize('indicator', [None, lambda losses: 1 / losses])
+def test_compiles_to_one_graph(num_tasks, indicator):
+    def make():
+        if indicator:
+            return AGRM(num_tasks, 2, indicator)
+        return GO4Align(num_tasks, 2, step_size=0.1)
+
+    weighting, reference = make(), make()
+
+    def step(losses):
+        return (weighting(losses) * losses).sum()
+
+    compiled = torch.compile(step, backend='aot_eager', fullgraph=True)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(3):
+        losses = torch.rand(num_tasks, generator=generator) + 0.1
+        expected = (reference(losses) * losses).sum()
+        torch.testing.assert_close(compiled(losses), expected)
+        assert torch.equal(weighting.groups, reference.groups)
+    # Nobody can be told of a negative loss in there, so the total shows it.
+    assert compiled(-losses).isnan()
+    assert_same_state_but_for_rounding(weighting, reference)
+
+
+def assert_same_state_but_for_rounding(one: torch.nn.Module, other: torch.nn.Module) -> None:
+    for name, value in one.state_dict().items():
+        torch.testing.assert_close(value, other.state_dict()[name])
