@@ -56,7 +56,7 @@ class AGRMWeighting(AbsWeighting):
         if weight_args != self.weight_args:
             agrm = self.build(weight_args).to(self.device)
             agrm.load_state_dict(self.agrm.state_dict())
-            self.agrm, self.weight_args = agrm, weight_args
+            self.agrm, self.weight_args = agrm.train(self.training), weight_args
 
     @abstractmethod
     def build(self, weight_args: Mapping[str, Any]) -> AGRM:

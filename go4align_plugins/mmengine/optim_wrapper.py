@@ -116,9 +116,7 @@ class GO4AlignOptimWrapper(TaskOptimWrapper):
         """
         losses = self._losses(loss)
         weighting = self.weighting or self._begin()
-        # As many micro-batches as the inherited code divides by; at the end there may be fewer.
-        micro_batches = round(1 / self.scale_loss(1.0))
-        weights = weighting(losses, micro_batches=micro_batches)
+        weights = self._weigh(weighting, losses)
         super().update_params((weights * losses).sum(), step_kwargs, zero_kwargs)
         # Only now, when the device has its work, may the host wait for the numbers.
         numbers = torch.stack([weights.double(), weighting.groups.double()]).tolist()
@@ -141,6 +139,10 @@ class GO4AlignOptimWrapper(TaskOptimWrapper):
             check_whole('num_groups', num_groups, 1, math.inf)
             GO4Align(num_tasks=1, **{**self._options, 'num_groups': 1})
 
+    def _weigh(self, weighting: GO4Align, losses: Tensor) -> Tensor:
+        # As many micro-batches as the inherited code divides by; at the end there may be fewer.
+        return weighting(losses, micro_batches=round(1 / self.scale_loss(1.0)))
+
     def _begin(self) -> GO4Align:
         options = dict(self._options)
         names = self.task_names
@@ -162,10 +164,42 @@ class GO4AlignOptimWrapper(TaskOptimWrapper):
 class GO4AlignAmpOptimWrapper(GO4AlignOptimWrapper, AmpOptimWrapper):
     """MMEngine's ``AmpOptimWrapper`` (automatic mixed precision) with GO4Align.
 
-    A step that the gradient scaler skips for a non-finite loss leaves no trace in the weighting.
+    A step that the gradient scaler skips, for a non-finite loss or for gradients that overflow,
+    leaves no trace in the weighting, of none of its micro-batches.
 
     Args:
         *args: see :class:`GO4AlignOptimWrapper`.
         **kwargs: see there; and those of ``AmpOptimWrapper``: ``dtype`` (``'float16'`` or
             ``'bfloat16'``), ``loss_scale``, ``use_fsdp``.
     """
+
+    _before: dict[str, Tensor] | None = None
+    """The weighting's state before the first micro-batch of this step."""
+
+    def step(self, **kwargs: Any) -> None:
+        """Step as inherited, and put the weighting's state back where the scaler skips the step.
+
+        Args:
+            **kwargs: for the optimizer's ``step``.
+        """
+        taken: list[Tensor | None] = []
+        # A fused optimizer skips the step itself, by a number on the device.
+        hook = self.optimizer.register_step_post_hook(
+            lambda optimizer, *_: taken.append(getattr(optimizer, 'found_inf', None))
+        )
+        try:
+            super().step(**kwargs)
+        finally:
+            hook.remove()
+        before, self._before = self._before, None
+        if taken == [None] or self.weighting is None or before is None:
+            return
+        found = taken[0] if taken else None
+        for name, value in self.weighting.named_buffers():
+            kept = before[name].to(value.device)
+            value.copy_(kept if found is None else torch.where(found > 0, kept, value))
+
+    def _weigh(self, weighting: GO4Align, losses: Tensor) -> Tensor:
+        if self._before is None:
+            self._before = {name: value.clone() for name, value in weighting.named_buffers()}
+        return super()._weigh(weighting, losses)

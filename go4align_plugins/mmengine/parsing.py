@@ -32,6 +32,7 @@ class LossKeeper:
         # takes its entry, and with it the graph, along.
         self._summands: MutableMapping[Tensor, dict[str, Tensor]] = WeakTensorKeyDictionary()
         self._checked_keys: set[frozenset[str]] = set()
+        self._last_keys: list[str] | None = None
 
     @classmethod
     def attach(cls, model: nn.Module) -> LossKeeper:
@@ -60,6 +61,7 @@ class LossKeeper:
     def __call__(self, losses: Losses, *args: Any, **kwargs: Any) -> tuple[Tensor, dict[str, Any]]:
         """Parse the losses as the model does, and remember them if they can be trained on."""
         total, log_vars = self._parse_losses(losses, *args, **kwargs)
+        self._last_keys = list(losses)
         if isinstance(total, Tensor) and total.requires_grad:
             terms = _find_terms(losses, total, log_vars)
             self._check_sum(total, terms)
@@ -95,6 +97,11 @@ class LossKeeper:
             return self._summands.pop(loss)
         if totals and isinstance(loss, Tensor) and _equal(torch.stack(totals).sum(), loss):
             return _merge([self._summands.pop(total) for total in totals])
+        if self._last_keys is not None and not any('loss' in key for key in self._last_keys):
+            raise ValueError(
+                "A model's losses should have keys that contain `loss`: MMEngine trains on no "
+                f'others. Found the keys `{self._last_keys}`.'
+            )
         raise ValueError(
             "Parameter `loss` should be the total that the model's `parse_losses` returned, or the "
             'sum of all its totals of this iteration: the tasks in it are not known otherwise. '

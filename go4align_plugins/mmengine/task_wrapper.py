@@ -9,13 +9,14 @@ from typing import Any, cast
 
 import numpy as np
 from mmengine.logging import print_log
-from mmengine.optim import OptimWrapper
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import Tensor, nn
 
 from go4align_plugins.mmengine.parsing import LossKeeper
 from go4align_plugins.mmengine.tasks import TaskPatterns, sum_by_task, union_over_ranks
 
 STATE_KEY = 'weighting'
+AMP_OPTIONS = ('loss_scale', 'dtype', 'use_fsdp')
 
 
 class TaskOptimWrapper(OptimWrapper):
@@ -28,7 +29,20 @@ class TaskOptimWrapper(OptimWrapper):
 
     task_names: tuple[str, ...]
     """The tasks in the order of the weights; empty until they are known."""
+    _resumed: bool  # whether they are those of a checkpoint
     _keeper: LossKeeper | None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        inherited = [name for name in AMP_OPTIONS if name in kwargs]
+        if inherited and not isinstance(self, AmpOptimWrapper):
+            name = inherited[0]
+            raise ValueError(
+                f'Parameter `optim_wrapper` should have no `{name}` with `type = '
+                f"{type(self).__name__!r}`: it is an option of `AmpOptimWrapper`'s. Found `{name} "
+                f"= {kwargs[name]!r}`. For mixed precision: `type='GO4AlignAmpOptimWrapper'`; "
+                'without it, leave out what the config inherits by `_delete_=True`.'
+            )
+        super().__init__(*args, **kwargs)
 
     @classmethod
     def adopt(cls, wrapper: OptimWrapper, **options: Any) -> None:
@@ -101,7 +115,7 @@ class TaskOptimWrapper(OptimWrapper):
                 f'A run should be resumed by the weighting of its checkpoint, `{method}`. '
                 f'Found `{self.weighting_name}`.'
             )
-        self.task_names = names
+        self.task_names, self._resumed = names, True
         try:
             self._load_weighting(saved)
         except (KeyError, TypeError, RuntimeError) as error:
@@ -113,7 +127,7 @@ class TaskOptimWrapper(OptimWrapper):
     def _set_up(self, tasks: Mapping[str, str | Sequence[str]] | None = None) -> None:
         self._task_of = TaskPatterns(tasks)
         self._keeper = None
-        self.task_names = self._task_of.names
+        self.task_names, self._resumed = self._task_of.names, False
 
     def _losses(self, loss: Tensor) -> Tensor:
         """From a total that ``parse_losses`` returned, the (M,) losses of the tasks."""
@@ -131,7 +145,21 @@ class TaskOptimWrapper(OptimWrapper):
         return self._by_task(terms)
 
     def _by_task(self, terms: Mapping[str, Tensor]) -> Tensor:
-        return sum_by_task(terms, {key: self._task_of(key) for key in terms}, self.task_names)
+        tasks = {key: self._task_of(key) for key in terms}
+        unknown = next((key for key, task in tasks.items() if task not in self.task_names), None)
+        if unknown is not None:
+            found = f'Found the loss `{unknown}`, and the tasks `{self.task_names}`.'
+            if self._resumed:
+                raise ValueError(
+                    f'A run should be resumed with the tasks of its checkpoint. {found} Give it to '
+                    'one of these by `tasks`, or begin a new run from the trained parameters, by '
+                    '`load_from` without `resume`.'
+                )
+            raise ValueError(
+                'Parameter `tasks` should name all tasks where the first iteration does not show '
+                f'them all. {found}'
+            )
+        return sum_by_task(terms, tasks, self.task_names)
 
     def _publish(self, kind: str, values: Sequence[float] | np.ndarray) -> None:
         for name, value in zip(self.task_names, values):

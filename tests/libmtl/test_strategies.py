@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 
 import numpy as np
 import pytest
@@ -144,6 +145,35 @@ def test_state_is_part_of_the_model():
     arguments = trainer.kwargs['weight_args']
     np.testing.assert_array_equal(
         other.model.backward(losses, **arguments), trainer.model.backward(losses, **arguments)
+    )
+
+
+@pytest.mark.parametrize('weighting', ['GO4Align', 'AGRM_EW'])
+def test_evaluation_moves_nothing(weighting):
+    trainer = build_trainer(weighting)
+    train(trainer, epochs=1)
+    trainer.model.eval()
+    state = copy.deepcopy(trainer.model.state_dict())
+    losses = torch.tensor([0.1, 1.0, 9.0], requires_grad=True)
+    option = {'GO4Align': 'GO4Align_step_size', 'AGRM_EW': 'AGRM_num_groups'}[weighting]
+    for arguments in ({}, {option: 1}):
+        trainer.model.backward(losses, **arguments)
+    for name, value in trainer.model.state_dict().items():
+        assert torch.equal(value, state[name]), name
+
+
+@pytest.mark.parametrize('grouping', ['exact', 'kmeans_pytorch', 'spectral', 'sdp'])
+def test_a_model_can_be_copied(grouping):
+    trainer = build_trainer('GO4Align', weight_args={'GO4Align_grouping': grouping})
+    try:
+        train(trainer, epochs=1)
+    except ImportError as error:
+        pytest.skip(f'needs the extra `clustering`: {error}')
+    twin = copy.deepcopy(trainer.model)
+    losses = torch.tensor([0.1, 1.0, 9.0], requires_grad=True)
+    arguments = trainer.kwargs['weight_args']
+    np.testing.assert_array_equal(
+        twin.backward(losses, **arguments), trainer.model.backward(losses, **arguments)
     )
 
 

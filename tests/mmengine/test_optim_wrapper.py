@@ -83,8 +83,8 @@ def test_wrong_option_is_refused_at_once(model, options, message):
 def test_losses_of_one_task_are_added(model):
     wrapper = make_wrapper(model, tasks={'both': ['a.*', 'b.*'], 'other': ['c.*']}, step_size=0)
     model.step(wrapper, {'a': 1, 'b': 3})
-    # One task of two is present: p = 1, q = 1/2.
-    assert moved(model) == pytest.approx([0.5, 1.5])
+    # One task of two is present: p = q = 1.
+    assert moved(model) == pytest.approx([1, 3])
     assert logged(wrapper, 'weight/other') == 0
     assert logged(wrapper, 'group/other') == -1
 

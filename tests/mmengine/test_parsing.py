@@ -70,6 +70,15 @@ def test_loss_called_loss_is_not_taken_for_the_total(model):
     assert values(keeper.take(total)) == {'loss': 1, 'aux_loss': 2}
 
 
+def test_a_model_without_losses_is_told_so(model):
+    keeper = LossKeeper.attach(model)
+    one = torch.ones((), requires_grad=True)
+    for terms in ({'depth': one, 'accuracy': one}, {}):
+        total, _ = model.parse_losses(terms)
+        with pytest.raises(ValueError, match=r'keys that contain `loss`.*Found the keys'):
+            keeper.take(total)
+
+
 def test_totals_are_told_apart(model):
     keeper = LossKeeper.attach(model)
     one = torch.ones((), requires_grad=True)

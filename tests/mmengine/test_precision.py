@@ -107,6 +107,43 @@ def test_non_finite_loss_skips_the_step_and_leaves_no_trace(model, bad):
 
 
 @pytest.mark.usefixtures('on_accelerator')
+# A fused optimizer skips a step by itself, by a number on the device.
+@pytest.mark.parametrize('fused', [False, True])
+@pytest.mark.parametrize('count', [1, 2])
+@pytest.mark.parametrize('loss_scale', ['dynamic', 'static'])
+def test_overflowing_gradients_leave_no_trace(model, fused, count, loss_scale):
+    wrapper = make_amp_wrapper(model, step_size=0.1, accumulative_counts=count)
+    wrapper.optimizer = torch.optim.SGD(model.scale.parameters(), lr=1.0, fused=fused)
+    if loss_scale == 'static':
+        wrapper._scale_update_param = 2.0**10
+
+    def step(overflow: bool) -> None:
+        hooks = [
+            scale.register_hook(lambda gradient: gradient * math.inf)
+            for scale in model.scale.values()
+            if overflow
+        ]
+        for _ in range(count):
+            model.step(wrapper, {'a': 1, 'b': 3})
+        for hook in hooks:
+            hook.remove()
+
+    step(overflow=True)  # at the very first step there is no state yet
+    assert accumulated(wrapper).tolist() == [0, 0]
+    step(overflow=False)
+    parameters, state = moved(model), accumulated(wrapper).tolist()
+    groups = wrapper.weighting.groups.clone()
+    assert state == pytest.approx([0.1, 0.3])
+    for _ in range(3):
+        step(overflow=True)
+        assert moved(model) == parameters
+        assert accumulated(wrapper).tolist() == state
+        assert torch.equal(wrapper.weighting.groups, groups)
+    step(overflow=False)
+    assert accumulated(wrapper).tolist() == pytest.approx([0.2, 0.6])
+
+
+@pytest.mark.usefixtures('on_accelerator')
 def test_bfloat16_autocast_on_the_cpu():
     model, data = ToyModel(), ToyData()
     wrapper = GO4AlignAmpOptimWrapper(
@@ -118,6 +155,12 @@ def test_bfloat16_autocast_on_the_cpu():
     log_vars = model.train_step((data.inputs, data.targets), wrapper)
     assert log_vars['far.loss_l1'].isfinite()
     assert all(not torch.equal(a, b) for a, b in zip(before, model.parameters()))
+
+
+@pytest.mark.parametrize('option', [{'loss_scale': 'dynamic'}, {'dtype': 'float16'}])
+def test_options_of_an_inherited_amp_wrapper_are_named(model, option):
+    with pytest.raises(ValueError, match=r"no `(loss_scale|dtype)`.*type='GO4AlignAmpOptimWrapper"):
+        make_wrapper(model, **option)
 
 
 def test_mixed_precision_without_an_accelerator_is_refused_as_inherited(model):

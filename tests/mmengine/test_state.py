@@ -14,7 +14,7 @@ from mmengine.optim import (
     AmpOptimWrapper,
     OptimWrapper,
 )
-from wrappers import Scales, accumulated, make_amp_wrapper, make_wrapper, moved
+from wrappers import Scales, accumulated, logged, make_amp_wrapper, make_wrapper, moved
 
 from go4align_plugins import GO4Align
 
@@ -108,3 +108,29 @@ def test_state_is_tensors_and_plain_values(model, tmp_path):
     state = torch.load(tmp_path / 'state.pth', weights_only=True)
     assert state['weighting']['task_names'] == ['a', 'b']
     assert GO4Align(2).load_state_dict(state['weighting']['state_dict'])
+
+
+def test_a_loss_more_than_in_the_checkpoint_is_named(model):
+    wrapper = make_wrapper(model)
+    model.step(wrapper, {'a': 1})
+    resumed = make_wrapper(model)
+    resumed.load_state_dict(wrapper.state_dict())
+    with pytest.raises(
+        ValueError, match=r"resumed with the tasks.*`b.loss`.*`\('a',\)`.*load_from"
+    ):
+        model.step(resumed, {'a': 1, 'b': 3})
+
+
+def test_evaluation_moves_nothing(model):
+    wrapper = make_wrapper(model, step_size=0.1)
+    model.step(wrapper, {'a': 1, 'b': 3})
+    state = accumulated(wrapper).clone()
+    wrapper.weighting.eval()
+    model.step(wrapper, {'a': 2, 'b': 1})
+    assert torch.equal(accumulated(wrapper), state)
+
+
+def test_absent_tasks_are_as_if_they_did_not_exist(model):
+    wrapper = make_wrapper(model, tasks={name: f'{name}.*' for name in 'abcdefgh'})
+    model.step(wrapper, {'a': 0.5, 'b': 0.5})
+    assert [logged(wrapper, f'weight/{name}') for name in 'abc'] == [1, 1, 0]
