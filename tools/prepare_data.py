@@ -11,7 +11,7 @@ from go4align_plugins.benchmarks import faces, qm9
 from go4align_plugins.benchmarks.conversion import cityscapes, nyuv2
 from go4align_plugins.benchmarks.embedded import render_dataset
 from go4align_plugins.benchmarks.files import advise
-from go4align_plugins.benchmarks.layouts import SPLITS, check, count_frames, repair
+from go4align_plugins.benchmarks.layouts import SPLITS, check, count_frames, is_damage, repair
 from go4align_plugins.benchmarks.table import BENCHMARKS, FRAMES, get_benchmark
 
 EXAMPLES = """examples:
@@ -97,7 +97,7 @@ def report_problems(options: argparse.Namespace) -> int:
     if not benchmark.embedded and _counts(root) != published:
         print(f'note: {_counts(root)} frames; the published {benchmark.title} has {published}.')
     print(f'{root}: problems found in {_counts(root)} frames: {len(problems) or "none"}.')
-    if problems:
+    if any(map(is_damage, problems)):
         print(repair(root, benchmark, 'damaged files'))
     return 1 if problems else 0
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -20,8 +20,9 @@ import numpy as np
 
 from go4align_plugins.benchmarks.files import DataError
 from go4align_plugins.benchmarks.optional import import_optional
-from go4align_plugins.benchmarks.rules import find_problems, load_array
+from go4align_plugins.benchmarks.rules import find_problems, find_size, load_array
 from go4align_plugins.benchmarks.table import Benchmark
+from go4align_plugins.benchmarks.units import MEND, DepthUnit
 
 SPLITS = ('train', 'val')
 FOLDERS = {'image': 'image', 'segmentation': 'label', 'depth': 'depth', 'normal': 'normal'}
@@ -64,6 +65,7 @@ class FrameFolder:
             )
         self.parts = ('image', *(task.name for task in benchmark.select(tasks)))
         self.num_classes = num_classes or benchmark.task('segmentation').channels
+        self._depth_unit = benchmark.depth_unit
         root = Path(root).expanduser()
         self._folders = {part: _folder(root, split, part, self.num_classes) for part in self.parts}
 
@@ -110,8 +112,9 @@ class FrameFolder:
             array = load_array(path)
         except ValueError as error:
             raise DataError(f'{error.args[0].rstrip(".")}. {self._remedy}') from error
-        for problem in find_problems(part, array, size, self.num_classes):
-            raise DataError(f'{path}: {problem} {self._remedy}')
+        for problem in find_problems(part, array, size, self.num_classes, self._depth_unit):
+            remedy = f' {self._remedy}' if is_damage(problem) else ''
+            raise DataError(f'{path}: {problem}{remedy}')
         return array
 
 
@@ -127,8 +130,8 @@ def check(
     Args:
         root: the folder that holds ``train`` and ``val``.
         benchmark: whose tasks the dataset should have.
-        size: height and width that all frames should have. None (default): what most have of
-            the first images.
+        size: height and width that all frames should have. None (default): what most of the
+            first files have, of those that are in order.
         progress: whether to draw a progress bar.
         num_classes: of the segmentation. None (default) takes the benchmark's.
 
@@ -159,7 +162,7 @@ def check(
             ]
             files += [(part, folder / f'{number}.npy') for number in _numbers(folder)]
 
-    size = size or _usual_size([path for part, path in files if part == 'image'])
+    size = size or _usual_size(files)
     tqdm = import_optional('tqdm').tqdm
     for part, path in tqdm(files, unit=' files', disable=not progress):
         try:
@@ -167,8 +170,10 @@ def check(
         except ValueError as error:
             problems.append(str(error))
             continue
-        problems += [f'{path}: {text}' for text in find_problems(part, array, size, num_classes)]
-    return problems
+        found = find_problems(part, array, size, num_classes, benchmark.depth_unit)
+        problems += [f'{path}: {text}' for text in found]
+    depths = [path for part, path in files if part == 'depth']
+    return problems + [f'{root}: {text}' for text in _find_shrunk(depths, benchmark.depth_unit)]
 
 
 def count_frames(root: str | Path, split: str) -> int:
@@ -199,6 +204,11 @@ def read_description(root: Path) -> dict | None:
     return found
 
 
+def is_damage(problem: str) -> bool:
+    """Whether a problem is one of a damaged file; else the problem's text says how to mend it."""
+    return MEND not in problem
+
+
 def repair(root: str | Path, benchmark: Benchmark, files: str = 'it') -> str:
     """What to do about damaged files of frames: a sentence."""
     if (Path(root).expanduser() / DESCRIPTION).exists():
@@ -209,14 +219,27 @@ def repair(root: str | Path, benchmark: Benchmark, files: str = 'it') -> str:
     return f'Delete {files} and {how}.'
 
 
-def _usual_size(images: Sequence[Path]) -> tuple[int, int] | None:
-    """The commonest size among the first images; None if none can be read."""
+def _usual_size(files: Sequence[tuple[str, Path]]) -> tuple[int, int] | None:
+    """The commonest size among the first files of each part; None if none of them is in order."""
     sizes: Counter[tuple[int, int]] = Counter()
-    for path in images[:20]:
-        with suppress(ValueError):
-            height, width, _ = load_array(path).shape
-            sizes[height, width] += 1
+    for part in FOLDERS:
+        for path in [path for of_part, path in files if of_part == part][:20]:
+            with suppress(ValueError):
+                if size := find_size(part, load_array(path).shape):
+                    sizes[size] += 1
     return sizes.most_common(1)[0][0] if sizes else None
+
+
+def _find_shrunk(paths: Sequence[Path], unit: DepthUnit | None) -> Iterator[str]:
+    """The problem of depth that was scaled to [0, 1], by a few files without another problem."""
+    depths = []
+    for path in paths[:: 1 + len(paths) // 16]:
+        with suppress(ValueError):
+            depth = load_array(path)
+            if not any(find_problems('depth', depth, None, 0, unit)):
+                depths.append(depth)
+    if unit and (problem := unit.find_shrunk(depths)):
+        yield problem
 
 
 def _folder(root: Path, split: str, part: str, num_classes: int) -> Path:

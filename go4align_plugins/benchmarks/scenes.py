@@ -15,13 +15,11 @@ from go4align_plugins.benchmarks.rendering.rooms import build_room
 from go4align_plugins.benchmarks.rendering.sensors import DepthSensor, record
 from go4align_plugins.benchmarks.rendering.streets import build_street
 from go4align_plugins.benchmarks.table import get_benchmark
+from go4align_plugins.benchmarks.units import DISPARITY
 
 SPLITS = ('train', 'val')
 LARGEST_SIDE = 4096
 
-# CityScapes: 20.9 cm of baseline times 2262 pixels of focal length give the disparity in pixels at
-# one metre; MTAN's download has it divided by 256, which keeps it below 0.5.
-DISPARITY = 0.209 * 2262 / 256
 # Kinect, and CityScapes' pair of cameras.
 SENSORS = {
     'rooms': DepthSensor(0.075, 0.5, 10.0, grazing=0.07),

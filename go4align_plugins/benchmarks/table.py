@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-INVERSE_DEPTH = 'inverse depth'
+from go4align_plugins.benchmarks.units import INVERSE_DEPTH, METRES, DepthUnit
+
 FRAMES, MOLECULES, FACES = 'frames', 'molecules', 'faces'
 
 
@@ -34,12 +35,14 @@ class Task:
         metrics: that it is judged by.
         kind: which loss and metric of :mod:`go4align_plugins.measures` it has; by default the one
             called as the task.
+        depth_unit: of its targets; None if they are no depth.
     """
 
     name: str
     channels: int
     metrics: tuple[Metric, ...]
     kind: str = ''
+    depth_unit: DepthUnit | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, 'kind', self.kind or self.name)
@@ -54,9 +57,10 @@ def segmentation(num_classes: int) -> Task:
     )
 
 
-def depth(unit: str) -> Task:
+def depth(unit: DepthUnit) -> Task:
     """Depth in ``unit``; depth 0 is no measurement."""
-    return Task('depth', 1, (Metric('abs_err', False, unit), Metric('rel_err', False, 'ratio')))
+    metrics = (Metric('abs_err', False, unit.name), Metric('rel_err', False, 'ratio'))
+    return Task('depth', 1, metrics, depth_unit=unit)
 
 
 def normal() -> Task:
@@ -110,9 +114,14 @@ class Benchmark:
         object.__setattr__(self, 'task_names', tuple(task.name for task in self.tasks))
 
     @property
+    def depth_unit(self) -> DepthUnit | None:
+        """The unit of its depth; None if it has no depth."""
+        return next((task.depth_unit for task in self.tasks if task.depth_unit), None)
+
+    @property
     def inverse_depth(self) -> bool:
         """Whether it has depth that is inverse: near is large."""
-        return any(task.metrics[0].unit == INVERSE_DEPTH for task in self.tasks)
+        return self.depth_unit == INVERSE_DEPTH
 
     def require_image_size(self) -> tuple[int, int]:
         """Height and width of its images.
@@ -199,7 +208,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         Benchmark(
             'nyuv2',
             'NYUv2',
-            (segmentation(13), depth('m'), normal()),
+            (segmentation(13), depth(METRES), normal()),
             NYUV2_CLASSES,
             (288, 384),
             {'train': 795, 'val': 654},
@@ -217,7 +226,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         Benchmark(
             'rooms',
             'rooms (rendered)',
-            (segmentation(13), depth('m'), normal()),
+            (segmentation(13), depth(METRES), normal()),
             NYUV2_CLASSES,
             (96, 128),
             {'train': 240, 'val': 60},

@@ -21,3 +21,13 @@ def root(tmp_path):
         for index in range(count):
             write(tmp_path, split, index, arrays())
     return tmp_path
+
+
+@pytest.fixture
+def mat(tmp_path):
+    """Six planes in the structure of NYUv2's official file."""
+    from .mat_files import write_planes  # h5py is optional
+
+    path = tmp_path / 'official.mat'
+    write_planes(path)
+    return path

@@ -101,3 +101,96 @@ def test_pixels_of_another_kind_are_named(official, part, mode, message):
     Image.new(mode, (64, 32)).save(frames['val'][0][part])
     with pytest.raises(ValueError, match=message):
         cityscapes.convert_frame(frames, (16, 32), 7, 'val', 0)
+
+
+def write_labels(root, make):
+    """Replaces all labels by what a function makes of their numbers and of the official ones."""
+    for number, path in enumerate(sorted(root.glob('gtFine/*/*/*_labelIds.png'))):
+        label = np.asarray(Image.open(path))
+        Image.fromarray(make(number, label).astype(np.uint8)).save(path)
+
+
+def train_ids(number, label):
+    classes = cityscapes.label_classes(19)[label]
+    return np.where(classes < 0, 255, classes)
+
+
+@pytest.mark.parametrize(
+    ('make', 'found'),
+    [
+        (train_ids, 'train ids, of which 255 is void'),
+        (lambda number, label: train_ids(number, label) % 255, 'train ids, of which 0 is road'),
+        (lambda number, label: np.where(label > 18, 0, label), 'values up to 18: train ids'),
+        (lambda number, label: label * 0 + 255, 'train ids, of which 255 is void'),
+        (lambda number, label: label + 10, 'up to 43: other labels'),
+        (lambda number, label: label * 7, 'other labels'),
+    ],
+)
+def test_other_labels_are_refused(official, tmp_path, make, found):
+    write_labels(official, make)
+    with pytest.raises(ValueError, match=r'_labelIds\.png: labels .*, -1 to 33\. Found') as caught:
+        convert_tree(official, tmp_path / 'out')
+    assert found in str(caught.value)
+    assert '*_gtFine_labelTrainIds.png are not used' in str(caught.value)
+    assert 'Delete' not in str(caught.value)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_one_frame_of_train_ids_is_refused(official):
+    write_labels(official, lambda number, label: train_ids(0, label) if number == 1 else label)
+    frames = {'train': cityscapes.find_frames(official, 'train')}
+    cityscapes.convert_frame(frames, (16, 32), 7, 'train', 0)
+    with pytest.raises(ValueError, match=r'aachen_000001.*labelIds\.png: labels .*train ids'):
+        cityscapes.convert_frame(frames, (16, 32), 7, 'train', 1)
+
+
+@pytest.mark.parametrize(
+    'make',
+    [
+        lambda number, label: np.where(label == 26, 255, label),  # licence plates, -1
+        lambda number, label: np.where(label > 18, 7, label),  # a tunnel: road is the commonest
+        lambda number, label: label % 4,  # the own car, the border, and nothing labelled
+        lambda number, label: label * 0,
+        lambda number, label: label * 0 + 8,
+        lambda number, label: label if number == 3 else label % 2,
+    ],
+)
+def test_label_ids_are_never_refused(official, tmp_path, make):
+    write_labels(official, make)
+    assert convert_tree(official, tmp_path / 'out') == 4
+
+
+def test_missing_labels_say_that_train_ids_are_not_used(official, tmp_path):
+    for path in official.glob('gtFine/*/*/*_labelIds.png'):
+        path.rename(path.with_name(path.name.replace('labelIds', 'labelTrainIds')))
+    with pytest.raises(
+        FileNotFoundError, match=r'gtFine_labelIds\.png; labelTrainIds are not used'
+    ):
+        convert_tree(official, tmp_path / 'out')
+
+
+@pytest.mark.parametrize(
+    ('make', 'found'),
+    [
+        (lambda pixels: pixels // 256, 'a largest of 126: disparity in pixels, or metric depth'),
+        (lambda pixels: np.clip(pixels, 2000, None) * 2, 'metric depth in millimetres'),
+    ],
+)
+def test_disparity_in_another_unit_is_refused(official, tmp_path, make, found):
+    path = next(official.glob('disparity/train/bochum/*.png'))
+    Image.fromarray(make(np.asarray(Image.open(path)).astype(np.uint16))).save(path)
+    with pytest.raises(
+        ValueError, match=r'bochum.*_disparity\.png: should hold the dispa'
+    ) as caught:
+        convert_tree(official, tmp_path / 'out')
+    assert found in str(caught.value)
+
+
+@pytest.mark.parametrize('value', [0, 1, 257, 32768])
+def test_disparity_of_a_few_pixels_is_right(official, tmp_path, value):
+    disparity = np.zeros((32, 64), np.uint16)
+    disparity[:2] = value
+    for path in official.glob('disparity/*/*/*.png'):
+        Image.fromarray(disparity).save(path)
+    assert convert_tree(official, tmp_path / 'out') == 4
+    assert check(tmp_path / 'out', get_benchmark('cityscapes'), progress=False) == []

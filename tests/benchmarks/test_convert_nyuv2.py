@@ -6,9 +6,8 @@ from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.benchmarks.conversion import nyuv2
 from go4align_plugins.benchmarks.layouts import FrameFolder, check
 
+from .mat_files import NORMALS, convert_mat, write_mat
 from .test_normals import degrees, plane_depth
-
-NORMALS = [(0, 0, -1), (0.6, 0, -0.8), (-0.6, 0, -0.8), (0, -0.6, -0.8), (0, 0.6, -0.8), (0, 0, -1)]
 
 
 def test_official_split(shared):
@@ -33,34 +32,6 @@ def test_official_labels():
                 172: 'tv', 85: 'books', 1: 'objects', 3: 'furniture', 894: 'objects'}  # fmt: skip
     assert {label: names[classes[label]] for label in official} == official
     assert set(classes) == set(range(-1, 13))
-
-
-# Official numbers 1 and 2 are for testing, 3 to 6 for training.
-
-
-def write_mat(path, images, depths, labels):
-    with h5py.File(path, 'w') as file:
-        file['images'] = np.ascontiguousarray(images.transpose(0, 3, 2, 1))
-        file['depths'] = np.ascontiguousarray(depths.transpose(0, 2, 1).astype(np.float32))
-        file['labels'] = np.ascontiguousarray(labels.transpose(0, 2, 1).astype(np.uint16))
-
-
-@pytest.fixture
-def mat(tmp_path):
-    """Six planes in the official structure, a quarter of the official size."""
-    depths = np.stack([plane_depth(normal, 2) for normal in NORMALS])
-    images = np.zeros((6, 120, 160, 3), np.uint8)
-    images[:, :60, :80] = [255, 0, 51]
-    labels = np.full((6, 120, 160), 21)
-    labels[:, :60, :80] = 157
-    labels[:, 60:, 80:] = 0
-    path = tmp_path / 'official.mat'
-    write_mat(path, images, depths, labels)
-    return path
-
-
-def convert_mat(mat, out, **options):
-    return nyuv2.convert(mat, out, (60, 80), workers=1, progress=False, **options)
 
 
 @pytest.mark.filterwarnings('ignore:The file holds 6 frames')

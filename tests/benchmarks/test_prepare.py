@@ -25,7 +25,7 @@ def make_frame(split, index):
     return {
         'image': np.full((4, 6, 3), 0.5),
         'segmentation': np.full((4, 6), index),
-        'depth': np.full((4, 6, 1), value),
+        'depth': np.full((4, 6, 1), value / 64),
     }
 
 
@@ -49,7 +49,7 @@ def run(*arguments, **options):
 
 def test_frames_by_hand(tmp_path):
     assert write(tmp_path, seed=3) == 5
-    assert np.load(tmp_path / 'val' / 'depth' / '1.npy')[3, 5].tolist() == [11]
+    assert np.load(tmp_path / 'val' / 'depth' / '1.npy')[3, 5].tolist() == [11 / 64]
     assert np.load(tmp_path / 'train' / 'label' / '2.npy').tolist() == [[2] * 6] * 4
     assert json.loads((tmp_path / 'dataset.json').read_text()) == {
         'benchmark': 'streets',
@@ -169,6 +169,17 @@ def test_check_on_the_command_line(tool, tmp_path):
     assert lines[1].startswith(str(bad))
     assert lines[2] == f'{summary}2.'
     assert lines[3].startswith('Delete damaged files and prepare the data again')
+
+
+def test_nothing_is_to_be_deleted_that_can_be_mended(tool, tmp_path):
+    write(tmp_path)
+    for path in tmp_path.glob('*/image/*.npy'):
+        np.save(path, np.load(path).transpose(2, 0, 1))
+    code, out, _ = tool('check', 'streets', tmp_path)
+    assert code == 1
+    assert len(out.splitlines()) == 6
+    assert out.count('where (H, W, 3) belongs. Mend it: array.transpose(1, 2, 0).') == 5
+    assert 'Delete' not in out
 
 
 def test_counts_are_compared_with_the_published(tool, tmp_path):

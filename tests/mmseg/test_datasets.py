@@ -108,6 +108,7 @@ def test_of_mmengine(root):
 def test_labels_of_mtan_cityscapes(tmp_path, num_classes):
     frame = make_frame(0)
     del frame['normal']
+    frame['depth'] /= 10  # as an inverse depth
     label = frame.pop('label')
     labels = {'label_7': np.minimum(label, 6), 'label_19': label + 6 * (label > 0)}
     write_frame(tmp_path, 'train', 0, {**frame, **labels})
@@ -150,6 +151,31 @@ def test_official_cityscapes_with_categories(tmp_path):
     results = dataset[0]
     assert set(np.unique(results['gt_seg_map'])) == {*range(7), 255}
     assert 'gt_depth_map' not in results
+
+
+def test_official_cityscapes_with_train_ids_is_refused(tmp_path):
+    for path in write_official(tmp_path).glob('gtFine/*/*/*.png'):
+        label = np.asarray(Image.open(path))
+        Image.fromarray(np.where(label > 18, 255, label).astype(np.uint8)).save(path)
+    with pytest.raises(ValueError, match=r'label ids, -1 to 33\. Found values up to 18: train ids'):
+        MTLCityscapesDataset(tmp_path, layout='official', pipeline=LOAD)
+
+
+def test_label_ids_in_place_of_the_19_classes_are_refused(tmp_path):
+    frame = make_frame(0)
+    label = frame.pop('label') + 21
+    frame = {**frame, 'depth': frame['depth'] / 10, 'label_19': label}
+    write_frame(tmp_path, 'train', 0, frame)
+    dataset = MTLCityscapesDataset(tmp_path, num_classes=19, pipeline=LOAD)
+    with pytest.raises(ValueError, match="CityScapes' official label ids"):
+        dataset[0]
+
+
+@pytest.mark.parametrize('factor', [10, 100, 1000])
+def test_depth_in_another_unit_is_refused(root, factor):
+    np.save(root / 'train' / 'depth' / '2.npy', make_frame(0)['depth'] * factor)
+    with pytest.raises(ValueError, match=r'2\.npy: depth should be in metres.*Mend it: divide'):
+        MTLNYUv2Dataset(root, pipeline=PACK)[2]
 
 
 @pytest.mark.parametrize(

@@ -9,19 +9,24 @@ pixels over 256 but for the last bit, and 0 stays no measurement.
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from go4align_plugins.benchmarks.conversion.label_ids import find_label_problem, label_classes
 from go4align_plugins.benchmarks.conversion.resize import resize_image, resize_nearest
 from go4align_plugins.benchmarks.files import DataError
 from go4align_plugins.benchmarks.layouts import SPLITS
 from go4align_plugins.benchmarks.pictures import open_picture
 from go4align_plugins.benchmarks.prepare import write_dataset
-from go4align_plugins.benchmarks.table import CITYSCAPES_CLASSES, get_benchmark
+from go4align_plugins.benchmarks.table import get_benchmark
+from go4align_plugins.benchmarks.units import Other, describe
 
 FULL_RANGE = 65535
+LARGEST_DISPARITY = 128 * 256
 FORMATS = ('PNG',)
 _AGAIN = 'Delete it and unpack it again.'
 
@@ -31,12 +36,6 @@ FILES = {
     'segmentation': ('gtFine', '_gtFine_labelIds.png'),
     'depth': ('disparity', '_disparity.png'),
 }
-
-# Official label ids 7 to 33: how many consecutive ones each category has, in the order of the
-# categories, and the ids of the 19 classes of the official evaluation. Ids 0 to 6 are void.
-FIRST_ID = 7
-CATEGORY_COUNTS = (4, 6, 4, 2, 1, 2, 8)
-EVALUATED_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 
 
 def convert(
@@ -71,6 +70,7 @@ def convert(
     label_classes(num_classes)
     size = size or benchmark.require_image_size()
     frames = {split: find_frames(Path(root).expanduser(), split) for split in SPLITS}
+    require_label_ids([files for of_split in frames.values() for files in of_split])
     return write_dataset(
         out,
         benchmark,
@@ -115,6 +115,9 @@ def convert_frame(
                 f'{files[part]}: should have the size of its image, {image.shape[:2]}. '
                 f'Found {array.shape}. {_AGAIN}'
             )
+    if problem := find_label_problem([label]):
+        raise DataError(f'{files["segmentation"]}: {problem}')
+    _require_disparity(files['depth'], disparity)
     depth = resize_nearest(disparity, size).astype(np.float32) / FULL_RANGE
     return {
         'image': resize_image(image[..., :3], size),
@@ -152,32 +155,45 @@ def find_frames(root: Path, split: str) -> list[dict[str, Path]]:
     if missing:
         listed = '\n  '.join(missing[:10]) + ('\n  ...' if len(missing) > 10 else '')
         raise FileNotFoundError(
-            f'Partners of images are missing, {len(missing)} in all:\n  {listed}\n{_where()}'
+            f'Partners of images are missing, {len(missing)} in all:\n  {listed}\n'
+            f'Labels are *{FILES["segmentation"][1]}; labelTrainIds are not used. {_where()}'
         )
     return frames
 
 
-@lru_cache(maxsize=2)
-def label_classes(num_classes: int) -> np.ndarray:
-    """(256,) int64: the class of each official label id; -1 for those that have none.
+def require_label_ids(frames: Sequence[dict[str, Path]]) -> None:
+    """Refuse a tree whose labels are train ids, by a few frames from all over.
 
     Args:
-        num_classes: 7, the categories, or 19, the classes of the official evaluation.
+        frames: the files of each frame, as :func:`find_frames` gives them.
 
     Raises:
-        ValueError: if it is another number.
+        ValueError: if the labels are no label ids.
     """
-    classes = np.full(256, -1)
-    if num_classes == len(CITYSCAPES_CLASSES):
-        categories = np.repeat(np.arange(num_classes), CATEGORY_COUNTS)
-        classes[FIRST_ID : FIRST_ID + len(categories)] = categories
-    elif num_classes == len(EVALUATED_IDS):
-        classes[list(EVALUATED_IDS)] = np.arange(num_classes)
+    labels = {}
+    for files in frames[:: 1 + len(frames) // 16]:
+        with suppress(ValueError):  # one that cannot be read is named when it is converted
+            labels[files['segmentation']] = _read(files['segmentation'], 2, 'uint8')
+    for paths in (*([path] for path in labels), list(labels)):
+        if problem := find_label_problem([labels[path] for path in paths]):
+            raise DataError(f'{paths[0]}: {problem}')
+
+
+def _require_disparity(path: Path, disparity: np.ndarray) -> None:
+    """Refuse other units than the official pictures' disparity in pixels, times 256, plus 1."""
+    largest = int(disparity.max())
+    few = np.count_nonzero(disparity) < disparity.size / 10
+    if largest > LARGEST_DISPARITY:
+        name = 'another unit, as metric depth in millimetres'
+    elif largest < 256 and not few:
+        name = 'disparity in pixels, or metric depth in metres'
     else:
-        raise ValueError(
-            f'Parameter `num_classes` should be 7 or 19. Found `num_classes = {num_classes}`.'
-        )
-    return classes
+        return
+    other = describe(Other(name, f'use the official *{FILES["depth"][1]}'))
+    raise DataError(
+        f'{path}: should hold the disparity in pixels, times 256, plus 1, at most '
+        f'{LARGEST_DISPARITY}. Found a largest of {largest}{other}'
+    )
 
 
 def _find_folder(root: Path, name: str) -> Path:

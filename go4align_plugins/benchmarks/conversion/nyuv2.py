@@ -10,13 +10,17 @@ import json
 import warnings
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from go4align_plugins.benchmarks.conversion.normals import Intrinsics, fit_normals
+from go4align_plugins.benchmarks.conversion.official_mat import (
+    count_frames,
+    read_frame,
+    require_metres,
+    require_official,
+)
 from go4align_plugins.benchmarks.conversion.resize import resize_image, resize_nearest
-from go4align_plugins.benchmarks.optional import import_optional
 from go4align_plugins.benchmarks.prepare import write_dataset
 from go4align_plugins.benchmarks.rules import LARGEST
 from go4align_plugins.benchmarks.table import NYUV2_CLASSES, get_benchmark
@@ -27,12 +31,6 @@ from go4align_plugins.benchmarks.table import NYUV2_CLASSES, get_benchmark
 HEIGHT, WIDTH = 480, 640
 INTRINSICS = Intrinsics(fx=518.857901, fy=519.469611, cx=324.582449, cy=252.736166)
 SEEN_ROWS, SEEN_COLUMNS = (44, 471), (40, 601)
-
-KINDS = {'images': 'u', 'depths': 'f', 'labels': 'iu'}
-"""The official arrays, and the kinds of their numbers by numpy's letters."""
-
-NOT_WHOLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
-"""What h5py raises at a file that is damaged, whichever part of it is."""
 
 
 def convert(
@@ -64,7 +62,9 @@ def convert(
     benchmark = get_benchmark('nyuv2')
     size = size or benchmark.require_image_size()
     mat = Path(mat).expanduser()
-    numbers = split_numbers(count_frames(mat))
+    num_frames = count_frames(mat)
+    numbers = split_numbers(num_frames)
+    require_official(mat, num_frames)
     return write_dataset(
         out,
         benchmark,
@@ -101,12 +101,7 @@ def convert_frame(
         ValueError: if the frame cannot be read or holds an impossible value.
     """
     number = numbers[split][index]
-    try:
-        with import_optional('h5py').File(mat, 'r') as file:
-            # MATLAB's order, read by HDF5, has columns before rows.
-            image, depth, labels = (np.asarray(file[name][number - 1]).T for name in KINDS)
-    except NOT_WHOLE as error:
-        raise ValueError(f'{mat}: frame {number} cannot be read: {error}') from error
+    image, depth, labels = read_frame(mat, number)
     classes = label_classes()
     if not 0 <= labels.min() <= labels.max() < len(classes):
         raise ValueError(
@@ -118,6 +113,7 @@ def convert_frame(
             f'{mat}: depth of frame {number} should be finite and not negative. '
             f'Found {depth.min()} to {depth.max()}.'
         )
+    require_metres(mat, number, depth)
 
     y, x = depth.shape[0] / HEIGHT, depth.shape[1] / WIDTH
     normal = fit_normals(depth, INTRINSICS.scaled(x, y))
@@ -131,54 +127,6 @@ def convert_frame(
         'depth': resize_nearest(depth[area], size)[..., None],
         'normal': resize_nearest(normal[area], size),
     }
-
-
-def count_frames(mat: Path) -> int:
-    """The number of frames in the official file.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is not HDF5, or lacks one of the official arrays.
-    """
-    h5py = import_optional('h5py')
-    if not mat.is_file():
-        raise FileNotFoundError(
-            f'No file {mat}. Where to get it: python tools/prepare_data.py download nyuv2'
-        )
-    official = 'the official nyu_depth_v2_labeled.mat (HDF5, 2.8 GB)'
-    try:
-        with h5py.File(mat, 'r') as file:
-            _require_inside(file, mat)
-            found: dict[str, tuple[tuple[int, ...], Any]] = {
-                name: (file[name].shape, file[name].dtype) if name in file else ((), None)
-                for name in KINDS
-            }
-    except NOT_WHOLE as error:
-        raise ValueError(f'{mat}: should be {official}, whole. Found: {error}') from error
-    frames = found['depths'][0]
-    expected = {'images': (*frames[:1], 3, *frames[1:]), 'depths': frames, 'labels': frames}
-    fits = all(
-        shape == expected[name] and kind is not None and kind.kind in KINDS[name]
-        for name, (shape, kind) in found.items()
-    )
-    if len(frames) != 3 or 0 in frames or not fits or found['images'][1] != np.uint8:
-        shown = {name: kind and f'{shape} {kind}' for name, (shape, kind) in found.items()}
-        raise ValueError(
-            f'{mat}: should be {official}, with images (N, 3, W, H) uint8, depths (N, W, H) '
-            f'float and labels (N, W, H) integer. Found {shown}.'
-        )
-    return int(frames[0])
-
-
-def _require_inside(file: Any, mat: Path) -> None:
-    """Refuse arrays that HDF5 would read from other files, which could be any on this machine."""
-    h5py = import_optional('h5py')
-    for name in KINDS:
-        link = file.get(name, getlink=True)
-        inside = link is None or isinstance(link, h5py.HardLink)
-        found = file[name] if link is not None and inside else None
-        if not inside or getattr(found, 'external', None) or getattr(found, 'is_virtual', False):
-            raise ValueError(f'{mat}: should hold {name} itself. Found a link to other data.')
 
 
 def split_numbers(num_frames: int) -> dict[str, list[int]]:

@@ -11,6 +11,7 @@ from go4align_plugins.benchmarks.conversion.cityscapes import (
     FORMATS,
     convert_frame,
     find_frames,
+    require_label_ids,
 )
 from go4align_plugins.benchmarks.layouts import SPLITS
 from go4align_plugins.benchmarks.pictures import open_picture
@@ -32,7 +33,8 @@ class OfficialCityscapes:
 
     Raises:
         FileNotFoundError: if a folder, or the partner of an image, is missing.
-        ValueError: if there is no such split, or its first image cannot be opened.
+        ValueError: if there is no such split, its first image cannot be opened, or its labels are
+            no label ids.
     """
 
     def __init__(
@@ -43,6 +45,8 @@ class OfficialCityscapes:
                 f'Parameter `split` should be one of {", ".join(SPLITS)}. Found `{split}`.'
             )
         self._files = find_frames(Path(root).expanduser(), split)
+        if 'segmentation' in tasks:
+            require_label_ids(self._files)
         self._parts = ('image', *tasks)
         self._num_classes = num_classes
         self.images = [files['image'] for files in self._files]
