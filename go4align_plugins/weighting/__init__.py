@@ -11,14 +11,5 @@ from go4align_plugins.weighting.groupings import (
 from go4align_plugins.weighting.indicators import RiskGuidedIndicator
 from go4align_plugins.weighting.kmeans import kmeans_1d
 
-__all__ = [
-    'AGRM',
-    'GROUPINGS',
-    'GO4Align',
-    'KMeansPytorch',
-    'RiskGuidedIndicator',
-    'SemidefiniteKMeans',
-    'Spectral',
-    'get_grouping',
-    'kmeans_1d',
-]
+__all__ = ['AGRM', 'GROUPINGS', 'GO4Align', 'KMeansPytorch', 'RiskGuidedIndicator']
+__all__ += ['SemidefiniteKMeans', 'Spectral', 'get_grouping', 'kmeans_1d']

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from go4align_plugins.weighting.arrays import Array, as_array, is_followed, namespace, view
+from go4align_plugins.weighting.arrays import as_array, is_followed, namespace, view
 from go4align_plugins.weighting.checks import (
     NegativeLossCheck,
     average_over_ranks,
@@ -22,7 +20,7 @@ from go4align_plugins.weighting.checks import (
 )
 from go4align_plugins.weighting.few import FEW, are_regular, weigh_few
 from go4align_plugins.weighting.groupings import Grouping, get_grouping, weigh
-from go4align_plugins.weighting.indicators import RiskGuidedIndicator
+from go4align_plugins.weighting.indicators import RiskGuidedIndicator, indicate
 from go4align_plugins.weighting.kmeans import kmeans_1d
 
 
@@ -39,12 +37,10 @@ class AGRM(nn.Module):
     - :math:`w` (K,): the group weights. Given G, the best w is the mean of gamma in each group, so
       the two together are K-means on the M numbers, and a task's weight is its group's centre.
 
-    Each call takes one step. The default grouping is the exact optimum, where the released code
-    starts K-means from random points at every step.
-
     What to rely on:
 
-    - The same losses give the same weights; no random state is read or written by default.
+    - The same losses give the same weights, by the exact optimum of K-means; the released code
+      starts it from a random point at every step.
     - A step with a NaN or infinite loss has weights 1, so that its total is as non-finite as equal
       weighting's (a gradient scaler then skips it), and leaves no trace in the state.
     - A loss of exactly 0 is a task absent from this batch: weight 0, group -1, state unchanged, and
@@ -131,35 +127,11 @@ class AGRM(nn.Module):
         # A step that is not usable is one without any task: it leaves no trace.
         risks = xp.where(usable, risks, 0.0)
         present = risks > 0
-        indicator = self._indicate(risks, present, **options)
+        indicator = indicate(self.indicator, risks, present, self.training, **options)
         weights, groups = weigh(indicator, present, self.num_groups, self.grouping)
         weights = xp.where(usable, weights, fallback)
         groups = xp.where(usable, groups, view(self.groups, groups))
         return torch.as_tensor(weights), torch.as_tensor(groups)
-
-    def _indicate(self, risks: Array, present: Array, **options: Any) -> Array:
-        """Compute the indicator (M,); 0 for an absent task."""
-        if type(self.indicator) is RiskGuidedIndicator:
-            return self.indicator(risks, **options)
-        risks, present = torch.as_tensor(risks), torch.as_tensor(present)
-        if not is_followed() and not present.any():
-            return as_array(risks)
-        indicator = self.indicator
-        if isinstance(indicator, nn.Module) and not self.training:
-            # Whatever it does with its state, it does to a copy.
-            state = {name: buffer.clone() for name, buffer in indicator.named_buffers()}
-            indicator = partial(functional_call, indicator, state)
-            risks, options = (risks,), {'kwargs': options}
-        with torch.no_grad():
-            found = indicator(risks, **options)
-        if found.shape == present.shape:
-            found = torch.where(present, found.double(), 0.0)
-        if found.shape != present.shape or not (is_followed() or found.isfinite().all()):
-            raise ValueError(
-                f'Parameter `indicator` should return {self.num_tasks} finite numbers. '
-                f'Found `{found.tolist()}`.'
-            )
-        return as_array(found)
 
     def _weigh_few(self, losses: Tensor, **options: Any) -> tuple[Tensor, Tensor] | None:
         """Weigh the losses on plain numbers, if these do all that a step would; else None."""
@@ -191,23 +163,17 @@ class AGRM(nn.Module):
 class GO4Align(AGRM):
     r"""GO4Align (https://arxiv.org/abs/2404.06486): AGRM with the risk-guided indicator.
 
-    Each task's loss, relative to the others' and to what it has lost in all so far, says how much
-    the task should count; tasks of similar indicators form a group and share its mean as weight:
-
-    .. math::
-        \gamma_m = \frac{\sum_n L_n}{L_m} \cdot q_m, \quad
-        q_m \propto \exp\Big(-\beta \sum_{s \le t} L_m^{(s)}\Big), \quad
-        w = \text{K-means}(\gamma)
-
+    Each task's loss, relative to the others' and to its sum over all steps so far, says how much
+    the task should count; tasks of similar indicators form a group and share its mean as weight.
     See :class:`AGRM` for what to rely on and
-    :class:`~go4align_plugins.weighting.indicators.RiskGuidedIndicator` for the symbols.
+    :class:`~go4align_plugins.weighting.indicators.RiskGuidedIndicator` for the equations.
 
     Args:
         num_tasks: M, the number of tasks.
         num_groups: K, between 1 and M: 2 for NYUv2's three tasks, 5 for QM9's eleven, in the paper.
-        step_size: beta of the smooth alignment; 1e-4 in the released code. What matters is
-            beta x steps x loss: with a larger batch there are fewer steps, and the same alignment
-            needs a step size larger by that factor.
+        step_size: beta of the smooth alignment; 1e-4 in the released code. It acts by beta x steps
+            x loss: with a larger batch there are fewer steps, and the same alignment needs a step
+            size larger by that factor.
         grouping: ``'exact'``, ``'kmeans_pytorch'``, ``'spectral'``, ``'sdp'`` or a callable.
         risk_scale: ``'sum'`` (the released code) or ``'mean'`` (Eq. 5, M times smaller).
         scale_balance: False takes Eq. 5 out.
@@ -221,8 +187,7 @@ class GO4Align(AGRM):
     Example:
         >>> weighting = GO4Align(num_tasks=3, num_groups=2)
         >>> losses = torch.tensor([1.0, 1.25, 5.0], requires_grad=True)
-        >>> weights = weighting(losses)
-        >>> (weights * losses).sum().backward()
+        >>> (weighting(losses) * losses).sum().backward()
         >>> weighting.groups
         tensor([1, 1, 0])
     """

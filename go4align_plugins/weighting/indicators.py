@@ -1,19 +1,21 @@
-"""The risk-guided indicator: one number a task, by which AGRM groups the tasks."""
+"""Group assignment indicators: one number a task, by which AGRM groups the tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
-from go4align_plugins.weighting.arrays import Array, namespace, view
+from go4align_plugins.weighting.arrays import Array, as_array, is_followed, namespace, view
 from go4align_plugins.weighting.checks import check_choice, check_step_size, check_switch
 
-RISK_SCALES = ('sum', 'mean')
 SMALLEST, LARGEST, FAR = 1e-150, 1e150, 1e300
 """Losses and the indicator saturate far beyond any training, so that nothing leaves float64."""
+RISK_SCALES = ('sum', 'mean')
 
 
 def balance_scale(loss: Any, total: Any) -> Any:
@@ -40,10 +42,7 @@ class RiskGuidedIndicator(nn.Module):
     - :math:`p` (M,): puts all tasks on one scale: the smaller the loss, the larger;
     - :math:`q` (M,): the history; a product over all steps, so that a task that has lost more in
       all counts less. It starts at 1 / M and includes the current step;
-    - :math:`\gamma` (M,): the indicator.
-
-    The sums run over the tasks that are present (a loss of 0 marks an absent one): the others are
-    treated as if it did not exist.
+    - :math:`\gamma` (M,): the indicator. All sums run over the tasks that are present.
 
     Differences from the released code: the history is kept as a sum in float64, not as a product,
     so that a small q loses nothing to rounding; and Eq. 5 as printed (``risk_scale='mean'``) is
@@ -51,7 +50,7 @@ class RiskGuidedIndicator(nn.Module):
 
     Args:
         num_tasks: M.
-        step_size: beta, at least 0. It acts by beta times the losses summed over the training.
+        step_size: beta, at least 0.
         risk_scale: ``'sum'`` (the released code) or ``'mean'`` (Eq. 5) of the losses over the one.
         scale_balance: False takes Eq. 5 out (p = 1).
         smooth_alignment: False takes Eq. 6 out (q = 1).
@@ -105,7 +104,7 @@ class RiskGuidedIndicator(nn.Module):
         if self.scale_balance:
             total = losses.sum() / (present.sum() if self.risk_scale == 'mean' else 1)
             bounded = xp.where(losses > SMALLEST, losses, SMALLEST)
-            indicator = balance_scale(bounded, total) * indicator
+            indicator = balance_scale(bounded, total) * indicator  # Eq. 7
         return xp.where(indicator < LARGEST, indicator, LARGEST)
 
     def reset(self) -> None:
@@ -116,11 +115,8 @@ class RiskGuidedIndicator(nn.Module):
         super()._load_from_state_dict(state, prefix, *args)
         risk = self.accumulated_risk
         if not (risk.is_meta or (risk.isfinite() & (risk >= 0)).all()):
-            errors: list[str] = args[-1]
-            errors.append(
-                f'`{prefix}accumulated_risk` should be finite and at least 0. '
-                f'Found {risk.tolist()!s:.200}.'
-            )
+            found = f'Found {risk.tolist()!s:.200}.'
+            args[-1].append(f'`{prefix}accumulated_risk` should be finite and at least 0. {found}')
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
         def keep_precision(tensor: Tensor) -> Tensor:
@@ -133,3 +129,33 @@ class RiskGuidedIndicator(nn.Module):
     def extra_repr(self) -> str:  # noqa: D102
         names = ('step_size', 'risk_scale', 'scale_balance', 'smooth_alignment')
         return ', '.join(f'{name}={getattr(self, name)!r}' for name in names)
+
+
+def indicate(
+    indicator: Callable[..., Any], risks: Array, present: Array, training: bool, **options: Any
+) -> Array:
+    """Call any indicator: (M,) float64, finite, 0 for an absent task.
+
+    Raises:
+        ValueError: if it returns anything else than M finite numbers.
+    """
+    if type(indicator) is RiskGuidedIndicator:
+        return indicator(risks, **options)
+    risks, present = torch.as_tensor(risks), torch.as_tensor(present)
+    if not is_followed() and not present.any():
+        return as_array(risks)
+    call = partial(indicator, risks, **options)
+    if isinstance(indicator, nn.Module) and not training:
+        # Whatever it does with its state, it does to a copy.
+        state = {name: buffer.clone() for name, buffer in indicator.named_buffers()}
+        call = partial(functional_call, indicator, state, (risks,), options)
+    with torch.no_grad():
+        found = call()
+    if found.shape == risks.shape:
+        found = torch.where(present, found.double(), 0.0)
+    if found.shape != risks.shape or not (is_followed() or found.isfinite().all()):
+        raise ValueError(
+            f'Parameter `indicator` should return {len(risks)} finite numbers. '
+            f'Found `{found.tolist()}`.'
+        )
+    return as_array(found)
