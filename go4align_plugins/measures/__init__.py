@@ -1,6 +1,5 @@
 """Losses, metrics and scores, the same in every host; needs torch alone."""
 
-from go4align_plugins.measures.build import build_metric
 from go4align_plugins.measures.losses import (
     LOSSES,
     attribute_loss,
@@ -9,30 +8,18 @@ from go4align_plugins.measures.losses import (
     regression_loss,
     segmentation_loss,
 )
-from go4align_plugins.measures.metrics import (
+from go4align_plugins.measures.scores import delta_m, libmtl_improvement, mean_rank
+from go4align_plugins.measures.task_metrics import (
+    AttributeMetric,
     DepthMetric,
     Metric,
     NormalMetric,
+    RegressionMetric,
     SegmentationMetric,
+    build_metric,
 )
-from go4align_plugins.measures.scores import delta_m, libmtl_improvement, mean_rank
-from go4align_plugins.measures.values import AttributeMetric, RegressionMetric
 
-__all__ = [
-    'LOSSES',
-    'AttributeMetric',
-    'DepthMetric',
-    'Metric',
-    'NormalMetric',
-    'RegressionMetric',
-    'SegmentationMetric',
-    'attribute_loss',
-    'build_metric',
-    'delta_m',
-    'depth_loss',
-    'libmtl_improvement',
-    'mean_rank',
-    'normal_loss',
-    'regression_loss',
-    'segmentation_loss',
-]
+__all__ = ['LOSSES', 'AttributeMetric', 'DepthMetric', 'Metric', 'NormalMetric', 'RegressionMetric']
+__all__ += ['SegmentationMetric', 'attribute_loss', 'build_metric', 'delta_m', 'depth_loss']
+__all__ += ['libmtl_improvement', 'mean_rank', 'normal_loss', 'regression_loss']
+__all__ += ['segmentation_loss']

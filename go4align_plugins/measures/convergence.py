@@ -1,11 +1,10 @@
-"""When a task converges, and how far apart the tasks do: GO4Align's convergence difference.
+"""Convergence epochs of single tasks, and GO4Align's convergence difference between them.
 
-The paper (https://arxiv.org/abs/2404.06486, Fig. 2) names the standard deviation of the epochs at
-which the single tasks converge; it does not say when a task has. The rule here: as soon as a curve
-has made 95 % of all the progress that it makes from its first epoch to its best one. So it does not
-depend on units, scale or direction; a task that later overfits has converged nonetheless; and one
-that creeps on for ever has when only a twentieth is left to gain. As one lucky epoch is no
-convergence, curves are smoothed first.
+The paper (https://arxiv.org/abs/2404.06486, Fig. 2) takes the standard deviation of the epochs at
+which the tasks converge, and leaves open when a task has converged. Here it has as soon as its
+curve has made 95 % of its progress from the first epoch to the best one. This depends on no unit,
+scale or direction, and on no overfitting later. Curves are smoothed first, because one lucky epoch
+is no convergence.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from statistics import fmean, pstdev
 def convergence_epoch(
     values: Sequence[float], higher_is_better: bool, share: float = 0.95, window: int = 5
 ) -> int:
-    """The first epoch at which a curve has made its progress.
+    """Find the first epoch at which a curve has made its progress.
 
     Args:
         values: a test metric or loss at epoch 0, 1, ...
@@ -49,10 +48,9 @@ def convergence_epoch(
 
 
 def smooth(values: Sequence[float], window: int) -> list[float]:
-    """The mean over a window around each epoch.
+    """Replace each epoch's value by the mean over a window around the epoch.
 
-    Towards both ends the window shrinks on both sides alike: no curve is drawn towards its middle,
-    and a straight line stays as it is.
+    Towards both ends the window shrinks on both sides alike, so a straight line stays as it is.
 
     Args:
         values: one an epoch.
@@ -65,21 +63,16 @@ def smooth(values: Sequence[float], window: int) -> list[float]:
         raise ValueError(
             f'Parameter `window` should be an odd number from 1. Found `window = {window}`.'
         )
-    smoothed = []
-    for epoch in range(len(values)):
-        reach = min(window // 2, epoch, len(values) - 1 - epoch)
-        smoothed.append(fmean(values[epoch - reach : epoch + reach + 1]))
-    return smoothed
+    last = len(values) - 1
+    reaches = [min(window // 2, epoch, last - epoch) for epoch in range(len(values))]
+    return [fmean(values[i - reach : i + reach + 1]) for i, reach in enumerate(reaches)]
 
 
 def convergence_difference(epochs: Sequence[float]) -> float:
-    """The standard deviation (of the population) of the tasks' convergence epochs.
+    """Standard deviation (of the population) of the tasks' convergence epochs, in epochs.
 
     Args:
-        epochs: at which each task converges.
-
-    Returns:
-        In epochs; 0 where all tasks converge together.
+        epochs: the convergence epoch of each task.
 
     Raises:
         ValueError: if there are fewer than two tasks.

@@ -1,8 +1,8 @@
-"""The losses of each kind of task, each the mean over what has a label: pixels or samples.
+"""The losses of each kind of task, each the mean over all pixels or samples that have a label.
 
 Every loss is computed in float32, whatever the predictions are in, and without waiting for the
-device. A batch without a label gives a loss of exactly 0 with a gradient of 0: the
-weighting takes that for a task which is absent from the batch.
+device. A batch without a label gives a loss of exactly 0 with a gradient of 0: the weighting takes
+the task as absent from the batch.
 """
 
 from __future__ import annotations
@@ -18,35 +18,36 @@ SHORTEST_VECTOR = 1e-6
 
 
 def valid_depth(depth: Tensor) -> Tensor:
-    """Where depth was measured: (B, 1, H, W) depth -> (B, 1, H, W) bool."""
+    """Mark the measured pixels: (B, 1, H, W) depth -> (B, 1, H, W) bool."""
     return depth.sum(dim=1, keepdim=True) != 0
 
 
 def valid_normal(normal: Tensor) -> Tensor:
-    """Where there is a normal: (B, 3, H, W) vectors -> (B, H, W) bool."""
+    """Mark the pixels that have a normal: (B, 3, H, W) vectors -> (B, H, W) bool."""
     return normal.abs().sum(dim=1) != 0
 
 
 def vector_length(vectors: Tensor, dim: int) -> Tensor:
-    """The length of vectors along a dimension, which is kept, with size 1.
+    """Length of vectors along a dimension, which is kept with size 1; at least 1e-6.
 
-    That of a vector close to 0 is bounded from below: what is divided by it stays finite, and its
-    gradient as well.
+    The bound keeps a quotient by the length, and its gradient, finite.
     """
     # A sum of squares by hand: torch's norm over any but the last dimension takes up to a hundred
     # times as long on a CPU.
     return vectors.square().sum(dim, keepdim=True).clamp(min=SHORTEST_VECTOR**2).sqrt()
 
 
+def masked_mean(values: Tensor, valid: Tensor) -> Tensor:
+    """Mean of the valid values; 0 where there is none. All values have to be finite."""
+    return (values * valid).sum() / valid.sum().clamp(min=1)
+
+
 def segmentation_loss(prediction: Tensor, label: Tensor) -> Tensor:
-    """Cross entropy.
+    """Cross entropy, the mean over the labelled pixels.
 
     Args:
         prediction: logits (B, C, H, W).
         label: classes (B, H, W) of any dtype; -1 is no label.
-
-    Returns:
-        The mean over the labelled pixels, a scalar.
     """
     label = label.long()
     total = F.cross_entropy(prediction.float(), label, ignore_index=NO_LABEL, reduction='sum')
@@ -54,55 +55,42 @@ def segmentation_loss(prediction: Tensor, label: Tensor) -> Tensor:
 
 
 def depth_loss(prediction: Tensor, depth: Tensor) -> Tensor:
-    """Absolute error.
+    """Absolute error in the data's unit, the mean over the measured pixels.
 
     Args:
         prediction: depth (B, 1, H, W).
         depth: measured depth (B, 1, H, W), in the same unit; 0 is no measurement.
 
-    Returns:
-        The mean over the measured pixels, a scalar in the data's unit.
-
     Raises:
         ValueError: if the shapes differ.
     """
     check_same_shape(prediction, depth)
-    valid = valid_depth(depth)
-    error = (prediction.float() - depth).abs() * valid
-    return error.sum() / valid.sum().clamp(min=1)
+    return masked_mean((prediction.float() - depth).abs(), valid_depth(depth))
 
 
 def normal_loss(prediction: Tensor, normal: Tensor) -> Tensor:
-    """One minus the cosine of the angle between the predicted and the true normal.
+    """One minus the cosine of the angle (0 to 2), the mean over the pixels that have a normal.
 
     Args:
         prediction: vectors (B, 3, H, W) of any length.
         normal: unit vectors (B, 3, H, W); the zero vector is no normal.
-
-    Returns:
-        The mean over the pixels that have a normal, a scalar from 0 to 2.
 
     Raises:
         ValueError: if the shapes differ.
     """
     check_same_shape(prediction, normal)
     prediction = prediction.float()
-    valid = valid_normal(normal)
     cosine = (prediction * normal).sum(dim=1) / vector_length(prediction, 1).squeeze(1)
-    mean = ((1 - cosine) * valid).sum() / valid.sum().clamp(min=1)
     # A cosine may round to 1 + 1e-7, but a weighting refuses a negative loss.
-    return mean.clamp(min=0)
+    return masked_mean(1 - cosine, valid_normal(normal)).clamp(min=0)
 
 
 def regression_loss(prediction: Tensor, value: Tensor) -> Tensor:
-    """Squared error.
+    """Squared error in the unit's square, the mean over the measured numbers.
 
     Args:
         prediction: numbers (B, 1).
         value: true numbers (B, 1), in the same unit; NaN is no measurement.
-
-    Returns:
-        The mean over the measured numbers, a scalar in the unit's square.
 
     Raises:
         ValueError: if the shapes differ.
@@ -111,28 +99,24 @@ def regression_loss(prediction: Tensor, value: Tensor) -> Tensor:
     measured = ~value.isnan()
     # A NaN times 0 is NaN: it must not come near the difference.
     error = prediction.float() - torch.where(measured, value, 0)
-    return (error.square() * measured).sum() / measured.sum().clamp(min=1)
+    return masked_mean(error.square(), measured)
 
 
 def attribute_loss(prediction: Tensor, label: Tensor) -> Tensor:
-    """Binary cross entropy.
+    """Binary cross entropy, the mean over the labelled samples.
 
     Args:
         prediction: logits (B, 1).
         label: 1, 0, or -1 for no label, (B, 1), of any dtype.
 
-    Returns:
-        The mean over the labelled samples, a scalar.
-
     Raises:
         ValueError: if the shapes differ.
     """
     check_same_shape(prediction, label)
-    labelled = label != NO_LABEL
     losses = F.binary_cross_entropy_with_logits(
         prediction.float(), label.clamp(min=0).float(), reduction='none'
     )
-    return (losses * labelled).sum() / labelled.sum().clamp(min=1)
+    return masked_mean(losses, label != NO_LABEL)
 
 
 def check_same_shape(prediction: Tensor, target: Tensor) -> None:

@@ -1,19 +1,19 @@
 """The scores that compare methods over all metrics: delta_m, mean rank, LibMTL's improvement.
 
-delta_m and LibMTL's improvement are not comparable: the one averages over metrics and falls with
-better results, the other averages over tasks and rises. A report has to say which one it shows.
+delta_m averages over metrics and falls with better results; LibMTL's improvement averages over
+tasks and rises. They are not comparable: a report has to say which one it shows.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 
 def delta_m(
     values: Sequence[float], baselines: Sequence[float], higher_is_better: Sequence[bool]
 ) -> float:
-    """The papers' mean relative loss against the baselines, in percent; lower is better.
+    """Mean relative loss against the baselines, in percent; lower is better.
 
     Args:
         values: a method's result in each metric.
@@ -21,7 +21,7 @@ def delta_m(
         higher_is_better: the direction of each metric.
 
     Returns:
-        The flat mean over the metrics; NaN if any value or baseline is NaN.
+        The mean over the metrics; NaN if any value or baseline is NaN.
 
     Raises:
         ValueError: if the lengths differ, there is no metric, or a baseline is 0.
@@ -32,10 +32,11 @@ def delta_m(
         raise ValueError(
             f'Parameter `baselines` should have no 0. Found `baselines = {list(baselines)}`.'
         )
-    return 100 * _mean(
+    losses = [
         (base - value if higher else value - base) / base
         for value, base, higher in zip(values, baselines, higher_is_better)
-    )
+    ]
+    return 100 * _mean(losses)
 
 
 def libmtl_improvement(
@@ -47,7 +48,7 @@ def libmtl_improvement(
 
     Args:
         values: a method's results by task, one for each of the task's metrics.
-        baselines: those compared with, in the same form.
+        baselines: the results to compare with, in the same form.
         higher_is_better: the directions, in the same form.
 
     Returns:
@@ -62,14 +63,15 @@ def libmtl_improvement(
                 f'Parameter `{name}` should have the tasks {sorted(higher_is_better)}. '
                 f'Found `{name}` of {sorted(results)}.'
             )
-    return _mean(
+    gains = [
         -delta_m(values[task], baselines[task], higher) / 100
         for task, higher in higher_is_better.items()
-    )
+    ]
+    return _mean(gains)
 
 
 def mean_rank(table: Sequence[Sequence[float]], higher_is_better: Sequence[bool]) -> list[float]:
-    """The papers' MR: each method's rank in a metric, averaged over the metrics; lower is better.
+    """Mean rank (MR) of each method over the metrics; lower is better.
 
     Args:
         table: a row a method (without the single-task baseline, as in the papers), a column a
@@ -81,7 +83,7 @@ def mean_rank(table: Sequence[Sequence[float]], higher_is_better: Sequence[bool]
         A row with a NaN has a mean rank of NaN and its NaN is worse than any number.
 
     Raises:
-        ValueError: if a row's length is not that of ``higher_is_better``, or there is no metric.
+        ValueError: if a row has not one value a metric, or there is no metric.
     """
     for row, values in enumerate(table):
         _check_length(f'table[{row}]', values, higher_is_better)
@@ -101,9 +103,8 @@ def _ranks(costs: Sequence[float]) -> list[float]:
     ]
 
 
-def _mean(values: Iterable[float]) -> float:
-    listed = list(values)
-    return sum(listed) / len(listed)
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _check_length(name: str, values: Sequence[float], higher_is_better: Sequence[bool]) -> None:

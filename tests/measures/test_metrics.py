@@ -12,22 +12,17 @@ pytest.importorskip('numpy', reason='numpy is not installed')
 
 import numpy as np
 
-from go4align_plugins.benchmarks import BENCHMARKS, Task
-from go4align_plugins.measures import DepthMetric, NormalMetric, SegmentationMetric, build_metric
+from go4align_plugins.benchmarks import Task
+from go4align_plugins.measures import (
+    AttributeMetric,
+    DepthMetric,
+    NormalMetric,
+    RegressionMetric,
+    SegmentationMetric,
+    build_metric,
+)
 
-TASKS = {task.name: task for task in BENCHMARKS['nyuv2'].tasks}
-
-
-def frames(task: str, count: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
-    """Random predictions and targets; the frames differ in their number of labels."""
-    shape = (count, 1, 9, 8)
-    labelled = torch.rand(shape) > torch.linspace(0.1, 0.9, count)[:, None, None, None]
-    prediction = torch.randn(count, TASKS[task].channels, 9, 8)
-    if task == 'segmentation':
-        return prediction, torch.where(labelled, torch.randint(0, 13, shape), -1)[:, 0]
-    if task == 'depth':
-        return prediction, (0.5 + torch.rand(shape)) * labelled
-    return prediction, F.normalize(torch.randn(count, 3, 9, 8), dim=1) * labelled
+from .samples import CHECKED, NO_LABEL, TASKS, build, column
 
 
 def directions(degrees: list[float]) -> torch.Tensor:
@@ -57,20 +52,33 @@ def test_normal_by_hand() -> None:
     assert metric.compute() == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize('task', TASKS)
-def test_names_are_those_of_the_table(task: str) -> None:
-    metric = build_metric(TASKS[task])
-    metric.update(*frames(task))
-    assert list(metric.compute()) == [entry.name for entry in TASKS[task].metrics]
+def test_regression_by_hand_in_its_own_unit() -> None:
+    metric = RegressionMetric(scale=10)
+    metric.update(column(1, 5, 9), column(2, 2, math.nan))
+    assert metric.compute() == {'MAE': 10 * (1 + 3) / 2}
 
 
-@pytest.mark.parametrize('task', TASKS)
-def test_batches_merging_and_reset_do_not_matter(task: str) -> None:
+def test_attribute_by_hand() -> None:
+    metric = AttributeMetric()
+    metric.update(column(2, 1, 0.5, -1, -2, 0, 8), column(1, 1, 0, 1, 0, 1, -1))
+    # 2 found of 4, with 1 false alarm: precision 2/3, recall 1/2. A logit of 0 does not find.
+    assert metric.compute() == pytest.approx({'F1': 2 * (2 / 3) * (1 / 2) / (2 / 3 + 1 / 2)})
+
+
+@pytest.mark.parametrize('label', [0.0, 1.0])
+def test_f1_of_an_attribute_that_is_never_found_is_0(label: float) -> None:
+    metric = AttributeMetric()
+    metric.update(column(-1, -1), column(label, 0))
+    assert metric.compute() == {'F1': 0.0}
+
+
+@pytest.mark.parametrize('kind', TASKS)
+def test_batches_merging_and_reset_do_not_matter(kind: str) -> None:
     torch.manual_seed(0)
-    prediction, target = frames(task)
-    whole, parts, other = (build_metric(TASKS[task]) for _ in range(3))
+    prediction, target = build(kind)
+    whole, parts, other = (build_metric(TASKS[kind]) for _ in range(3))
     whole.update(prediction, target)
-    parts.update(*frames(task))
+    parts.update(*build(kind))
     parts.reset()
     for i in range(4):
         parts.update(prediction[i : i + 1], target[i : i + 1])
@@ -79,33 +87,33 @@ def test_batches_merging_and_reset_do_not_matter(task: str) -> None:
     assert parts.compute() == pytest.approx(whole.compute(), rel=1e-6)
 
 
-@pytest.mark.parametrize('task', TASKS)
-def test_no_label_gives_nan(task: str) -> None:
-    metric = build_metric(TASKS[task])
-    names = [entry.name for entry in TASKS[task].metrics]
-    prediction, target = frames(task)
-    for update in (False, True):
-        if update:
-            metric.update(prediction, torch.full_like(target, -1 if task == 'segmentation' else 0))
+@pytest.mark.parametrize('kind', TASKS)
+def test_scores_are_named_as_in_the_table_and_nan_without_a_label(kind: str) -> None:
+    metric = build_metric(TASKS[kind])
+    prediction, target = build(kind)
+    names = [entry.name for entry in TASKS[kind].metrics]
+    for _ in range(2):
         scores = metric.compute()
         assert list(scores) == names
-        assert all(math.isnan(score) for score in scores.values())
+        assert all(map(math.isnan, scores.values()))
+        metric.update(prediction, torch.full_like(target, NO_LABEL[kind]))
+    metric.update(prediction, target)
+    assert list(metric.compute()) == names
+    assert all(map(math.isfinite, metric.compute().values()))
 
 
-@pytest.mark.parametrize('task', TASKS)
-def test_training_predictions_leave_no_graph_behind(task: str) -> None:
-    metric = build_metric(TASKS[task])
-    prediction, target = frames(task)
+@pytest.mark.parametrize('kind', TASKS)
+def test_training_predictions_leave_no_graph_behind(kind: str) -> None:
+    metric = build_metric(TASKS[kind])
+    prediction, target = build(kind)
     metric.update(prediction.requires_grad_(), target)
-    kept = [value for value in vars(metric).values() if not isinstance(value, int)]
-    tensors = kept[0] if isinstance(kept[0], list) else kept
-    assert all(isinstance(tensor, torch.Tensor) for tensor in tensors)
-    assert not any(tensor.requires_grad for tensor in tensors)
+    kept = metric.sums if isinstance(metric.sums, list) else [metric.sums]
+    assert not any(tensor.requires_grad for tensor in kept)
 
 
 def test_depth_error_is_a_mean_over_pixels() -> None:
     torch.manual_seed(1)
-    prediction, depth = frames('depth')
+    prediction, depth = build('depth')
     metric = DepthMetric()
     for i in range(len(depth)):
         metric.update(prediction[i : i + 1], depth[i : i + 1])
@@ -159,11 +167,11 @@ def test_diverged_predictions_give_nan_and_no_exception() -> None:
     assert math.isnan(scores['median'])
 
 
-@pytest.mark.parametrize('task', ['depth', 'normal'])
-def test_shapes_that_would_broadcast_are_refused(task: str) -> None:
-    prediction, target = frames(task)
+@pytest.mark.parametrize('kind', CHECKED)
+def test_shapes_that_would_broadcast_are_refused(kind: str) -> None:
+    prediction, target = build(kind)
     with pytest.raises(ValueError, match=r'Found `prediction.shape = \(1, '):
-        build_metric(TASKS[task]).update(prediction[:1], target)
+        build_metric(TASKS[kind]).update(prediction[:1], target)
 
 
 def test_unknown_task() -> None:
