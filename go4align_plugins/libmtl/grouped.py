@@ -1,9 +1,9 @@
-"""AGRM with another indicator: LibMTL's own strategies, their weights shared within groups.
+"""LibMTL's own strategies under AGRM: their weights, shared within groups of tasks.
 
 ``AGRM_MGDA`` groups the tasks by the weights that MGDA gives them at each step, and each task gets
 the mean weight of its group (https://arxiv.org/abs/2404.06486, Eq. 3 and Table 4). The strategy
-itself is LibMTL's, unchanged: only where its weights meet the losses or the gradients, they are
-replaced by their groups' means.
+itself is LibMTL's, unchanged: its weights are replaced by their groups' means only where they meet
+the losses or the gradients.
 """
 
 from __future__ import annotations
@@ -16,17 +16,39 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from go4align_plugins.libmtl.marks import add_marks, read_weights, remove_marks
+from go4align_plugins.libmtl.gradient_weights import add_marks, read_weights, remove_marks
+from go4align_plugins.libmtl.options import GROUPED, read_options
 from go4align_plugins.libmtl.strategies import SI, AGRMWeighting, inverse_loss
 from go4align_plugins.weighting import AGRM
 
-PREFIX = 'AGRM_'
-OPTIONS = ('num_groups', 'grouping')
+NOT_GROUPED = {
+    'GO4Align': 'it is AGRM itself, with GO4Align_num_groups',
+    'GradDrop': 'it drops single entries of the gradients, so a task has no weight in it',
+    **dict.fromkeys(
+        ('MOML', 'FORUM', 'AutoLambda'),
+        'LibMTL trains it by a loop of its own, not by a weighting strategy',
+    ),
+}
+"""The strategies that AGRM cannot group, and why."""
+
+
+def refuse_ungrouped(weighting: str) -> None:
+    """Say why a strategy cannot be grouped.
+
+    Raises:
+        ValueError: if it is one of :data:`NOT_GROUPED` under AGRM.
+    """
+    base = weighting.removeprefix(GROUPED)
+    if weighting != base and base in NOT_GROUPED:
+        raise ValueError(
+            f'Parameter `weighting` should be a strategy that AGRM can group. Found `{weighting}`: '
+            f'{NOT_GROUPED[base]}.'
+        )
 
 
 @dataclass
 class Step:
-    """What is known within one step."""
+    """The losses, gradients and weights within one step."""
 
     losses: Tensor
     """(M,) the tasks' losses, detached; of several batches, their mean."""
@@ -43,8 +65,8 @@ class Grouped(AGRMWeighting):
     """One of LibMTL's strategies under AGRM; the strategy is the other base class.
 
     - A weighted sum of losses: the gradient of the total with respect to the losses is the weights,
-      whatever formula made them; it is grouped on its way back. What the strategy learns by the
-      same backward pass (UW's variances, ...) gets the gradient that it would have got.
+      whatever formula made them; it is grouped on its way back. Parameters of the strategy itself
+      (UW's variances, ...) get the same gradient as without AGRM.
     - A weighted sum of gradients of the shared parameters (or of the representation): the weights
       given to LibMTL's ``_backward_new_grads``, or read off the gradient that is given to
       ``_reset_grad``. The tasks' own parameters keep their own gradients, as in LibMTL.
@@ -52,15 +74,14 @@ class Grouped(AGRMWeighting):
     With as many groups as tasks it is the strategy itself. A task whose loss is exactly 0 is absent
     and left out of the grouping; weights that are not finite pass as they are.
 
-    Options, in ``weight_args`` or on LibMTL's command line, beside the strategy's own:
-        AGRM_num_groups: K, by default 2 (1 where there is one task).
-        AGRM_grouping: ``'exact'`` (default), ``'kmeans_pytorch'``, ``'spectral'``, ``'sdp'``.
+    Options, in ``weight_args`` or on LibMTL's command line: ``AGRM_num_groups`` and
+    ``AGRM_grouping``, as GO4Align's, beside the strategy's own.
     """
 
     own_options: ClassVar[tuple[str, ...] | None] = None
     """The strategy's own options; None where LibMTL's command line does not know it."""
     average: ClassVar[str | None] = None
-    """The attribute that holds what the strategy weights; None: this step's gradients."""
+    """The attribute with the running average that is weighted; None: this step's gradients."""
     _step: Step
 
     def init_param(self) -> None:
@@ -73,13 +94,8 @@ class Grouped(AGRMWeighting):
             self.refuse_rep_grad()
         super().init_param()
 
-    def build(self, weight_args: Mapping[str, Any]) -> AGRM:
-        """AGRM for LibMTL's ``weight_args``, with the strategy's weights as indicator.
-
-        Raises:
-            ValueError: if an option is unknown or out of its range.
-        """
-        options = grouping_options(weight_args, self.task_num, self.own_options)
+    def build(self, weight_args: Mapping[str, Any]) -> AGRM:  # noqa: D102
+        options = read_options(GROUPED, weight_args, self.task_num, self.own_options)
         return AGRM(self.task_num, indicator=given_weights, task_names=self.task_name, **options)
 
     def backward(self, losses: Tensor, **weight_args: Any) -> Any:
@@ -90,8 +106,8 @@ class Grouped(AGRMWeighting):
             **weight_args: as LibMTL hands them over at each step.
 
         Returns:
-            (M,) the grouped weights; with as many groups as tasks, what the strategy returns, if
-            that is not None.
+            (M,) the grouped weights; with as many groups as tasks, whatever the strategy returns,
+            if it is not None.
 
         Raises:
             ValueError: if an option is out of its range, or the strategy's weights are not found.
@@ -103,7 +119,7 @@ class Grouped(AGRMWeighting):
         followed = losses.clone()
         if followed.requires_grad:
             followed.register_hook(self._group_loss_weights)
-        own = {name: value for name, value in weight_args.items() if not name.startswith(PREFIX)}
+        own = {name: value for name, value in weight_args.items() if not name.startswith(GROUPED)}
         with self._marked_average():
             returned = super().backward(followed, **own)
         if self._ungrouped and step.weights is None and returned is not None:
@@ -123,7 +139,7 @@ class Grouped(AGRMWeighting):
         return self.agrm.num_groups == self.task_num
 
     def _group(self, weights: Tensor) -> Tensor:
-        """From the strategy's weights (M,) to those that take effect, of the same dtype."""
+        """Replace the strategy's weights (M,) by those that take effect, of the same dtype."""
         weights = weights.detach()
         if weights.isfinite().all():
             grouped = self.agrm(self._step.losses.to(weights), weights=weights)
@@ -132,7 +148,7 @@ class Grouped(AGRMWeighting):
         return weights
 
     def _group_loss_weights(self, weights: Tensor) -> Tensor | None:
-        """The hook on the losses: their gradient is their weights, unless it is one task's own."""
+        """Group the losses' gradient, which is their weights, unless it is one task's own."""
         return None if self._step.measuring else self._group(weights)
 
     def _compute_grad(self, losses: Any, mode: str, rep_grad: bool = False) -> Any:
@@ -177,13 +193,8 @@ class Grouped(AGRMWeighting):
 class GroupedSI(SI):
     """SI under AGRM: the inverse losses are the indicator. Options as of :class:`Grouped`."""
 
-    def build(self, weight_args: Mapping[str, Any]) -> AGRM:
-        """AGRM for LibMTL's ``weight_args``.
-
-        Raises:
-            ValueError: if an option is unknown or out of its range.
-        """
-        options = grouping_options(weight_args, self.task_num, ())
+    def build(self, weight_args: Mapping[str, Any]) -> AGRM:  # noqa: D102
+        options = read_options(GROUPED, weight_args, self.task_num)
         return AGRM(self.task_num, indicator=inverse_loss, task_names=self.task_name, **options)
 
 
@@ -198,29 +209,5 @@ class _Kept:
 
 
 def given_weights(losses: Tensor, weights: Tensor) -> Tensor:
-    """The indicator: what the strategy has made of the losses or gradients."""
+    """Indicator of :class:`Grouped`: the strategy's own weights."""
     return weights
-
-
-def grouping_options(
-    weight_args: Mapping[str, Any], num_tasks: int, own_options: tuple[str, ...] | None
-) -> dict[str, Any]:
-    """AGRM's options among LibMTL's ``weight_args``.
-
-    Args:
-        weight_args: all options.
-        num_tasks: M.
-        own_options: the strategy's own; None: any.
-
-    Raises:
-        ValueError: if there is an unknown one.
-    """
-    known = [PREFIX + option for option in OPTIONS] + list(own_options or ())
-    for name in weight_args:
-        if name not in known and (own_options is not None or name.startswith(PREFIX)):
-            raise ValueError(
-                f'Parameter `weight_args` should hold {", ".join(known)}. Found `{name}`.'
-            )
-    options = {option: weight_args.get(PREFIX + option) for option in OPTIONS}
-    chosen = {option: value for option, value in options.items() if value is not None}
-    return {'num_groups': min(2, num_tasks), **chosen}

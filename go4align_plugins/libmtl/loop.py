@@ -24,7 +24,7 @@ from tqdm import tqdm
 from go4align_plugins.benchmarks.run_folder import RunFolder
 from go4align_plugins.libmtl import checkpoint
 from go4align_plugins.libmtl.data import Loaders, set_epoch
-from go4align_plugins.libmtl.grouped import PREFIX as GROUPED
+from go4align_plugins.libmtl.options import GROUPED
 from go4align_plugins.libmtl.protocols import PLATEAU
 from go4align_plugins.libmtl.strategies import AGRMWeighting
 from go4align_plugins.libmtl.trainer import Trainer

@@ -3,72 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 from typing import Any
-from unittest import mock
 
-from go4align_plugins.libmtl import groupable, grouped, strategies
 from go4align_plugins.libmtl.cagrad import CAGrad
 from go4align_plugins.libmtl.compat import import_libmtl
+from go4align_plugins.libmtl.grouped import NOT_GROUPED, Grouped, GroupedSI, refuse_ungrouped
+from go4align_plugins.libmtl.options import GROUPED, add_arguments, given_options
 from go4align_plugins.libmtl.strategies import SI, AGRMWeighting, GO4Align
 from go4align_plugins.libmtl.trainer import TAKES_NAMES, Trainer
-from go4align_plugins.weighting import GROUPINGS
-from go4align_plugins.weighting.indicators import RISK_SCALES
 
 STRATEGIES: dict[str, type[AGRMWeighting]] = {'GO4Align': GO4Align, 'SI': SI}
-
-
-def true_or_false(text: str) -> bool:
-    """A switch's value on the command line."""
-    if text.lower() not in ('true', 'false'):
-        raise argparse.ArgumentTypeError(f'should be true or false. Found `{text}`.')
-    return text.lower() == 'true'
-
-
-COMMAND_LINE_OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
-    strategies.PREFIX: {
-        'num_groups': {
-            'type': int,
-            'help': 'number of groups for GO4Align, 1 to the number of tasks (default: 2)',
-        },
-        'step_size': {
-            'type': float,
-            'default': 1e-4,
-            'help': 'step size (beta) of the smooth alignment for GO4Align',
-        },
-        'grouping': {
-            'choices': tuple(GROUPINGS),
-            'default': 'exact',
-            'help': 'how GO4Align groups the tasks',
-        },
-        'risk_scale': {
-            'choices': RISK_SCALES,
-            'default': 'sum',
-            'help': "GO4Align's scale balance: sum (released code) or mean (paper, Eq. 5)",
-        },
-        'scale_balance': {
-            'type': true_or_false,
-            'metavar': '{true,false}',
-            'help': 'false takes Eq. 5 out of GO4Align (default: true)',
-        },
-        'smooth_alignment': {
-            'type': true_or_false,
-            'metavar': '{true,false}',
-            'help': 'false takes Eq. 6 out of GO4Align (default: true)',
-        },
-    },
-    grouped.PREFIX: {
-        'num_groups': {
-            'type': int,
-            'help': 'number of groups for AGRM_*, 1 to the number of tasks (default: 2)',
-        },
-        'grouping': {
-            'choices': tuple(GROUPINGS),
-            'default': 'exact',
-            'help': 'how AGRM_* groups the tasks',
-        },
-    },
-}
-"""The options of each prefix."""
+AVERAGES = {'MoCo': 'y', 'DB_MTL': 'grad_buffer'}
+"""Strategies that weight running averages of the gradients, and where LibMTL keeps those."""
 
 
 def register() -> None:
@@ -80,18 +28,14 @@ def register() -> None:
     tasks. Calling it again changes nothing.
     """
     library = import_libmtl()
-    config = library.config
     if library.Trainer is Trainer:
         return
     if not TAKES_NAMES:
         library.weighting.CAGrad = CAGrad
     _offer(library.weighting, STRATEGIES)
-    _offer(library.weighting, groupable.build_grouped(library))
-    for prefix, options in COMMAND_LINE_OPTIONS.items():
-        group = config.LibMTL_args.add_argument_group(f'{prefix[:-1]} (go4align-plugins)')
-        for option, settings in options.items():
-            group.add_argument(f'--{prefix}{option}', **settings)
-    config.prepare_args = _extend(config, library.weighting)
+    _offer(library.weighting, build_grouped(library))
+    add_arguments(library.config.LibMTL_args)
+    library.config.prepare_args = _extend(library.config, library.weighting)
     # Not in its module: LibMTL's own code there asks for its class by that name.
     library.Trainer = Trainer
 
@@ -102,15 +46,45 @@ def _offer(weighting: Any, found: dict[str, type[AGRMWeighting]]) -> None:
         weighting.__all__.append(name)
 
 
-def own_prefix(weighting: str) -> str | None:
-    """What this package's options of a strategy begin with; None where there are none."""
-    if weighting == 'GO4Align':
-        return strategies.PREFIX
-    return grouped.PREFIX if weighting.startswith(grouped.PREFIX) else None
+def build_grouped(library: Any) -> dict[str, type[AGRMWeighting]]:
+    """Build a class ``AGRM_<name>`` for each strategy that LibMTL offers and AGRM can group."""
+    found: dict[str, type[AGRMWeighting]] = {}
+    for base_name in library.weighting.__all__:
+        if base_name in NOT_GROUPED or base_name.startswith(('Abs', GROUPED)):
+            continue
+        name, base = GROUPED + base_name, getattr(library.weighting, base_name)
+        if base is SI:
+            found[name] = type(name, (GroupedSI,), {'__doc__': GroupedSI.__doc__})
+            continue
+        members = {
+            '__doc__': f'{base_name} under AGRM; options and behaviour as of :class:`Grouped`.',
+            'own_options': option_names(base_name, library.config),
+            'average': AVERAGES.get(base_name),
+        }
+        found[name] = type(name, (Grouped, base), members)
+    return found
+
+
+def option_names(strategy: str, config: Any) -> tuple[str, ...] | None:
+    """Names of a strategy's options; None where LibMTL's command line does not know it."""
+    params = config.LibMTL_args.parse_args([])
+    try:
+        return tuple(_prepare_silently(config.prepare_args, params, strategy)[0]['weight_args'])
+    except ValueError:
+        return None
+
+
+def _prepare_silently(prepare_args: Any, params: argparse.Namespace, weighting: str) -> Any:
+    """Call LibMTL's ``prepare_args`` for another strategy, without the configuration it prints."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        return prepare_args(argparse.Namespace(**{**vars(params), 'weighting': weighting}))
 
 
 def _extend(config: Any, weighting: Any) -> Any:
-    """``prepare_args`` knows a closed list of strategies: answer for ours, ask it for the rest."""
+    """Extend ``prepare_args``, which knows a closed list of strategies, by those of this package.
+
+    LibMTL answers for every other strategy, and for the part of a grouped one that is its own.
+    """
     original = config.prepare_args
 
     def prepare_args(params: argparse.Namespace) -> tuple[dict, dict, dict | None]:
@@ -119,21 +93,14 @@ def _extend(config: Any, weighting: Any) -> Any:
         Args:
             params: the command-line arguments.
         """
-        groupable.refuse_ungrouped(params.weighting)
+        refuse_ungrouped(params.weighting)
         strategy = vars(weighting).get(params.weighting)
         if not (isinstance(strategy, type) and issubclass(strategy, AGRMWeighting)):
             return original(params)
-        base = params.weighting.removeprefix(grouped.PREFIX)
+        base = params.weighting.removeprefix(GROUPED)
         known = 'EW' if base in STRATEGIES else base
-        with mock.patch.object(config, '_display'):
-            kwargs, optim_param, scheduler_param = original(
-                argparse.Namespace(**{**vars(params), 'weighting': known})
-            )
-        prefix = own_prefix(params.weighting)
-        for option in COMMAND_LINE_OPTIONS.get(prefix or '', ()):
-            value = getattr(params, f'{prefix}{option}')
-            if value is not None:
-                kwargs['weight_args'][f'{prefix}{option}'] = value
+        kwargs, optim_param, scheduler_param = _prepare_silently(original, params, known)
+        kwargs['weight_args'].update(given_options(params.weighting, params))
         config._display(params, kwargs, optim_param, scheduler_param)
         return kwargs, optim_param, scheduler_param
 

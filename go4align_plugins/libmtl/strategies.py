@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from go4align_plugins.libmtl.compat import import_libmtl
+from go4align_plugins.libmtl.options import GO4ALIGN, read_options
 from go4align_plugins.weighting import AGRM
 from go4align_plugins.weighting import GO4Align as GO4AlignWeighting
 
@@ -21,16 +22,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 AbsWeighting: Any = import_libmtl().weighting.AbsWeighting
-
-PREFIX = 'GO4Align_'
-OPTIONS = (
-    'num_groups',
-    'step_size',
-    'grouping',
-    'risk_scale',
-    'scale_balance',
-    'smooth_alignment',
-)
 
 
 class AGRMWeighting(AbsWeighting):
@@ -48,10 +39,10 @@ class AGRMWeighting(AbsWeighting):
         self.weight_args: Mapping[str, Any] = {}
 
     def configure(self, weight_args: Mapping[str, Any]) -> None:
-        """Take over LibMTL's ``weight_args`` where they have changed; the state is kept.
+        """Follow LibMTL's ``weight_args`` where they have changed; the state is kept.
 
         Raises:
-            ValueError: if an option is out of its range.
+            ValueError: if an option is unknown or out of its range.
         """
         if weight_args != self.weight_args:
             agrm = self.build(weight_args).to(self.device)
@@ -60,10 +51,14 @@ class AGRMWeighting(AbsWeighting):
 
     @abstractmethod
     def build(self, weight_args: Mapping[str, Any]) -> AGRM:
-        """The weighting for LibMTL's ``weight_args``."""
+        """Build the weighting for LibMTL's ``weight_args``.
+
+        Raises:
+            ValueError: if an option is unknown or out of its range.
+        """
 
     def refuse_rep_grad(self) -> None:
-        """Refuse what a strategy that weights losses cannot train with.
+        """Refuse to train a strategy that weights losses by gradients of the representation.
 
         Raises:
             ValueError: with ``rep_grad=True``.
@@ -78,16 +73,13 @@ class AGRMWeighting(AbsWeighting):
 
     @classmethod
     def strategy_name(cls) -> str:
-        """The name under which LibMTL offers it: its model class hides it behind ``MTLmodel``."""
+        """Find LibMTL's name of the strategy: a model's class is called ``MTLmodel``."""
         offered = vars(import_libmtl().weighting)
         return next(base.__name__ for base in cls.__mro__ if offered.get(base.__name__) is base)
 
 
 class LossWeighting(AGRMWeighting):
-    """A strategy whose weights come from the losses alone.
-
-    One backward pass of the weighted sum: the cost of equal weighting.
-    """
+    """A strategy whose weights come from the losses alone, at the cost of equal weighting."""
 
     def init_param(self) -> None:
         """Allocate the state.
@@ -99,7 +91,7 @@ class LossWeighting(AGRMWeighting):
         super().init_param()
 
     def backward(self, losses: Tensor, **weight_args: Any) -> np.ndarray:
-        """Weight the losses and run the backward pass.
+        """Weight the losses and run the backward pass of their sum.
 
         Args:
             losses: (M,) the tasks' losses.
@@ -118,54 +110,30 @@ class LossWeighting(AGRMWeighting):
 
 
 class GO4Align(LossWeighting):
-    """GO4Align (NeurIPS 2024, https://arxiv.org/abs/2404.06486).
+    """GO4Align (NeurIPS 2024, https://arxiv.org/abs/2404.06486): a weight for each group of tasks.
 
-    Groups the tasks by their risk and weights each group; see
-    :class:`go4align_plugins.GO4Align` for the method.
-
-    Options, in ``weight_args`` or on LibMTL's command line:
-        GO4Align_num_groups: K, by default 2 (1 where there is one task).
-        GO4Align_step_size: beta of the smooth alignment, by default 1e-4.
-        GO4Align_grouping: ``'exact'`` (default), ``'kmeans_pytorch'``, ``'spectral'``, ``'sdp'``.
-        GO4Align_risk_scale: ``'sum'`` (default, the released code) or ``'mean'`` (Eq. 5).
-        GO4Align_scale_balance, GO4Align_smooth_alignment: False takes Eq. 5 or Eq. 6 out.
+    Options, in ``weight_args`` or on LibMTL's command line: the parameters of
+    :class:`go4align_plugins.GO4Align` with ``GO4Align_`` before them (``GO4Align_num_groups``).
     """
 
-    def build(self, weight_args: Mapping[str, Any]) -> AGRM:
-        """The weighting for LibMTL's ``weight_args``.
-
-        Raises:
-            ValueError: if an option is unknown or out of its range.
-        """
-        unknown = [name for name in weight_args if name.removeprefix(PREFIX) not in OPTIONS]
-        unknown += [name for name in weight_args if not name.startswith(PREFIX)]
-        if unknown:
-            known = ', '.join(PREFIX + option for option in OPTIONS)
-            raise ValueError(f'Parameter `weight_args` should hold {known}. Found `{unknown[0]}`.')
-        options = {name[len(PREFIX) :]: value for name, value in weight_args.items()}
-        if options.get('num_groups') is None:
-            options['num_groups'] = min(2, self.task_num)
+    def build(self, weight_args: Mapping[str, Any]) -> AGRM:  # noqa: D102
+        options = read_options(GO4ALIGN, weight_args, self.task_num)
         return GO4AlignWeighting(self.task_num, task_names=self.task_name, **options)
 
 
 class SI(LossWeighting):
-    """Scale-invariant weighting: the sum of the logarithms of the losses.
+    """Scale-invariant weighting: the sum of the logarithms of the losses. It has no options.
 
-    Its gradient is that of the losses weighted by 1 / loss: AGRM without grouping, with the inverse
-    loss as indicator. What holds for AGRM (absent tasks, non-finite losses) holds here too.
+    Its gradient is the losses' gradient weighted by 1 / loss: AGRM without grouping, with the
+    inverse loss as indicator. Absent tasks and non-finite losses are treated as in AGRM.
     """
 
-    def build(self, weight_args: Mapping[str, Any]) -> AGRM:
-        """The weighting; it has no options.
-
-        Raises:
-            ValueError: if there are any.
-        """
+    def build(self, weight_args: Mapping[str, Any]) -> AGRM:  # noqa: D102
         if weight_args:
             raise ValueError(f'Parameter `weight_args` should be empty. Found `{weight_args}`.')
         return AGRM(self.task_num, self.task_num, inverse_loss, task_names=self.task_name)
 
 
 def inverse_loss(losses: Tensor) -> Tensor:
-    """1 / loss; 0 for a task that is absent."""
+    """Invert each loss; 0 for a task that is absent."""
     return torch.where(losses > 0, losses.reciprocal(), 0.0)

@@ -17,8 +17,8 @@ from go4align_plugins.libmtl.data import Loaders
 from go4align_plugins.libmtl.kinds import BACKBONES, get_kind
 from go4align_plugins.libmtl.loop import RecordedTrainer
 from go4align_plugins.libmtl.models import RESNET_WIDTHS
+from go4align_plugins.libmtl.options import own_prefix
 from go4align_plugins.libmtl.protocols import NAMES, PLATEAU, SMALL, get_protocol
-from go4align_plugins.libmtl.registration import own_prefix
 from go4align_plugins.libmtl.tasks import build_task_dict
 from go4align_plugins.libmtl.trainer import as_offered
 

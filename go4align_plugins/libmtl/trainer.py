@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from go4align_plugins.libmtl.compat import default_device, import_libmtl
-from go4align_plugins.libmtl.groupable import refuse_ungrouped
-from go4align_plugins.libmtl.grouped import PREFIX as GROUPED
+from go4align_plugins.libmtl.grouped import refuse_ungrouped
+from go4align_plugins.libmtl.options import GROUPED
 
 LibMTL: Any = import_libmtl()
 

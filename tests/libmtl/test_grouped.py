@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from go4align_plugins.libmtl.groupable import AVERAGES
+from go4align_plugins.libmtl.registration import AVERAGES
 from go4align_plugins.weighting import kmeans_1d
 
 from .toy import TASKS, LibMTL, build_loader, build_trainer, train

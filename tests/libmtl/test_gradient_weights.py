@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from go4align_plugins.libmtl.marks import add_marks, read_weights, remove_marks
+from go4align_plugins.libmtl.gradient_weights import add_marks, read_weights, remove_marks
 
 WEIGHTS = torch.tensor([0.1, -2.5, 1e-6])
 
