@@ -26,9 +26,8 @@ from go4align_plugins.benchmarks.molecules import (
 from go4align_plugins.benchmarks.optional import import_optional
 from go4align_plugins.benchmarks.table import FACES, FRAMES, MOLECULES
 from go4align_plugins.libmtl.compat import import_libmtl
-from go4align_plugins.libmtl.kinds import get_kind
 from go4align_plugins.libmtl.loop import BATCHES_IN_STEP, RecordedTrainer
-from go4align_plugins.libmtl.models import Model
+from go4align_plugins.libmtl.models import Model, build_model
 from go4align_plugins.libmtl.tasks import build_task_dict
 from go4align_plugins.libmtl.train import build_parser, resolve
 
@@ -119,8 +118,7 @@ def build_workload(num_tasks: int, batch_size: int | None = None) -> Workload:
     labels = {
         task.name: random_labels(task, benchmark, size, generator) for task in benchmark.tasks
     }
-    kind = get_kind(benchmark.name)
-    build = partial(kind.build_model, config['backbone'], config['arch'], benchmark.tasks, False)
+    build = partial(build_model, config['backbone'], config['arch'], benchmark.tasks, False)
     try:
         inputs = INPUTS[benchmark.inputs](benchmark, size, generator)
     except ImportError as error:

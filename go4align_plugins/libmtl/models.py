@@ -35,6 +35,7 @@ RESNET_WIDTHS = {'resnet18': 512, 'resnet34': 512, 'resnet50': 2048, 'resnet101'
 DENSE_BACKBONES = (*SEGNETS, *RESNET_WIDTHS)
 MPNNS = {'mpnn-small': (16, 32), 'mpnn': (64, 128)}
 CNNS = {'cnn-small': CNN_SMALL_CHANNELS, 'cnn': CNN_CHANNELS}
+BACKBONES = (*DENSE_BACKBONES, *MPNNS, *CNNS)
 
 
 class SegNetAttention(LibMTL.architecture.AbsArchitecture):
@@ -45,13 +46,13 @@ class SegNetAttention(LibMTL.architecture.AbsArchitecture):
         self.encoder = self.encoder_class()
 
     def get_share_params(self) -> list[nn.Parameter]:
-        """What gradient-based strategies combine: all but the tasks' own attention."""
+        """List the parameters that gradient-based strategies combine: all but the attention's."""
         return list(self.encoder.shared_parameters())
 
 
 @dataclass(frozen=True)
 class Model:
-    """What LibMTL's Trainer is given of a model.
+    """The parts of a model that LibMTL's Trainer takes.
 
     Attributes:
         architecture: LibMTL's name of it, or a class.
@@ -64,71 +65,50 @@ class Model:
     decoders: nn.ModuleDict
 
 
-def build_dense_model(
+def build_model(
     backbone: str, architecture: str, tasks: Sequence[Task], pretrained: bool = True
 ) -> Model:
-    """A model for dense prediction by the names of its parts.
+    """Build a model by the names of its parts.
 
-    ``resnet*`` is LibMTL's dilated ResNet with an ASPP head a task; ``segnet*`` are trained from
-    scratch, with two convolutions a task.
+    ``resnet*`` is LibMTL's dilated ResNet with an ASPP head a task. The others are trained from
+    scratch: ``segnet*`` with two convolutions a task, ``mpnn*`` (message passing on molecules) and
+    ``cnn*`` (faces) with a linear layer a task.
 
     Args:
-        backbone: one of :data:`DENSE_BACKBONES`.
-        architecture: ``'HPS'``, ``'MTAN'`` or another one of LibMTL's.
+        backbone: one of :data:`BACKBONES`.
+        architecture: ``'HPS'``; for dense prediction also ``'MTAN'`` or another one of LibMTL's.
         tasks: one head each.
         pretrained: whether a ResNet begins with ImageNet's weights, which torch downloads.
     """
     if backbone in RESNET_WIDTHS:
-        width = RESNET_WIDTHS[backbone]
-        heads = {task.name: DeepLabHead(width, task.channels) for task in tasks}
-
-        def resnet() -> nn.Module:
-            try:
-                return LibMTL.model.resnet_dilated(backbone, pretrained=pretrained)
-            except URLError as error:
-                raise ConnectionError(
-                    f"ImageNet's weights of {backbone} could not be downloaded ({error.reason}); "
-                    '--no-pretrained begins from random ones.'
-                ) from error
-
-        return Model(architecture, resnet, nn.ModuleDict(heads))
+        resnet = partial(_build_resnet, backbone, pretrained)
+        return Model(architecture, resnet, _heads(DeepLabHead, RESNET_WIDTHS[backbone], tasks))
+    if backbone in MPNNS:
+        dim, hidden = MPNNS[backbone]
+        return Model(architecture, partial(MPNN, dim, hidden), _heads(nn.Linear, dim, tasks))
+    if backbone in CNNS:
+        widths = CNNS[backbone]
+        heads = _heads(nn.Linear, widths[-1], tasks)
+        return Model(architecture, partial(NineLayerCNN, widths), heads)
     channels, convolutions = SEGNETS[backbone]
-    decoders = nn.ModuleDict({task.name: TaskHead(channels[0], task.channels) for task in tasks})
+    heads = _heads(TaskHead, channels[0], tasks)
     if architecture != 'MTAN':
-        return Model(architecture, lambda: SegNet(channels, convolutions), decoders)
+        return Model(architecture, partial(SegNet, channels, convolutions), heads)
     names = [task.name for task in tasks]
-    return Model(SegNetAttention, lambda: SegNetMTAN(names, channels, convolutions), decoders)
+    return Model(SegNetAttention, partial(SegNetMTAN, names, channels, convolutions), heads)
 
 
-def build_molecule_model(
-    backbone: str, architecture: str, tasks: Sequence[Task], pretrained: bool = False
-) -> Model:
-    """A message-passing network with a linear head a task.
-
-    Args:
-        backbone: one of :data:`MPNNS`.
-        architecture: ``'HPS'``.
-        tasks: one head each.
-        pretrained: not used: there are no pretrained weights.
-    """
-    dim, hidden = MPNNS[backbone]
-    return Model(architecture, partial(MPNN, dim, hidden), _linear_heads(dim, tasks))
+def _heads(
+    head: Callable[[int, int], nn.Module], width: int, tasks: Sequence[Task]
+) -> nn.ModuleDict:
+    return nn.ModuleDict({task.name: head(width, task.channels) for task in tasks})
 
 
-def build_face_model(
-    backbone: str, architecture: str, tasks: Sequence[Task], pretrained: bool = False
-) -> Model:
-    """A convolutional network with a linear head a task.
-
-    Args:
-        backbone: one of :data:`CNNS`.
-        architecture: ``'HPS'``.
-        tasks: one head each.
-        pretrained: not used: there are no pretrained weights.
-    """
-    channels = CNNS[backbone]
-    return Model(architecture, partial(NineLayerCNN, channels), _linear_heads(channels[-1], tasks))
-
-
-def _linear_heads(features: int, tasks: Sequence[Task]) -> nn.ModuleDict:
-    return nn.ModuleDict({task.name: nn.Linear(features, task.channels) for task in tasks})
+def _build_resnet(name: str, pretrained: bool) -> nn.Module:
+    try:
+        return LibMTL.model.resnet_dilated(name, pretrained=pretrained)
+    except URLError as error:
+        raise ConnectionError(
+            f"ImageNet's weights of {name} could not be downloaded ({error.reason}); "
+            '--no-pretrained begins from random ones.'
+        ) from error

@@ -13,65 +13,58 @@ PLATEAU: dict[str, Any] = {'scheduler': 'plateau', 'factor': 0.7, 'patience': 5,
 """The published schedule on QM9, for torch's ``ReduceLROnPlateau``.
 
 It follows delta_m on the validation split against published single tasks, as NashMTL's and FAMO's
-code; LibMTL's example follows the mean improvement on its own first epoch, the same errors weighted
-otherwise. Where no single tasks are published (CelebA), it follows the mean validation loss.
+code; LibMTL's example follows the mean improvement on its own first epoch. Where no single tasks
+are published (CelebA), it follows the mean validation loss.
 """
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How to train, apart from data, weighting and seed.
+    """How to train, apart from data, weighting and seed; the first seven are options of the tool.
 
     Attributes:
         arch: architecture, one of LibMTL's.
-        backbone: see :mod:`go4align_plugins.libmtl.models`.
+        backbone: one of :data:`go4align_plugins.libmtl.models.BACKBONES`.
         epochs: number of epochs.
         batch_size: samples a step.
-        learning_rate: of Adam.
+        lr: learning rate of Adam.
         weight_decay: of Adam.
-        halve_every: epochs after which the learning rate is halved; None: never.
-        augmented: whether frames are zoomed and flipped at random.
-        plateau: whether the learning rate falls where the validation errors do not.
+        augment: whether frames are zoomed and flipped at random.
+        scheduler: of the learning rate: ``'step'``, ``'plateau'`` or None.
+        step_size: epochs after which ``'step'`` halves the learning rate.
     """
 
     arch: str
     backbone: str
     epochs: int
     batch_size: int
-    learning_rate: float
-    weight_decay: float
-    halve_every: int | None
-    augmented: bool = False
-    plateau: bool = False
-
-    @property
-    def scheduler(self) -> str | None:
-        """The learning rate's schedule, by the name that the command line has for it."""
-        if self.plateau:
-            return PLATEAU['scheduler']
-        return 'step' if self.halve_every else None
+    lr: float
+    weight_decay: float = 0.0
+    augment: bool = False
+    scheduler: str | None = None
+    step_size: int = 100
 
 
 PROTOCOLS: dict[str, dict[str, Protocol]] = {
     FRAMES: {
         # Minutes on two cores: for the embedded data, demonstrations and trends.
-        SMALL: Protocol('HPS', 'segnet-small', 10, 4, 2e-3, 0.0, None),
+        SMALL: Protocol('HPS', 'segnet-small', 10, 4, 2e-3),
         # LibMTL's own NYUv2 and CityScapes examples: dilated ResNet-50 and ASPP heads.
-        LIBMTL: Protocol('HPS', 'resnet50', 200, 8, 1e-4, 1e-5, 100),
+        LIBMTL: Protocol('HPS', 'resnet50', 200, 8, 1e-4, 1e-5, scheduler='step'),
         # NashMTL's, FAMO's and GO4Align's: SegNet with MTAN's attention, from scratch.
-        PAPER: Protocol('MTAN', 'segnet', 200, 2, 1e-4, 0.0, 100, augmented=True),
+        PAPER: Protocol('MTAN', 'segnet', 200, 2, 1e-4, augment=True, scheduler='step'),
     },
     MOLECULES: {
-        SMALL: Protocol('HPS', 'mpnn-small', 10, 120, 2e-3, 0.0, None),
+        SMALL: Protocol('HPS', 'mpnn-small', 10, 120, 2e-3),
         # LibMTL's QM9 example, with its options' defaults.
-        LIBMTL: Protocol('HPS', 'mpnn', 300, 128, 1e-4, 1e-5, None, plateau=True),
+        LIBMTL: Protocol('HPS', 'mpnn', 300, 128, 1e-4, 1e-5, scheduler='plateau'),
         # NashMTL's and FAMO's; GO4Align's chooses the rate among 1e-3, 5e-4 and 1e-4.
-        PAPER: Protocol('HPS', 'mpnn', 300, 120, 1e-3, 0.0, None, plateau=True),
+        PAPER: Protocol('HPS', 'mpnn', 300, 120, 1e-3, scheduler='plateau'),
     },
     FACES: {
-        SMALL: Protocol('HPS', 'cnn-small', 5, 64, 1e-3, 0.0, None),
+        SMALL: Protocol('HPS', 'cnn-small', 5, 64, 1e-3),
         # FAMO's and GO4Align's; LibMTL has no example.
-        PAPER: Protocol('HPS', 'cnn', 15, 256, 3e-4, 0.0, None),
+        PAPER: Protocol('HPS', 'cnn', 15, 256, 3e-4),
     },
 }
 
@@ -80,7 +73,7 @@ BATCH_SIZES = {(PAPER, 'cityscapes'): 8, (LIBMTL, 'cityscapes'): 64}
 
 
 def get_protocol(name: str, benchmark: str) -> Protocol:
-    """The protocol of that name for a benchmark.
+    """Look up a protocol for a benchmark.
 
     Raises:
         ValueError: if there is none of that name.

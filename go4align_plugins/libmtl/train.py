@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,21 @@ from go4align_plugins.benchmarks.files import explain
 from go4align_plugins.benchmarks.run_folder import RunFolder, describe_environment
 from go4align_plugins.libmtl.compat import default_device, import_libmtl
 from go4align_plugins.libmtl.data import Loaders
-from go4align_plugins.libmtl.kinds import BACKBONES, get_kind
+from go4align_plugins.libmtl.input_types import get_input_type
 from go4align_plugins.libmtl.loop import RecordedTrainer
-from go4align_plugins.libmtl.models import RESNET_WIDTHS
+from go4align_plugins.libmtl.models import BACKBONES, RESNET_WIDTHS, build_model
 from go4align_plugins.libmtl.options import own_prefix
-from go4align_plugins.libmtl.protocols import NAMES, PLATEAU, SMALL, get_protocol
+from go4align_plugins.libmtl.protocols import NAMES, PLATEAU, SMALL, Protocol, get_protocol
 from go4align_plugins.libmtl.tasks import build_task_dict
 from go4align_plugins.libmtl.trainer import as_offered
 
 LibMTL: Any = import_libmtl()
+
+PRESET = ('arch', 'backbone', 'epochs', 'batch_size', 'augment', 'lr', 'weight_decay')
+"""The options that a protocol presets."""
+
+HANDED_ON = ('arch', 'lr', 'weight_decay', 'scheduler', 'step_size')
+"""The part of a protocol that LibMTL's command line knows by the same names."""
 
 OWN_LOOP = ('MOML', 'FORUM', 'AutoLambda')
 """LibMTL's bilevel strategies train by a loop of their own, which cannot be resumed."""
@@ -44,7 +51,7 @@ examples:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line of ``tools/train_libmtl.py``."""
+    """Build the command line of ``tools/train_libmtl.py``."""
     parser = argparse.ArgumentParser(
         prog='train_libmtl.py',
         description='Train dense prediction (segmentation, depth, normals), molecules (QM9) or '
@@ -98,10 +105,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = RunFolder(config['out'], config, options.resume)
         trainer.fit(loaders, config['epochs'], folder)
     except (ValueError, OSError, ImportError, RuntimeError) as error:
-        told = explain(error, 'then go on by --resume', (ValueError, OSError, ImportError))
-        if told is None:
+        message = explain(error, 'then go on by --resume', (ValueError, OSError, ImportError))
+        if message is None:
             raise
-        print(f'{parser.prog}: error: {told}', file=sys.stderr)
+        print(f'{parser.prog}: error: {message}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         resume = [arg for arg in arguments if arg != '--resume'] + ['--resume']
@@ -118,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def resolve(
     options: argparse.Namespace, rest: Sequence[str] = ()
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """All options of a run, and the configuration that LibMTL makes of its part of them.
+    """Resolve all options of a run, those that LibMTL reads included.
 
     Args:
         options: as :func:`build_parser` reads them.
@@ -132,7 +139,8 @@ def resolve(
         ValueError: if an option is out of its range.
     """
     benchmark = get_benchmark(options.dataset)
-    protocol = get_protocol(options.protocol, options.dataset)
+    given = {name: vars(options)[name] for name in PRESET if vars(options)[name] is not None}
+    protocol = replace(get_protocol(options.protocol, options.dataset), **given)
     tasks = [task.name for task in benchmark.select(options.tasks)]
     config = {
         'framework': 'libmtl',
@@ -140,24 +148,20 @@ def resolve(
         'tasks': tasks,
         'weighting': options.weighting,
         'protocol': options.protocol,
-        'arch': options.arch or protocol.arch,
-        'backbone': options.backbone or protocol.backbone,
-        'epochs': protocol.epochs if options.epochs is None else options.epochs,
-        'batch_size': protocol.batch_size if options.batch_size is None else options.batch_size,
-        'augment': protocol.augmented if options.augment is None else options.augment,
+        **{name: getattr(protocol, name) for name in PRESET if name not in ('lr', 'weight_decay')},
         'seed': options.seed,
         'data': str(options.data or Path('data', options.dataset)),
         'out': str(options.out or default_folder(options.dataset, tasks, options)),
         'device': options.device or str(default_device(options.gpu_id)),
         'workers': options.workers,
+        'pretrained': protocol.backbone in RESNET_WIDTHS and options.pretrained,
     }
-    config['pretrained'] = config['backbone'] in RESNET_WIDTHS and options.pretrained
     for name, least in (('epochs', 1), ('batch_size', 2), ('workers', 0), ('seed', 0)):
         if config[name] < least:
             raise ValueError(
                 f'Parameter `{name}` should be at least {least}. Found `{name} = {config[name]}`.'
             )
-    get_kind(options.dataset).check(config)
+    get_input_type(options.dataset).check(config)
     if config['weighting'] in OWN_LOOP:
         raise ValueError(
             f'Parameter `weighting` should not be one of {", ".join(OWN_LOOP)}, which LibMTL '
@@ -165,21 +169,26 @@ def resolve(
         )
     as_offered(config['weighting'], LibMTL.weighting)
     as_offered(config['arch'], LibMTL.architecture)
-    known = argparse.Namespace(
-        mode='train',
-        weighting=config['weighting'],
-        arch=config['arch'],
-        seed=options.seed,
-        gpu_id=options.gpu_id,
-        lr=protocol.learning_rate if options.lr is None else options.lr,
-        weight_decay=(
-            protocol.weight_decay if options.weight_decay is None else options.weight_decay
-        ),
-        scheduler=protocol.scheduler,
-        step_size=protocol.halve_every or 100,
-        gamma=0.5,
+    libmtl_options, rep_grad = _ask_libmtl(options, protocol, rest)
+    prefix = own_prefix(config['weighting'])
+    if prefix:
+        num_groups = min(benchmark.num_groups, len(tasks))
+        libmtl_options['weight_args'].setdefault(f'{prefix}num_groups', num_groups)
+    config.update(libmtl_options, rep_grad=rep_grad)
+    config.update(
+        describe_environment('torch', 'torchvision', 'numpy', 'LibMTL', 'torch_geometric')
     )
-    params = LibMTL.config.LibMTL_args.parse_args(list(rest), known)
+    return config, libmtl_options
+
+
+def _ask_libmtl(
+    options: argparse.Namespace, protocol: Protocol, rest: Sequence[str]
+) -> tuple[dict[str, Any], bool]:
+    """Let LibMTL's command line read the rest; return the Trainer's options, and ``rep_grad``."""
+    known = {name: vars(options)[name] for name in ('weighting', 'seed', 'gpu_id')}
+    known |= {name: getattr(protocol, name) for name in HANDED_ON}
+    namespace = argparse.Namespace(mode='train', gamma=0.5, **known)
+    params = LibMTL.config.LibMTL_args.parse_args(list(rest), namespace)
     # LibMTL's options do not know the schedule of its own QM9 example.
     plateau = params.scheduler == PLATEAU['scheduler']
     if plateau:
@@ -187,21 +196,12 @@ def resolve(
     kwargs, optim_param, scheduler_param = LibMTL.config.prepare_args(params)
     if plateau:
         scheduler_param = dict(PLATEAU)
-    prefix = own_prefix(config['weighting'])
-    if prefix:
-        kwargs['weight_args'].setdefault(
-            f'{prefix}num_groups', min(benchmark.num_groups, len(tasks))
-        )
-    libmtl_options = {'optim_param': optim_param, 'scheduler_param': scheduler_param, **kwargs}
-    config.update(libmtl_options, rep_grad=params.rep_grad)
-    config.update(
-        describe_environment('torch', 'torchvision', 'numpy', 'LibMTL', 'torch_geometric')
-    )
-    return config, libmtl_options
+    trainer_options = {'optim_param': optim_param, 'scheduler_param': scheduler_param, **kwargs}
+    return trainer_options, params.rep_grad
 
 
 def default_folder(dataset: str, tasks: Sequence[str], options: argparse.Namespace) -> Path:
-    """``runs/DATASET/WEIGHTING-SEED``; a single task's run is named after it."""
+    """Name the run folder ``runs/DATASET/WEIGHTING-SEED``; ``STL-TASK-SEED`` for a single task."""
     name = f'STL-{tasks[0]}' if len(tasks) == 1 else options.weighting
     return Path('runs', dataset, f'{name}-{options.seed}')
 
@@ -209,15 +209,14 @@ def default_folder(dataset: str, tasks: Sequence[str], options: argparse.Namespa
 def build(
     config: dict[str, Any], libmtl_options: dict[str, Any]
 ) -> tuple[RecordedTrainer, Loaders]:
-    """The Trainer and the loaders of a configuration, which learns the data's size.
+    """Build the Trainer and the loaders of a configuration, and record the data's size in it.
 
     Raises:
         ValueError: if the data is incomplete or broken, or does not suit the options.
     """
     benchmark = get_benchmark(config['benchmark'])
     tasks = benchmark.select(config['tasks'])
-    kind = get_kind(config['benchmark'])
-    loaders = kind.load(benchmark, config)
+    loaders = get_input_type(config['benchmark']).load(benchmark, config)
     schedule = libmtl_options['scheduler_param'] or {}
     if schedule.get('scheduler') == PLATEAU['scheduler'] and loaders.val is None:
         raise ValueError(
@@ -227,7 +226,7 @@ def build(
     config['image_size'] = loaders.image_size and list(loaders.image_size)
     config['num_frames'] = loaders.lengths
     LibMTL.utils.set_random_seed(config['seed'])
-    model = kind.build_model(config['backbone'], config['arch'], tasks, config['pretrained'])
+    model = build_model(config['backbone'], config['arch'], tasks, config['pretrained'])
     trainer = RecordedTrainer(
         build_task_dict(tasks, loaders.scales), config['weighting'], model.architecture,
         model.encoder_class, model.decoders, config['rep_grad'], False,

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from go4align_plugins.benchmarks import get_benchmark
-from go4align_plugins.libmtl.kinds import get_kind
+from go4align_plugins.libmtl.input_types import get_input_type
 from go4align_plugins.libmtl.protocols import get_protocol
 from go4align_plugins.libmtl.train import main
 
@@ -108,7 +108,7 @@ def test_other_strategies_and_a_single_task(data, tmp_path, weighting):
 @geometric
 @pytest.mark.integration
 def test_targets_are_standardised_by_the_training_molecules(molecules):
-    loaders = get_kind('qm9').load(
+    loaders = get_input_type('qm9').load(
         get_benchmark('qm9'),
         {'data': molecules, 'tasks': ['mu', 'u0'], 'batch_size': 8, 'seed': 0, 'workers': 0},
     )
@@ -164,9 +164,9 @@ def test_plateau_follows_the_loss_where_no_single_tasks_are_published(faces, tmp
 
 def test_published_protocols():
     molecules, faces = get_protocol('paper', 'qm9'), get_protocol('paper', 'celeba')
-    assert (molecules.epochs, molecules.batch_size, molecules.learning_rate) == (300, 120, 1e-3)
+    assert (molecules.epochs, molecules.batch_size, molecules.lr) == (300, 120, 1e-3)
     assert molecules.scheduler == 'plateau'
-    assert (faces.epochs, faces.batch_size, faces.learning_rate) == (15, 256, 3e-4)
+    assert (faces.epochs, faces.batch_size, faces.lr) == (15, 256, 3e-4)
     assert faces.scheduler is None
 
 
