@@ -1,4 +1,4 @@
-r"""CAGrad of LibMTL 1.1.5 for any number of tasks: its own has three written into it.
+r"""CAGrad of LibMTL 1.1.5 for any number of tasks: its own works for three alone.
 
 `Conflict-Averse Gradient Descent <https://arxiv.org/abs/2110.14048>`_ moves along
 
@@ -7,8 +7,7 @@ r"""CAGrad of LibMTL 1.1.5 for any number of tasks: its own has three written in
     w = \arg\min_{w \in \Delta} \; g_w^\top g_0 + c \lVert g_0 \rVert \lVert g_w \rVert
 
 - :math:`g_0` is the mean of the tasks' gradients, :math:`g_w = \sum_m w_m g_m`;
-- :math:`\Delta` is the simplex: weights that are not negative and sum up to 1;
-- :math:`c` is ``calpha``.
+- :math:`\Delta` is the simplex (no negative weights, their sum is 1), :math:`c` is ``calpha``.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ RESCALES = {0: lambda c: 1.0, 1: lambda c: 1 + c**2, 2: lambda c: 1 + c}
 
 
 class CAGrad(LibMTL.weighting.CAGrad):
-    """LibMTL's CAGrad, whose step is its own for three tasks."""
+    """LibMTL's CAGrad; for three tasks its step is LibMTL's own."""
 
     def backward(self, losses: Tensor, **kwargs: Any) -> np.ndarray:
         """Combine the tasks' gradients.
@@ -51,18 +50,18 @@ class CAGrad(LibMTL.weighting.CAGrad):
 
 
 def combine(gradients: Tensor, calpha: float, rescale: int) -> tuple[Tensor, np.ndarray]:
-    """The direction of the step, and the weights that gave it.
+    """Combine the tasks' gradients (M, D) into the direction (D,) of a step.
 
     Args:
-        gradients: (M, D) of the tasks.
+        gradients: (M, D), one a task.
         calpha: c, how far the direction may be from the mean gradient.
         rescale: 0, 1 or 2: the direction is divided by 1, 1 + c² or 1 + c.
 
     Returns:
-        The direction (D,) and the weights (M,) float64.
+        The direction (D,), and the weights (M,) float64 that gave it.
 
     Raises:
-        ValueError: if there is no such ``rescale``.
+        ValueError: if ``rescale`` is none of the three.
     """
     from scipy.optimize import minimize
 

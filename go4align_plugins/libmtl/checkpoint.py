@@ -1,8 +1,8 @@
-"""The complete state of a training in LibMTL, as tensors and plain values.
+"""Save and restore the complete state of a training in LibMTL, as tensors and plain values.
 
 LibMTL keeps a part of a strategy's state in plain attributes of the model (DWA's loss history,
 GradVac's targets, FAMO's optimizer, ...), which its ``state_dict`` does not hold. They are found by
-their kind, so that every strategy resumes, of either release of LibMTL.
+their type, so that every strategy of either release resumes.
 """
 
 from __future__ import annotations
@@ -19,48 +19,50 @@ from torch import Tensor, nn
 from go4align_plugins.benchmarks.files import find_damage, save_bytes
 
 PLAIN = (bool, int, float, str, type(None))
+OF_METER = ('base_result', 'best_result', 'improvement', 'has_val')
+"""Attributes that LibMTL's meter keeps from epoch to epoch, if it has them."""
 
 
 def save_atomically(state: Any, path: Path) -> None:
-    """Write aside, then rename: a killed process leaves the file before or the new one.
+    """Write aside, then rename: a killed process leaves the old file or the new one.
 
     Raises:
-        OSError: if it cannot be written; the message names the file, and the one before is kept.
+        OSError: if it cannot be written; the message names the file, and the old one is kept.
     """
-    buffer = io.BytesIO()  # torch hides why a file of its own cannot be written
+    buffer = io.BytesIO()  # torch hides the reason if it cannot write a file itself
     torch.save(state, buffer)
     save_bytes(path, buffer.getvalue(), durable=True)
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a checkpoint; it can hold no code.
+    """Read a checkpoint, without running any code in it.
 
     Raises:
         ValueError: if the file is not such a checkpoint, or is damaged.
     """
-    rule = f'{path}: should be a checkpoint of this tool. Found'
-    onward = 'Delete it, and the same command begins anew.'
+    message = f'{path}: should be a checkpoint of this tool. Found%s '
+    message += 'Delete it, and the same command begins again from the start.'
     damage = find_damage(path)
     if damage:
-        raise ValueError(f'{rule}: {damage}. {onward}')
+        raise ValueError(message % f': {damage}.')
     try:
         state = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # torch raises a different one for every kind of damage
-        raise ValueError(f'{rule}: {error} {onward}') from error
+        raise ValueError(message % f': {error}') from error
     if not isinstance(state, dict) or 'epoch' not in state:
-        raise ValueError(f'{rule} another file. {onward}')
+        raise ValueError(message % ' another file.')
     return state
 
 
 def collect(trainer: Any) -> dict[str, Any]:
-    """The state of a LibMTL Trainer, and of the global random generators."""
-    scheduler = trainer.scheduler
+    """Collect the state of a LibMTL Trainer, and of the global random generators."""
+    meter, scheduler = vars(trainer.meter), trainer.scheduler
     return {
         'model': trainer.model.state_dict(),
         'strategy': collect_attributes(trainer.model),
         'optimizer': trainer.optimizer.state_dict(),
         'scheduler': scheduler and scheduler.state_dict(),
-        'meter': {name: _plain(getattr(trainer.meter, name)) for name in _meter_names(trainer)},
+        'meter': {name: _plain(meter[name]) for name in OF_METER if name in meter},
         'random': _random_state(),
     }
 
@@ -84,18 +86,12 @@ def restore(trainer: Any, state: dict[str, Any]) -> None:
     _set_random_state(state['random'])
 
 
-def _meter_names(trainer: Any) -> list[str]:
-    """What LibMTL's meter carries from epoch to epoch: its base and its best result."""
-    names = ('base_result', 'best_result', 'improvement', 'has_val')
-    return [name for name in names if hasattr(trainer.meter, name)]
-
-
 def collect_attributes(model: nn.Module) -> dict[str, Any]:
-    """A strategy's state outside ``state_dict``: arrays, tensors, numbers and optimizers."""
+    """Collect a strategy's state outside ``state_dict``: arrays, tensors, numbers, optimizers."""
     internal = vars(nn.Module()).keys()
     kept: dict[str, Any] = {}
     for name, value in vars(model).items():
-        # RLW makes its distribution anew; all its randomness is the global generator's.
+        # RLW builds its distribution again; all its randomness is the global generator's.
         if name in internal or isinstance(value, torch.distributions.Distribution):
             continue
         value = _plain(value)
@@ -117,7 +113,7 @@ def collect_attributes(model: nn.Module) -> dict[str, Any]:
 
 
 def restore_attributes(model: Any, kept: dict[str, Any]) -> None:
-    """Put back what :func:`collect_attributes` found.
+    """Put collected attributes back.
 
     Raises:
         ValueError: if the strategy keeps state that cannot be saved.
@@ -149,7 +145,7 @@ def _restore_tensor(model: Any, name: str, tensor: Tensor, numpy: bool, gradient
 
 
 def _plain(value: Any) -> Any:
-    """Numpy's numbers as Python's: a checkpoint of plain values needs no code to be read."""
+    """Turn numpy's numbers into Python's, which are read without running code."""
     if isinstance(value, dict):
         return {key: _plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,7 +1,7 @@
 """Import LibMTL, whichever release is installed, on today's torch.
 
-PyPI's LibMTL 1.1.5 (2021) and GitHub's main call themselves by the same version, so nothing here
-asks for it: each difference is found out by looking.
+PyPI's LibMTL 1.1.5 (2021) and GitHub's main have the same version number: each difference is found
+by looking at the package.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ REMOVED_MODULE = 'torchvision.models.utils'
 
 
 def import_libmtl() -> Any:
-    """The package ``LibMTL``.
+    """Import the package ``LibMTL``.
 
-    LibMTL 1.1.5 imports ``torchvision.models.utils``, which torchvision removed in 0.13; its one
-    function lives on in ``torch.hub``, which stands in for it while LibMTL is imported.
+    LibMTL 1.1.5 imports ``torchvision.models.utils``, which torchvision removed in 0.13. Its one
+    function is also in ``torch.hub``, which stands in for it while LibMTL is imported.
 
     Raises:
-        ImportError: if LibMTL, or a package that it imports, is not installed; the message says
-            what to install.
+        ImportError: if LibMTL, or a package that it imports, is not installed; the message names
+            the extra.
     """
     stand_in = not _exists(REMOVED_MODULE)
     if stand_in:
@@ -53,5 +53,5 @@ def _exists(module: str) -> bool:
 
 
 def default_device(gpu_id: str = '0') -> torch.device:
-    """The CUDA device of that number, or the CPU where there is none."""
+    """Choose the CUDA device of that number, or the CPU where there is none."""
     return torch.device(f'cuda:{gpu_id}' if torch.cuda.is_available() else 'cpu')

@@ -21,13 +21,13 @@ from go4align_plugins.libmtl.options import GROUPED, read_options
 from go4align_plugins.libmtl.strategies import SI, AGRMWeighting, inverse_loss
 from go4align_plugins.weighting import AGRM
 
+OWN_LOOP = ('MOML', 'FORUM', 'AutoLambda')
+"""LibMTL's bilevel strategies, which it trains by a loop of their own."""
+
 NOT_GROUPED = {
     'GO4Align': 'it is AGRM itself, with GO4Align_num_groups',
     'GradDrop': 'it drops single entries of the gradients, so a task has no weight in it',
-    **dict.fromkeys(
-        ('MOML', 'FORUM', 'AutoLambda'),
-        'LibMTL trains it by a loop of its own, not by a weighting strategy',
-    ),
+    **dict.fromkeys(OWN_LOOP, 'LibMTL trains it by a loop of its own, not by a weighting strategy'),
 }
 """The strategies that AGRM cannot group, and why."""
 
@@ -84,15 +84,9 @@ class Grouped(AGRMWeighting):
     """The attribute with the running average that is weighted; None: this step's gradients."""
     _step: Step
 
-    def init_param(self) -> None:
-        """Allocate the strategy's state and AGRM's.
-
-        Raises:
-            ValueError: with ``rep_grad=True`` where the strategy weights losses.
-        """
-        if 'rep_grad' not in super().backward.__code__.co_names:
-            self.refuse_rep_grad()
-        super().init_param()
+    def weights_losses(self) -> bool:
+        """Tell whether the strategy's step never looks at ``rep_grad``."""
+        return 'rep_grad' not in super().backward.__code__.co_names
 
     def build(self, weight_args: Mapping[str, Any]) -> AGRM:  # noqa: D102
         options = read_options(GROUPED, weight_args, self.task_num, self.own_options)

@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from go4align_plugins.libmtl import trainer
 from go4align_plugins.libmtl.compat import import_libmtl
+from go4align_plugins.libmtl.trainer import Trainer
 
 EPILOG = """\
 examples:
@@ -27,10 +27,10 @@ examples:
 
 
 class RelativeFinder(MetaPathFinder):
-    """Finds modules in relative entries of ``sys.path``, seen from the script's folder.
+    """Finder of modules in relative entries of ``sys.path``, seen from the script's folder.
 
-    LibMTL's CityScapes example appends ``../nyu``, which Python sees from the working directory:
-    with this, the example runs from anywhere.
+    LibMTL's CityScapes example appends ``../nyu``, which Python resolves from the working
+    directory. With this finder the example runs from anywhere.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -56,21 +56,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument(
-        '--device', help='cpu, cuda:0, ... (default: the first GPU; the CPU where there is none)'
-    )
-    parser.add_argument(
-        '--no-pretrained',
-        action='store_true',
-        help='begin from random weights: nothing is downloaded',
-    )
-    parser.add_argument('script', type=Path, help='the script to run')
-    parser.add_argument('options', nargs=argparse.REMAINDER, help="the script's own options")
+    add = parser.add_argument
+    add('--device', help='cpu, cuda:0, ... (default: the first GPU; the CPU where there is none)')
+    add('--no-pretrained', action='store_true', help='begin from random weights, download nothing')
+    add('script', type=Path, help='the script to run')
+    add('options', nargs=argparse.REMAINDER, help="the script's own options")
     options = parser.parse_args(arguments)
     if not options.script.is_file():
         parser.error(f'Parameter `script` should be a file. Found `{options.script}`.')
     if options.device:
-        trainer.set_default_device(torch.device(options.device))
+        Trainer.default_device = torch.device(options.device)
     if options.no_pretrained:
         skip_pretrained()
     run(options.script, options.options)

@@ -1,8 +1,8 @@
 """A resumable training loop around LibMTL's own steps, with one progress bar and a run folder.
 
-LibMTL's ``train`` always begins at epoch 0 and tells nobody what happened in a step. This one takes
-its place where a run should be resumable and recorded; every part of a step is still LibMTL's:
-``_process_data``, ``_compute_loss``, the model's ``backward``, the meter, and ``test``.
+LibMTL's ``train`` always begins at epoch 0 and records no weights. This loop takes its place; the
+parts of a step are still LibMTL's: ``_process_data``, ``_compute_loss``, ``backward``, the meter
+and ``test``.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ BATCHES_IN_STEP = {'MoDo': 3, 'SDMGrad': 3}
 
 
 class RecordedTrainer(Trainer):
-    """A Trainer whose runs can be recorded and resumed.
+    """A Trainer whose runs are recorded and can be resumed.
 
     Args:
         *args: as for ``LibMTL.Trainer``.
         image_size: height and width of the targets, to which predicted maps are resized; None
-            where there are none.
-        single_task: task -> metric -> published result of the task alone, which a plateau schedule
-            compares with; None where none are published.
+            without images.
+        single_task: task -> metric -> published single-task result, the baseline of a plateau
+            schedule; None where none are published.
         **kwargs: as for :class:`Trainer`.
     """
 
@@ -81,11 +81,11 @@ class RecordedTrainer(Trainer):
         self.scheduler = ReduceLROnPlateau(self.optimizer, **options)
 
     def fit(self, loaders: Loaders, epochs: int, folder: RunFolder) -> None:
-        """Train, test after each epoch, and record it; go on where the folder's checkpoint is.
+        """Train, test after each epoch, and record it; go on from the folder's checkpoint.
 
         Args:
-            loaders: of the splits. Where one is for validation, it is tested too, LibMTL's best
-                epoch is that of validation, and a plateau schedule follows its scores.
+            loaders: of the splits. A split for validation is tested too: it decides LibMTL's best
+                epoch, and a plateau schedule follows its scores.
             epochs: the number of epochs in all.
             folder: where to record the run.
         """
@@ -94,7 +94,7 @@ class RecordedTrainer(Trainer):
         self.model.train_loss_buffer = np.zeros((self.task_num, epochs))
         first = self._resume(folder, epochs)
         batches = sum(map(len, filter(None, (loaders.train, loaders.val, loaders.test))))
-        # tqdm's None: no bar where nobody watches, in a log file.
+        # tqdm's None: no bar where the output is no terminal.
         with tqdm(
             total=epochs * batches, initial=first * batches, unit='batch', disable=None
         ) as self._bar:
@@ -139,7 +139,10 @@ class RecordedTrainer(Trainer):
             if loaders.val is not None:
                 self.test(loaders.val, epoch, mode='val')
             self.test(loaders.test, epoch, mode='test')
-        self._step_schedule()
+        if isinstance(self.scheduler, ReduceLROnPlateau):
+            self.scheduler.step(self._validation_cost())
+        elif self.scheduler is not None:
+            self.scheduler.step()
         shown = self.shown.items()
         return {
             'epoch': epoch,
@@ -149,14 +152,8 @@ class RecordedTrainer(Trainer):
             'seconds': {mode: part['seconds'] for mode, part in shown},
         }
 
-    def _step_schedule(self) -> None:
-        if isinstance(self.scheduler, ReduceLROnPlateau):
-            self.scheduler.step(self._validation_cost())
-        elif self.scheduler is not None:
-            self.scheduler.step()
-
     def _validation_cost(self) -> float:
-        """delta_m on the validation split; its mean loss where no single tasks are published."""
+        """Compute delta_m on the validation split, or its mean loss without published baselines."""
         shown = self.shown['val']
         if not self.single_task:
             return fmean(shown['loss'].values())
@@ -179,7 +176,8 @@ class RecordedTrainer(Trainer):
             self.optimizer.step()
             if hasattr(self.model, 'update_w'):  # FAMO looks at the losses after the step
                 with torch.no_grad():
-                    self.model.update_w(self._losses_again())
+                    predictions = self.process_preds(self.model(self._batch[0]))
+                    self.model.update_w(self._compute_loss(predictions, self._batch[1]))
             if step_weights is not None:
                 weights.append(np.asarray(step_weights, dtype=np.float64))
             if isinstance(self.model, AGRMWeighting):
@@ -189,40 +187,33 @@ class RecordedTrainer(Trainer):
         return dict(zip(self.task_name, means)), dict(zip(self.task_name, shares))
 
     def _forward(self, batches: list) -> Tensor:
-        self._inputs, self._targets = self._process_data(batches)
-        predictions = self.process_preds(self.model(self._inputs))
-        losses = self._compute_loss(predictions, self._targets)
-        self.meter.update(predictions, self._targets)
+        self._batch = inputs, targets = self._process_data(batches)
+        predictions = self.process_preds(self.model(inputs))
+        losses = self._compute_loss(predictions, targets)
+        self.meter.update(predictions, targets)
         return losses
-
-    def _losses_again(self) -> Tensor:
-        predictions = self.process_preds(self.model(self._inputs))
-        return self._compute_loss(predictions, self._targets)
 
     @property
     def strategy(self) -> str:
-        """The name of the weighting strategy."""
+        """Name of the weighting strategy."""
         return type(self.model).__bases__[1].__name__
 
 
 def _group_shares(groups: np.ndarray, num_groups: int) -> list[list[float]]:
-    """From the groups of all steps (S, M), each task's share of steps in each group."""
+    """Compute each task's share of steps in each group, from the groups of all steps (S, M)."""
     member = groups[:, :, None] == np.arange(num_groups)
     return member.mean(0).tolist()
 
 
 def _listen(meter: Any, shown: dict[str, dict[str, Any]]) -> None:
-    """Keep what LibMTL's meter displays: it forgets it right afterwards."""
+    """Keep the scores that LibMTL's meter displays, because it forgets them right afterwards."""
     original = meter.display
 
     def display(mode: str, epoch: int | None) -> None:
-        scores = {
-            task: dict(zip(meter.task_dict[task]['metrics'], map(float, meter.results[task])))
-            for task in meter.task_name
-        }
+        names = {task: meter.task_dict[task]['metrics'] for task in meter.task_name}
         shown[mode] = {
             'loss': dict(zip(meter.task_name, map(float, meter.loss_item))),
-            'metrics': scores,
+            'metrics': {t: dict(zip(names[t], map(float, meter.results[t]))) for t in names},
             'seconds': meter.end_time - meter.beg_time,
         }
         original(mode=mode, epoch=epoch)

@@ -33,7 +33,18 @@ class AGRMWeighting(AbsWeighting):
     agrm: AGRM
 
     def init_param(self) -> None:
-        """Allocate the state, so that a saved one loads into a new model."""
+        """Allocate the state, so that a saved one loads into a new model.
+
+        Raises:
+            ValueError: with ``rep_grad=True`` where the strategy weights losses.
+        """
+        if self.rep_grad and self.weights_losses():
+            name = self.strategy_name()
+            raise ValueError(
+                f'Parameter `rep_grad` should be False with {name}. Found `rep_grad = True`. '
+                'It detaches the encoder from the losses, for strategies that combine gradients of '
+                f'the representation; {name} weights losses: the encoder would get no gradient.'
+            )
         super().init_param()
         self.agrm = self.build({}).to(self.device)
         self.weight_args: Mapping[str, Any] = {}
@@ -57,19 +68,9 @@ class AGRMWeighting(AbsWeighting):
             ValueError: if an option is unknown or out of its range.
         """
 
-    def refuse_rep_grad(self) -> None:
-        """Refuse to train a strategy that weights losses by gradients of the representation.
-
-        Raises:
-            ValueError: with ``rep_grad=True``.
-        """
-        if self.rep_grad:
-            name = self.strategy_name()
-            raise ValueError(
-                f'Parameter `rep_grad` should be False with {name}. Found `rep_grad = True`. '
-                'It detaches the encoder from the losses, for strategies that combine gradients of '
-                f'the representation; {name} weights losses: the encoder would get no gradient.'
-            )
+    def weights_losses(self) -> bool:
+        """Tell whether the strategy weights losses, and no gradients of the representation."""
+        return True
 
     @classmethod
     def strategy_name(cls) -> str:
@@ -80,15 +81,6 @@ class AGRMWeighting(AbsWeighting):
 
 class LossWeighting(AGRMWeighting):
     """A strategy whose weights come from the losses alone, at the cost of equal weighting."""
-
-    def init_param(self) -> None:
-        """Allocate the state.
-
-        Raises:
-            ValueError: with ``rep_grad=True``.
-        """
-        self.refuse_rep_grad()
-        super().init_param()
 
     def backward(self, losses: Tensor, **weight_args: Any) -> np.ndarray:
         """Weight the losses and run the backward pass of their sum.

@@ -15,23 +15,23 @@ LibMTL: Any = import_libmtl()
 
 
 class TaskLoss(LibMTL.loss.AbsLoss):
-    """The loss of a task, in LibMTL's form."""
+    """Loss of a task, in LibMTL's form."""
 
     def __init__(self, task: Task) -> None:
         super().__init__()
         self.loss = LOSSES[task.kind]
 
     def compute_loss(self, pred: Tensor, gt: Tensor) -> Tensor:
-        """The mean loss of a batch."""
+        """Compute the mean loss of a batch."""
         return self.loss(pred, gt)
 
 
 class TaskMetric(LibMTL.metrics.AbsMetric):
-    """The metrics of a task, in LibMTL's form: scores in the order of the benchmark's table.
+    """Metrics of a task, in LibMTL's form: scores in the order of the benchmark's table.
 
     Args:
-        task: whose metrics.
-        scale: of a regression: the standard deviation in the published unit.
+        task: the task to measure.
+        scale: for a regression, the standard deviation in the published unit.
     """
 
     def __init__(self, task: Task, scale: float = 1.0) -> None:
@@ -44,7 +44,7 @@ class TaskMetric(LibMTL.metrics.AbsMetric):
         self.metric.update(pred, gt)
 
     def score_fun(self) -> list[float]:
-        """The scores over all batches."""
+        """Compute the scores over all batches."""
         scores = self.metric.compute()
         return [scores[name] for name in self.names]
 
@@ -57,11 +57,11 @@ class TaskMetric(LibMTL.metrics.AbsMetric):
 def build_task_dict(
     tasks: Iterable[Task], scales: Mapping[str, float] | None = None
 ) -> dict[str, dict[str, Any]]:
-    """LibMTL's ``task_dict``: metrics, their directions and the loss of each task.
+    """Build LibMTL's ``task_dict``: metrics, their directions and the loss of each task.
 
     Args:
         tasks: in the order of the losses.
-        scales: of the tasks that are learned standardised.
+        scales: standard deviations, of the tasks that are learned standardised.
     """
     scales = scales or {}
     return {

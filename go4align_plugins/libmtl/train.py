@@ -15,6 +15,7 @@ from go4align_plugins.benchmarks.files import explain
 from go4align_plugins.benchmarks.run_folder import RunFolder, describe_environment
 from go4align_plugins.libmtl.compat import default_device, import_libmtl
 from go4align_plugins.libmtl.data import Loaders
+from go4align_plugins.libmtl.grouped import OWN_LOOP
 from go4align_plugins.libmtl.input_types import get_input_type
 from go4align_plugins.libmtl.loop import RecordedTrainer
 from go4align_plugins.libmtl.models import BACKBONES, RESNET_WIDTHS, build_model
@@ -30,9 +31,6 @@ PRESET = ('arch', 'backbone', 'epochs', 'batch_size', 'augment', 'lr', 'weight_d
 
 HANDED_ON = ('arch', 'lr', 'weight_decay', 'scheduler', 'step_size')
 """The part of a protocol that LibMTL's command line knows by the same names."""
-
-OWN_LOOP = ('MOML', 'FORUM', 'AutoLambda')
-"""LibMTL's bilevel strategies train by a loop of their own, which cannot be resumed."""
 
 EPILOG = """\
 Options of LibMTL's own are handed on, with LibMTL's names: --calpha 0.5 (CAGrad), --T 2 (DWA),

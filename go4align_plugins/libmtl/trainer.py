@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -18,38 +18,32 @@ LibMTL: Any = import_libmtl()
 TAKES_NAMES = hasattr(LibMTL.trainer, 'weighting_method')
 
 
-_default_device: torch.device | None = None
-
-
-def set_default_device(device: torch.device | None) -> None:
-    """Where a Trainer trains that is not told; None: the first CUDA device, or the CPU."""
-    global _default_device
-    _default_device = device
-
-
 class Trainer(LibMTL.trainer.Trainer):
     """LibMTL's own Trainer, mended where it no longer runs; its training loop is untouched.
 
-    - any device, where LibMTL says ``cuda:0``; the CPU where there is no GPU;
-    - strategies and architectures by name or as classes, in either release;
-    - ``next(loader)``, which 1.1.5 calls by a method that torch has removed; and an error while
-      reading data is raised, where LibMTL would silently start the loader again;
-    - gradients are set to zero, where 1.1.5's gradient-based strategies write into what today's
-      ``zero_grad`` has set to None.
+    - It trains on any device, by default the first GPU, or the CPU; LibMTL on ``cuda:0`` alone.
+    - It takes strategies and architectures by name or as classes, in either release.
+    - It calls ``next(loader)``; 1.1.5 calls a method that torch has removed. An error while reading
+      data is raised; LibMTL would silently start the loader again.
+    - It sets gradients to zero; today's ``zero_grad`` sets them to None, but 1.1.5's gradient-based
+      strategies write into them.
 
     Args:
         *args: as for ``LibMTL.Trainer``.
-        device: where to train; by default the first CUDA device, or the CPU where there is none.
+        device: where to train; None: :attr:`default_device`.
         **kwargs: as for ``LibMTL.Trainer``.
     """
 
+    default_device: ClassVar[torch.device | None] = None
+    """Device of every Trainer that is given none; None: the first GPU, or the CPU."""
+
     def __init__(self, *args: Any, device: torch.device | str | None = None, **kwargs: Any) -> None:
-        self.__dict__['_chosen_device'] = device or _default_device or default_device()
+        self.__dict__['_chosen_device'] = device or self.default_device or default_device()
         super().__init__(*args, **kwargs)
 
     @property
     def device(self) -> torch.device:
-        """Where the model is; what LibMTL assigns to it is ignored."""
+        """Device of the model; LibMTL's assignments to it are ignored."""
         return torch.device(self.__dict__['_chosen_device'])
 
     @device.setter
@@ -62,12 +56,12 @@ class Trainer(LibMTL.trainer.Trainer):
         weighting = as_offered(weighting, LibMTL.weighting)
         architecture = as_offered(architecture, LibMTL.architecture)
         if TAKES_NAMES:
-            # Its training loop knows by name which strategies take several batches a step, or look
-            # at the losses after it: under AGRM they still do.
+            # Its training loop goes by the name: some strategies take several batches a step, or
+            # look at the losses after it, under AGRM too.
             self.weighting = str(weighting).removeprefix(GROUPED)
         super()._prepare_model(weighting, architecture, encoder_class, decoders)
         if hasattr(self.model, 'configure'):
-            # LibMTL hands the options over at each step: ours are looked at before the first.
+            # LibMTL hands the options over at each step: ours are checked before the first.
             self.model.configure(self.kwargs['weight_args'])
         self.model.zero_grad_share_params = partial(_zero_shared_gradients, self.model)
 
@@ -89,7 +83,7 @@ class Trainer(LibMTL.trainer.Trainer):
 
 
 def as_offered(choice: str | type, offered: Any) -> str | type:
-    """A strategy or architecture in the form that the installed LibMTL takes.
+    """Bring a strategy or architecture into the form that the installed LibMTL takes.
 
     Raises:
         ValueError: if LibMTL offers none of that name.
