@@ -10,9 +10,11 @@ from go4align_plugins.benchmarks.scenes import render
 SIZE = (32, 48)
 
 
-def write_split(folder: Path, benchmark: str, split: str, count: int) -> None:
+def write_split(
+    folder: Path, benchmark: str, split: str, count: int, size: tuple[int, int] = SIZE
+) -> None:
     for index in range(count):
-        frame = render(benchmark, 0, index, SIZE, split=split)
+        frame = render(benchmark, 0, index, size, split=split)
         parts = {'image': frame.image, 'label': frame.label, 'depth': frame.depth}
         if frame.normal is not None:
             parts['normal'] = frame.normal

@@ -13,7 +13,7 @@ from torch import Tensor
 from go4align_plugins.libmtl.registration import AVERAGES
 from go4align_plugins.weighting import kmeans_1d
 
-from .toy import TASKS, LibMTL, build_loader, build_trainer, train
+from .toy import TASKS, LibMTL, build_loader, build_trainer, options, train
 
 OFFERED = LibMTL.weighting.__all__
 GROUPED = [name for name in OFFERED if name.startswith('AGRM_')]
@@ -37,12 +37,6 @@ def base(request: pytest.FixtureRequest) -> str:
     if request.param == 'Aligned_MTL' and not RUNS_ALIGNED_MTL:
         pytest.skip('it calls torch.symeig, which this torch has no longer')
     return request.param
-
-
-def options(name: str, *command_line: str) -> dict[str, Any]:
-    command_line = ('--weighting', name, *command_line)
-    params = LibMTL.config.LibMTL_args.parse_args(command_line)
-    return LibMTL.config.prepare_args(params)[0]['weight_args']
 
 
 def prepared(name: str, **weight_args: Any) -> Any:
@@ -206,33 +200,6 @@ def test_options_arrive_from_the_command_line(capsys):
 def test_strategies_can_be_given_as_classes():
     trainer = build_trainer(LibMTL.weighting.AGRM_EW, weight_args={'AGRM_num_groups': 1})
     assert (train(trainer) == 1).all()
-
-
-@pytest.mark.parametrize(
-    ('strategy', 'weight_args', 'message'),
-    [
-        ('MGDA', {'AGRM_num_groups': 4}, '`num_groups` should be between 1 and 3'),
-        ('MGDA', {'AGRM_num_groups': 0}, '`num_groups` should be between 1 and 3'),
-        ('MGDA', {'AGRM_grouping': 'fuzzy'}, '`grouping` should be one of'),
-        (
-            'MGDA',
-            {'AGRM_groups': 2},
-            'AGRM_num_groups, AGRM_grouping, mgda_gn. Found `AGRM_groups`',
-        ),
-        ('CAGrad', {'calpah': 2}, 'calpha, rescale. Found `calpah`'),
-        ('EW', {'GO4Align_num_groups': 2}, 'Found `GO4Align_num_groups`'),
-        ('SI', {'num_groups': 2}, 'AGRM_num_groups, AGRM_grouping. Found `num_groups`'),
-    ],
-)
-def test_bad_options_are_refused_before_the_first_step(strategy, weight_args, message):
-    with pytest.raises(ValueError, match=message):
-        build_trainer(f'AGRM_{strategy}', weight_args=weight_args)
-
-
-@pytest.mark.parametrize('strategy', ['EW', 'UW', 'DWA', 'SI'])
-def test_representation_gradients_are_refused_for_weighted_losses(strategy):
-    with pytest.raises(ValueError, match=f'`rep_grad` should be False with AGRM_{strategy}'):
-        build_trainer(f'AGRM_{strategy}', rep_grad=True)
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from go4align_plugins.benchmarks.scenes import render
-
 from .. import ROOT
+from .conftest import write_split
 
 MAIN = os.environ.get('LIBMTL_MAIN')
 
@@ -128,13 +126,7 @@ needs_main = pytest.mark.skipif(
 )
 def test_examples_of_libmtl_main(tmp_path, example, benchmark, size):
     for split in ('train', 'val'):
-        for index in range(2):
-            frame = render(benchmark, 0, index, size, split=split)
-            parts = {'image': frame.image, 'label': frame.label, 'depth': frame.depth}
-            parts.update({} if frame.normal is None else {'normal': frame.normal})
-            for name, array in parts.items():
-                (tmp_path / split / name).mkdir(parents=True, exist_ok=True)
-                np.save(tmp_path / split / name / f'{index}.npy', array)
+        write_split(tmp_path, benchmark, split, 2, size)
     done = launch(
         '--device', 'cpu', '--no-pretrained', f'{MAIN}/examples/{example}/main.py',
         '--weighting', 'GO4Align', '--dataset_path', str(tmp_path), '--scheduler', 'step',

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import copy
+import inspect
+import re
 
 import numpy as np
 import pytest
@@ -11,17 +12,13 @@ import torch
 
 from go4align_plugins import GO4Align
 from go4align_plugins.libmtl import Trainer, register
+from go4align_plugins.libmtl.options import DESCRIPTIONS
 
-from .toy import TASKS, LibMTL, build_loader, build_trainer, first_losses, train
+from .toy import TASKS, LibMTL, build_loader, build_trainer, first_losses, options, train
 
 # In 1.1.5; GradDrop is for representation gradients alone.
 BY_LOSSES = ('EW', 'UW', 'DWA', 'GLS', 'RLW')
 BY_GRADIENTS = ('GradNorm', 'MGDA', 'PCGrad', 'GradVac', 'IMTL', 'CAGrad')
-
-
-def parse(*options: str) -> tuple[argparse.Namespace, dict]:
-    params = LibMTL.config.LibMTL_args.parse_args(options)
-    return params, LibMTL.config.prepare_args(params)[0]
 
 
 def test_registered_by_name_and_as_a_class():
@@ -67,56 +64,69 @@ def test_si_weights_are_inverse_losses():
 
 
 def test_options_arrive_from_the_command_line(capsys):
-    params, kwargs = parse('--weighting', 'GO4Align', '--GO4Align_num_groups', '3')
-    assert kwargs['weight_args'] == {
+    weight_args = options('GO4Align', '--GO4Align_num_groups', '3')
+    assert weight_args == {
         'GO4Align_num_groups': 3,
         'GO4Align_step_size': 1e-4,
         'GO4Align_grouping': 'exact',
         'GO4Align_risk_scale': 'sum',
     }
     assert 'GO4Align_num_groups: 3' in capsys.readouterr().out
-    trainer = build_trainer(params.weighting, **kwargs)
+    trainer = build_trainer('GO4Align', weight_args=weight_args)
     train(trainer, epochs=1)
     assert trainer.model.agrm.num_groups == 3
 
 
+def test_every_parameter_of_the_method_is_an_option():
+    parameters = set(inspect.signature(GO4Align).parameters) - {'num_tasks', 'task_names'}
+    text = LibMTL.config.LibMTL_args.format_help()
+    assert set(re.findall(r'--GO4Align_(\w+)', text)) == parameters == set(DESCRIPTIONS)
+
+
 def test_halves_of_the_indicator_are_switched_from_the_command_line(capsys):
     switches = ('--GO4Align_scale_balance', 'false', '--GO4Align_smooth_alignment', 'True')
-    _, kwargs = parse('--weighting', 'GO4Align', *switches)
-    indicator = build_trainer('GO4Align', **kwargs).model.agrm.indicator
+    weight_args = options('GO4Align', *switches)
+    indicator = build_trainer('GO4Align', weight_args=weight_args).model.agrm.indicator
     assert not indicator.scale_balance
     assert indicator.smooth_alignment
     with pytest.raises(SystemExit):
-        parse('--GO4Align_scale_balance', 'no')
+        options('GO4Align', '--GO4Align_scale_balance', 'no')
     assert 'should be true or false. Found `no`.' in capsys.readouterr().err
 
 
 def test_other_strategies_keep_their_options():
-    assert parse('--weighting', 'DWA', '--T', '3')[1]['weight_args'] == {'T': 3.0}
-    assert parse('--weighting', 'SI')[1]['weight_args'] == {}
+    assert options('DWA', '--T', '3') == {'T': 3.0}
+    assert options('SI') == {}
     with pytest.raises(ValueError, match='No support weighting method Unknown'):
-        parse('--weighting', 'Unknown')
+        options('Unknown')
 
 
 @pytest.mark.parametrize(
-    ('weight_args', 'message'),
+    ('weighting', 'weight_args', 'message'),
     [
-        ({'GO4Align_num_groups': 4}, '`num_groups` should be between 1 and 3'),
-        ({'GO4Align_step_size': -1.0}, '`step_size` should be finite and at least 0'),
-        (
-            {'GO4Align_groups': 2},
-            '`weight_args` should hold GO4Align_num_groups.*`GO4Align_groups`',
-        ),
-        ({'num_groups': 2}, '`weight_args` should hold GO4Align_num_groups.*`num_groups`'),
+        ('GO4Align', {'GO4Align_num_groups': 4}, '`num_groups` should be between 1 and 3'),
+        ('GO4Align', {'GO4Align_step_size': -1.0}, '`step_size` should be finite and at least 0'),
+        ('GO4Align', {'GO4Align_groups': 2}, 'hold GO4Align_num_groups.*`GO4Align_groups`'),
+        ('GO4Align', {'num_groups': 2}, '`weight_args` should hold GO4Align_num_groups.*`num_gr'),
+        ('SI', {'num_groups': 2}, '`weight_args` should be empty'),
+        ('AGRM_MGDA', {'AGRM_num_groups': 4}, '`num_groups` should be between 1 and 3'),
+        ('AGRM_MGDA', {'AGRM_num_groups': 0}, '`num_groups` should be between 1 and 3'),
+        ('AGRM_MGDA', {'AGRM_grouping': 'fuzzy'}, '`grouping` should be one of'),
+        ('AGRM_MGDA', {'AGRM_groups': 2}, 'AGRM_num_groups, AGRM_grouping, mgda_gn. Found `AGRM_g'),
+        ('AGRM_CAGrad', {'calpah': 2}, 'calpha, rescale. Found `calpah`'),
+        ('AGRM_EW', {'GO4Align_num_groups': 2}, 'Found `GO4Align_num_groups`'),
+        ('AGRM_SI', {'num_groups': 2}, 'AGRM_num_groups, AGRM_grouping. Found `num_groups`'),
     ],
 )
-def test_bad_options_are_refused_before_the_first_step(weight_args, message):
+def test_bad_options_are_refused_before_the_first_step(weighting, weight_args, message):
     with pytest.raises(ValueError, match=message):
-        build_trainer('GO4Align', weight_args=weight_args)
+        build_trainer(weighting, weight_args=weight_args)
 
 
-@pytest.mark.parametrize('weighting', ['GO4Align', 'SI'])
-def test_representation_gradients_are_refused(weighting):
+@pytest.mark.parametrize(
+    'weighting', ['GO4Align', 'SI', *(f'AGRM_{name}' for name in ('EW', 'UW', 'DWA', 'SI'))]
+)
+def test_representation_gradients_are_refused_for_weighted_losses(weighting):
     with pytest.raises(ValueError, match=f'`rep_grad` should be False with {weighting}'):
         build_trainer(weighting, rep_grad=True)
 
@@ -187,8 +197,7 @@ def test_one_task_has_one_group():
 
 @pytest.mark.parametrize('weighting', BY_LOSSES + BY_GRADIENTS)
 def test_libmtls_own_strategies_run_on_todays_torch(weighting):
-    _, kwargs = parse('--weighting', weighting)
-    trainer = build_trainer(weighting, **kwargs)
+    trainer = build_trainer(weighting, weight_args=options(weighting))
     before = [parameter.detach().clone() for parameter in trainer.model.encoder.parameters()]
     weights = train(trainer)
     assert np.isfinite(weights).all()

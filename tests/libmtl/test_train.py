@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -12,10 +13,8 @@ import torch
 
 from go4align_plugins.libmtl.train import main
 
-from .. import SHARED, TOOLS
-from .training import arguments, entries
-
-TOOL = TOOLS / 'train_libmtl.py'
+from .. import SHARED
+from .training import arguments, entries, train_in_parts
 
 
 def test_run_folder(rooms, tmp_path):
@@ -53,16 +52,7 @@ def test_run_folder(rooms, tmp_path):
 )
 @pytest.mark.integration
 def test_resumed_run_equals_an_uninterrupted_one(rooms, tmp_path, weighting, options):
-    whole, parts = tmp_path / 'whole', tmp_path / 'parts'
-    assert main(arguments(rooms, whole, *options, weighting=weighting)) == 0
-    first = [*arguments(rooms, parts, *options, weighting=weighting), '--epochs', '1']
-    assert main(first) == 0
-    torch.manual_seed(99)
-    assert main([*arguments(rooms, parts, *options, weighting=weighting), '--resume']) == 0
-    assert entries(parts) == entries(whole)
-    saved = [torch.load(folder / 'last.pt')['model'] for folder in (whole, parts)]
-    for name, value in saved[0].items():
-        assert torch.equal(value, saved[1][name]), name
+    train_in_parts(rooms, tmp_path, *options, weighting=weighting)
 
 
 def test_grouped_strategy_records_its_groups(rooms, tmp_path):
@@ -86,12 +76,7 @@ def test_single_task_baseline(rooms, tmp_path):
 @pytest.mark.integration
 @pytest.mark.parametrize(
     ('arch', 'backbone'),
-    [
-        ('MTAN', 'segnet-small'),
-        ('HPS', 'resnet18'),
-        ('MTAN', 'resnet18'),
-        ('Cross_stitch', 'resnet18'),
-    ],
+    [('MTAN', 'segnet-small'), *((a, 'resnet18') for a in ('HPS', 'MTAN', 'Cross_stitch'))],
 )
 def test_architectures(rooms, tmp_path, arch, backbone):
     options = ['--arch', arch, '--backbone', backbone, '--no-pretrained', '--epochs', '1']
@@ -152,15 +137,15 @@ def test_bad_options(rooms, tmp_path, capsys, options, message):
 
 def test_broken_frame_is_named_while_training(rooms, tmp_path, capsys):
     data = tmp_path / 'data'
-    subprocess.run(['cp', '-r', str(rooms), str(data)], check=True)
+    shutil.copytree(rooms, data)
     depth = data / 'train' / 'depth' / '5.npy'
     array = np.load(depth)
     array[3, 4] = np.nan
     np.save(depth, array)
     for workers in '01':
         assert main(arguments(data, tmp_path / workers, '--workers', workers)) == 2
-        (said,) = capsys.readouterr().err.strip().splitlines()
-        assert said.startswith(f'train_libmtl.py: error: {depth}: depth should be finite')
+        (message,) = capsys.readouterr().err.strip().splitlines()
+        assert message.startswith(f'train_libmtl.py: error: {depth}: depth should be finite')
 
 
 @pytest.mark.integration

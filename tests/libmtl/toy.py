@@ -70,6 +70,12 @@ def build_trainer(weighting: Any, trainer: type | None = None, **options: Any) -
         return (trainer or LibMTL.Trainer)(**{**settings, **options})
 
 
+def options(weighting: str, *command_line: str) -> dict[str, Any]:
+    """A strategy's ``weight_args``, as LibMTL's command line hands them over."""
+    params = LibMTL.config.LibMTL_args.parse_args(['--weighting', weighting, *command_line])
+    return LibMTL.config.prepare_args(params)[0]['weight_args']
+
+
 def first_losses(trainer: Any, loader: Any) -> Tensor:
     """A Trainer's losses of the first batch, by the method of either release of LibMTL."""
     inputs, targets = trainer._process_data([None, iter(loader)])
