@@ -12,13 +12,15 @@ r"""CAGrad of LibMTL 1.1.5 for any number of tasks: its own works for three alon
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from go4align_plugins.libmtl.compat import import_libmtl
+
+if TYPE_CHECKING:
+    import numpy as np
 
 LibMTL: Any = import_libmtl()
 
@@ -63,6 +65,7 @@ def combine(gradients: Tensor, calpha: float, rescale: int) -> tuple[Tensor, np.
     Raises:
         ValueError: if ``rescale`` is none of the three.
     """
+    import numpy as np
     from scipy.optimize import minimize
 
     if rescale not in RESCALES:

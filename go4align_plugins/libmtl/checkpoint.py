@@ -38,7 +38,7 @@ def load(path: Path) -> dict[str, Any]:
     """Read a checkpoint, without running any code in it.
 
     Raises:
-        ValueError: if the file is not such a checkpoint, or is damaged.
+        ValueError: if the file is no checkpoint of a training, or is damaged.
     """
     message = f'{path}: should be a checkpoint of this tool. Found%s '
     message += 'Delete it, and the same command begins again from the start.'

@@ -50,7 +50,7 @@ def prepared(name: str, **weight_args: Any) -> Any:
 
 
 def losses_of(trainer: Any, count: int) -> Tensor:
-    """The losses of so many batches, (count, M)."""
+    """The losses of the first batches, (count, M)."""
     loader = [build_loader(), iter(build_loader())]
     found = []
     for _ in range(count):
@@ -60,7 +60,7 @@ def losses_of(trainer: Any, count: int) -> Tensor:
 
 
 def take_step(trainer: Any, base: str) -> tuple[Any, Tensor, Tensor]:
-    """Returned weights (M,), the encoder's gradient (D,), and what it is combined of (M, D)."""
+    """Returned weights (M,), the encoder's gradient (D,), and the tasks' gradients (M, D)."""
     torch.manual_seed(1)
     random.seed(1)
     losses = losses_of(trainer, 3 if base in COMBINED_BATCH else 1)

@@ -121,7 +121,7 @@ def test_error_is_in_the_published_unit(molecules, tmp_path):
 @pytest.mark.integration
 def test_plateau_lowers_the_learning_rate(molecules, tmp_path):
     options = ['--scheduler', 'plateau', '--lr', '1.2e-5', '--epochs', '7', '--tasks', 'mu']
-    # By such steps of plain gradient descent next to nothing improves.
+    # Plain gradient descent with this rate improves next to nothing.
     options += ['--optim', 'sgd', '--weighting', 'EW']
     assert main(arguments(molecules, tmp_path, *options, dataset='qm9')) == 0
     state = torch.load(tmp_path / 'last.pt')

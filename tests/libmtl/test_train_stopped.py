@@ -109,9 +109,9 @@ def test_a_killed_worker_is_an_error_and_the_run_goes_on(rooms, tmp_path, capsys
     monkeypatch.setattr(FrameFolder, 'read', read_or_die)
     capsys.readouterr()
     assert main(arguments(rooms, out, '--workers', '1')) == 2
-    said = capsys.readouterr().err
-    assert 'Use fewer workers; then go on by --resume. What is finished is kept.' in said
-    assert 'Traceback' not in said
+    error = capsys.readouterr().err
+    assert 'Use fewer workers; then go on by --resume. What is finished is kept.' in error
+    assert 'Traceback' not in error
     assert entries(out) == entries(whole)[:1]
     assert main(arguments(rooms, out, '--resume')) == 0
     assert entries(out) == entries(whole)
