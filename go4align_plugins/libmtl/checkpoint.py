@@ -40,17 +40,17 @@ def load(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: if the file is no checkpoint of a training, or is damaged.
     """
-    message = f'{path}: should be a checkpoint of this tool. Found%s '
-    message += 'Delete it, and the same command begins again from the start.'
+    rule = f'{path}: should be a checkpoint of this tool. Found'
+    remedy = 'Delete it, and the same command begins from the start.'
     damage = find_damage(path)
     if damage:
-        raise ValueError(message % f': {damage}.')
+        raise ValueError(f'{rule}: {damage}. {remedy}')
     try:
         state = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # torch raises a different one for every kind of damage
-        raise ValueError(message % f': {error}') from error
+        raise ValueError(f'{rule}: {error} {remedy}') from error
     if not isinstance(state, dict) or 'epoch' not in state:
-        raise ValueError(message % ' another file.')
+        raise ValueError(f'{rule} another file. {remedy}')
     return state
 
 
