@@ -74,15 +74,7 @@ def weigh_few(
 
 
 def begin_runs(ordered: Sequence[float], num_groups: int) -> list[int]:
-    """Part sorted values into runs with the least sum of squared distances to the runs' means.
-
-    Args:
-        ordered: finite numbers in rising order.
-        num_groups: the largest number of runs, 1 or more.
-
-    Returns:
-        Where each run begins, rising: ``min(num_groups, distinct values)`` places.
-    """
+    """Group values in rising order: the places where the ``min(K, distinct values)`` runs begin."""
     # Equal values are never parted.
     begins = [i for i, value in enumerate(ordered) if not i or value > ordered[i - 1]]
     if len(begins) <= num_groups or num_groups == 1:
