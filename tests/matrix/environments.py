@@ -18,7 +18,7 @@ FOLDERS = {
     'libmtl-main': ('.',),
     'qm9': (*BASE, *(f'benchmarks/test_{name}.py' for name in QM9)),
     'cluster': BASE,
-    'clustering': (*BASE, 'speed/test_step.py'),
+    'clustering': (*BASE, 'test_speed.py'),
     'mmseg': (*BASE, 'mmengine', 'mmseg'),
     'all': ('.',),
 }
