@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-from . import checkpoints, frames, loaders, molecules, plans, results, run, target, weighting
+from . import checkpoints, frames, molecules, plans, results, run, target, weighting
 
 pytestmark = pytest.mark.integration
 
-MODULES = (weighting, plans, frames, loaders, molecules, results, checkpoints)
+MODULES = (weighting, plans, frames, molecules, results, checkpoints)
 TARGETS = {name: target for module in MODULES for name, target in module.TARGETS.items()}
 SECONDS = float(os.environ.get('FUZZ_SECONDS', 0))
 INPUT = os.environ.get('FUZZ_INPUT', os.devnull)
