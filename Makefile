@@ -68,11 +68,10 @@ test-unit: env
 	$(RUN) -m pytest -m 'not integration'
 
 faults: env
-	$(RUN) tests/faults/kill_training.py
-	$(RUN) tests/faults/full_disk.py
-	$(RUN) tests/faults/corrupt_files.py
-	$(RUN) tests/faults/kill_worker.py
-	$(RUN) tests/faults/long_run.py
+	$(RUN) -m tests.faults.kill
+	$(RUN) -m tests.faults.full_disk
+	$(RUN) -m tests.faults.corrupt_files
+	$(RUN) -m tests.faults.long_run
 
 fuzz: env
 	$(RUN) tests/fuzz/run.py --minutes 10

@@ -3,23 +3,21 @@
 Each time the end is that of the undisturbed run, at once or after doing what an error, which names
 the file and has no traceback, says.
 
-    python tests/faults/corrupt_files.py
-    python tests/faults/corrupt_files.py --only libmtl data
+    python -m tests.faults.corrupt_files
+    python -m tests.faults.corrupt_files --only libmtl data
 """
 
 from __future__ import annotations
 
+import argparse
 import random
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-if __package__:
-    from . import common
-else:  # started as a script
-    import common
+from . import common
 
 FRAMES = ('train/image/3.npy', 'train/depth/1.npy', 'train/label/2.npy', 'dataset.json')
 FILES = {
@@ -92,51 +90,41 @@ def stop_early(work: common.Work, rooms: Path, half: Path, log: Path) -> None:
     common.require(common.run(words, log) == 0, common.tail(log))
 
 
-def train_on(words: Callable[..., list[str]], frames: Path) -> list[str]:
-    """Train on frames that may be damaged; the run is beside them."""
-    return words(frames, beside(frames, 'run'))
-
-
 def beside(out: Path, kind: str) -> Path:
     return out.with_name(f'{out.name}.{kind}')
 
 
+def frames_work(name: str, words: Callable[..., list[str]]) -> common.Work:
+    """A training on frames that may be damaged, with the run beside them."""
+    return common.Work(
+        name,
+        lambda out: words(out, beside(out, 'run')),
+        lambda out: common.run_result(beside(out, 'run')),
+        common.array_digests,
+    )
+
+
 def make_cases(
-    works: dict[str, common.Work], folder: Path, options: object
-) -> dict[str, Callable[[], str]]:
-    cases: dict[str, Callable[[], str]] = {}
-    for name in options.only:  # type: ignore[attr-defined]
+    works: dict[str, common.Work], folder: Path, options: argparse.Namespace
+) -> common.Cases:
+    for name, words in (('libmtl', common.libmtl_words), ('mmseg', common.mmseg_words)):
+        works[f'{name}-frames'] = frames_work(f'{name}-frames', words)
+    cases: common.Cases = {}
+    for name in options.only:
         work, half, log = works[name], folder / name, folder / f'{name}.log'
+        whole = half if name.endswith('frames') else folder / f'{name}-whole'
         if name.endswith('frames'):
             shutil.copytree(folder / 'rooms', half)
-            common.finish(work, half, log)
-            expected = work.result(half)
-        else:
-            whole = folder / f'{name}-whole'
-            common.finish(work, whole, log)
-            expected = work.result(whole)
+        common.finish(work, whole, log)
+        expected = work.result(whole)
+        if whole != half:
             stop_early(work, folder / 'rooms', half, log)
         for file in FILES[name]:
             for kind in DAMAGES:
-                cases[f'{name}, {file} {kind}'] = partial(
-                    damage, work, half, expected, file, kind, options.seed  # type: ignore[attr-defined]
-                )  # fmt: skip
+                case = partial(damage, work, half, expected, file, kind, options.seed)
+                cases[f'{name}, {file} {kind}'] = case
     return cases
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    options = common.build_parser(__doc__ or '', tuple(FILES)).parse_args(arguments)
-    with common.folder_for(options) as folder:
-        works = common.make_works(folder / 'rooms')
-        for name, words in (('libmtl', common.libmtl_words), ('mmseg', common.mmseg_words)):
-            works[f'{name}-frames'] = common.Work(
-                f'{name}-frames',
-                partial(train_on, words),
-                lambda out: common.run_result(beside(out, 'run')),
-                common.array_digests,
-            )
-        return common.judge(make_cases(works, folder, options))
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(common.main(__doc__, tuple(FILES), make_cases))
