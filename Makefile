@@ -68,10 +68,7 @@ test-unit: env
 	$(RUN) -m pytest -m 'not integration'
 
 faults: env
-	$(RUN) -m tests.faults.kill
-	$(RUN) -m tests.faults.full_disk
-	$(RUN) -m tests.faults.corrupt_files
-	$(RUN) -m tests.faults.long_run
+	$(RUN) -m pytest -rA $(addprefix tests/faults/,kill.py full_disk.py corrupt_files.py long_run.py)
 
 fuzz: env
 	$(RUN) tests/fuzz/run.py --minutes 10

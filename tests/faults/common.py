@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,20 +128,11 @@ def run(words: Sequence[str], log: Path, **options: Any) -> int:
 def finish(work: Work, out: Path, log: Path) -> None:
     """Let a work come to its end; what it says if it does not is in the error."""
     status = run(work.command(out), log)
-    require(status == 0, f'{work.name} ended with {status}: {tail(log)}')
+    assert status == 0, f'{work.name} ended with {status}: {tail(log)}'
 
 
 def tail(log: Path, length: int = 600) -> str:
     return ' '.join(log.read_text(errors='replace')[-length:].split())
-
-
-class Fault(AssertionError):
-    """Something that should not have happened."""
-
-
-def require(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise Fault(otherwise)
 
 
 def entries(path: Path) -> list[dict[str, Any]]:
@@ -215,12 +203,12 @@ def board_result(out: Path) -> Any:
             continue
         epochs = [{**epoch, 'seconds': None} for epoch in entry['epochs']]
         same = {name: entry[name] for name in ('method', 'task', 'seed', 'status', 'reason')}
-        require(entry['cell'] not in found, f'{entry["cell"]} is in the store twice')
+        assert entry['cell'] not in found, f'{entry["cell"]} is in the store twice'
         found[entry['cell']] = {**same, 'epochs': epochs}
     return found, {cell: run_result(out / 'runs' / cell) for cell in found}
 
 
-def require_whole(out: Path) -> None:
+def assert_whole(out: Path) -> None:
     """No file is half-written under its own name."""
     for path in out.rglob('*'):
         try:
@@ -231,47 +219,11 @@ def require_whole(out: Path) -> None:
             damage = path.suffix in ('.pt', '.pth') and find_damage(path)
         except (ValueError, OSError, EOFError) as error:
             damage = str(error)
-        require(not damage, f'half-written: {path}: {damage}')
+        assert not damage, f'half-written: {path}: {damage}'
 
 
-def require_undisturbed(work: Work, out: Path, kept: Mapping[Any, Any], undisturbed: Any) -> None:
+def assert_undisturbed(work: Work, out: Path, kept: Mapping[Any, Any], undisturbed: Any) -> None:
     """Going on has kept what was finished, and ends as without a disturbance."""
     lost = work.lost(out, kept)
-    require(not lost, f'{out}: lost or done again: {lost}')
-    require(work.result(out) == undisturbed, f'{out} is not as undisturbed')
-
-
-Cases = dict[str, Callable[[], str]]
-
-
-def main(
-    description: str | None,
-    names: Sequence[str],
-    make_cases: Callable[[dict[str, Work], Path, argparse.Namespace], Cases],
-    arguments: Sequence[str] | None = None,
-) -> int:
-    """Run the cases of a script one after the other; print a line for each, and the verdict.
-
-    Returns:
-        The exit status: 0 if all passed.
-    """
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument('--only', nargs='+', choices=names, default=list(names), help='(all)')
-    parser.add_argument('--seed', type=int, default=0, help='of what is drawn at random (0)')
-    parser.add_argument('--times', type=int, default=20, help='how often to kill each work (20)')
-    parser.add_argument('--folder', type=Path, help='where to work, and leave it (a temporary one)')
-    options = parser.parse_args(arguments)
-    folder = options.folder or Path(tempfile.mkdtemp(prefix='faults-'))
-    folder.mkdir(parents=True, exist_ok=True)
-    cases, failed = make_cases(make_works(folder / 'rooms'), folder, options), 0
-    for name, case in cases.items():
-        try:
-            print(f'pass  {name}: {case()}', flush=True)
-        except Exception as error:  # a script goes on with its other cases
-            failed += 1
-            kind = '' if isinstance(error, Fault) else f'{type(error).__name__}: '
-            print(f'FAIL  {name}: {kind}{error}', flush=True)
-    if options.folder is None:
-        shutil.rmtree(folder, ignore_errors=True)
-    print(f'{"FAIL" if failed else "PASS"}: {len(cases) - failed} of {len(cases)} passed')
-    return 1 if failed else 0
+    assert not lost, f'{out}: lost or done again: {lost}'
+    assert work.result(out) == undisturbed, f'{out} is not as undisturbed'

@@ -4,21 +4,21 @@ Each time the error says what to do, no file is half-written, and after room was
 that of the undisturbed run. As root a small file system in memory (tmpfs) is filled; else the size
 of each file is limited to less than the largest one's.
 
-    python -m tests.faults.full_disk
-    python -m tests.faults.full_disk --only libmtl
+    python -m pytest tests/faults/full_disk.py
+    python -m pytest tests/faults/full_disk.py -k libmtl
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import subprocess
-import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from . import common
 
@@ -79,8 +79,7 @@ def make_disk(folder: Path) -> Tmpfs | Limits:
     return Limits(folder)
 
 
-def fill(work: common.Work, folder: Path) -> str:
-    folder.mkdir()
+def fill(work: common.Work, folder: Path) -> None:
     undisturbed, log = folder / 'undisturbed', folder / 'log'
     common.finish(work, undisturbed, log)
     used = sum(path.stat().st_blocks * 512 for path in undisturbed.rglob('*'))
@@ -96,42 +95,31 @@ def fill(work: common.Work, folder: Path) -> str:
             expect_error(work, out, log, 'can be written to')
         disk.limit(ROOMY, ROOMY)
         common.finish(work, out, log)
-        common.require_undisturbed(work, out, kept, work.result(undisturbed))
+        common.assert_undisturbed(work, out, kept, work.result(undisturbed))
     finally:
         disk.close()
-    return f'{type(disk).__name__.lower()}, {used // 1024} KB, {len(kept)} finished before'
 
 
 def expect_error(work: common.Work, out: Path, log: Path, advice: str, **options: Any) -> None:
     log.unlink()  # what is said is limited, too
     status = common.run(work.command(out), log, **options)
     said, found = log.read_text(errors='replace'), common.tail(log)
-    common.require(status not in (0, None), f'no error where `{advice}` was due: {found}')
-    common.require(advice in said, f'status {status} without `{advice}`: {found}')
-    common.require_whole(out)
+    assert status not in (0, None), f'no error where `{advice}` was due: {found}'
+    assert advice in said, f'status {status} without `{advice}`: {found}'
+    common.assert_whole(out)
 
 
-def report_work(board: Path) -> common.Work:
-    """A leaderboard's report, as a work."""
-
-    def texts(out: Path) -> dict[str, str]:
-        return {path.name: path.read_text() for path in out.glob('*') if path.suffix != '.part'}
-
-    words = partial(common.tool, 'leaderboard', 'report', board, '--out')
-    return common.Work('report', words, texts, texts)
-
-
-def make_cases(
-    works: dict[str, common.Work], folder: Path, options: argparse.Namespace
-) -> common.Cases:
-    one_by_one = partial(common.board_words, folder / 'rooms', workers=1)
-    works['leaderboard'] = replace(works['leaderboard'], command=one_by_one)
-    board = folder / 'board'
-    if 'report' in options.only:
-        common.finish(works['leaderboard'], board, folder / 'log')
-    works['report'] = report_work(board)
-    return {name: partial(fill, works[name], folder / name) for name in options.only}
+@pytest.mark.parametrize('name', SHARES)
+def test_work_is_gone_on_with_when_there_is_room(name, works, tmp_path):
+    one_by_one = partial(common.board_words, works.rooms, workers=1)
+    board = replace(works['leaderboard'], command=one_by_one)
+    if name == 'report':
+        common.finish(board, tmp_path / 'board', tmp_path / 'log')
+        words = partial(common.tool, 'leaderboard', 'report', tmp_path / 'board', '--out')
+        fill(common.Work('report', words, texts, texts), tmp_path)
+    else:
+        fill(board if name == 'leaderboard' else works[name], tmp_path)
 
 
-if __name__ == '__main__':
-    sys.exit(common.main(__doc__, tuple(SHARES), make_cases))
+def texts(out: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in out.glob('*') if path.suffix != '.part'}

@@ -5,28 +5,27 @@ preparation or one of two ranks as soon as there is something to lose. At every 
 whole under their own names, what was finished is kept, and the end is that of the undisturbed run:
 figures, parameters and data, bit for bit.
 
-    python -m tests.faults.kill
-    python -m tests.faults.kill --only mmseg --times 5 --seed 1
+    python -m pytest tests/faults/kill.py
+    FAULTS_TIMES=5 FAULTS_SEED=1 python -m pytest tests/faults/kill.py -k mmseg
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
+
+import pytest
 
 from . import common
 
-NAMES = ('libmtl', 'mmseg', 'data', 'leaderboard')
+TIMES = int(os.environ.get('FAULTS_TIMES', 20))
+SEED = int(os.environ.get('FAULTS_SEED', 0))
 HELPERS = {
     'libmtl-loader': 'train_libmtl.py',
     'mmseg-loader': 'train_mmseg.py',
@@ -51,22 +50,21 @@ def latest_change(out: Path) -> int:
     return max(times)
 
 
-def kill(work: common.Work, folder: Path, times: int, seed: int) -> str:
+def kill(work: common.Work, folder: Path, times: int) -> None:
     """Kill a work again and again.
 
     Every other moment is drawn uniformly from the start of the process on; the others from its
     first file on. They go up to half of the undisturbed run's duration, since one that is gone on
     with has less left. A run that ends before its moment is compared, and another one is begun.
     """
-    folder.mkdir()
     log, undisturbed = folder / 'log', folder / 'undisturbed'
     process, begin = common.spawn(work.command(undisturbed), log), time.monotonic()
     wait_for_work(process, undisturbed)
     idle = time.monotonic() - begin
-    common.require(process.wait(common.DEADLINE) == 0, f'{work.name}: {common.tail(log)}')
+    assert process.wait(common.DEADLINE) == 0, f'{work.name}: {common.tail(log)}'
     working = time.monotonic() - begin - idle
     expected = work.result(undisturbed)
-    generator = random.Random(seed)
+    generator = random.Random(SEED)
     killed = runs = 0
     while killed < times or not runs:
         out = folder / f'run-{runs}'
@@ -82,16 +80,16 @@ def kill(work: common.Work, folder: Path, times: int, seed: int) -> str:
             killed += 1
             if work.name == 'leaderboard':
                 time.sleep(0.5)  # its cells end with it
-            common.require_whole(out)
+            common.assert_whole(out)
             lost = work.lost(out, kept)
-            common.require(not lost, f'{out}: lost or done again: {lost}')
+            assert not lost, f'{out}: lost or done again: {lost}'
             kept = {**kept, **work.finished(out)}
         status = process.returncode
-        common.require(status == 0, f'ended with {status} after {killed}: {common.tail(log)}')
-        common.require_whole(out)
-        common.require_undisturbed(work, out, kept, expected)
+        assert status == 0, f'ended with {status} after {killed}: {common.tail(log)}'
+        common.assert_whole(out)
+        common.assert_undisturbed(work, out, kept, expected)
         runs += 1
-    return f'{killed} kills in {runs} runs of {idle:.1f} + {working:.1f} s'
+    print(f'{killed} kills in {runs} runs of {idle:.1f} + {working:.1f} s')
 
 
 def has_to_be_killed(process: subprocess.Popen, seconds: float) -> bool:
@@ -101,7 +99,7 @@ def has_to_be_killed(process: subprocess.Popen, seconds: float) -> bool:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        common.require(seconds < common.DEADLINE, f'did not end in {seconds} s')
+        assert seconds < common.DEADLINE, f'did not end in {seconds} s'
     return process.returncode == -signal.SIGKILL
 
 
@@ -114,9 +112,8 @@ def helpers_of(process: subprocess.Popen, mark: str) -> list[int]:
     return [int(pid) for pid, _, args in lines if mark in args and 'resource_tracker' not in args]
 
 
-def kill_helper(work: common.Work, folder: Path, mark: str, seed: int) -> str:
+def kill_helper(work: common.Work, folder: Path, mark: str) -> None:
     """Kill one of the helpers as soon as there is something to lose, then go on."""
-    folder.mkdir()
     log, undisturbed, out = folder / 'log', folder / 'undisturbed', folder / 'disturbed'
     common.finish(work, undisturbed, log)
     process = common.spawn(work.command(out), log)
@@ -124,20 +121,19 @@ def kill_helper(work: common.Work, folder: Path, mark: str, seed: int) -> str:
     while process.poll() is None and not killed:
         helpers = helpers_of(process, mark) if work.finished(out) else []
         if helpers:
-            os.kill(random.Random(seed).choice(helpers), signal.SIGKILL)
+            os.kill(random.Random(SEED).choice(helpers), signal.SIGKILL)
             killed = True
         time.sleep(0.005)
-    common.require(killed, 'ended before a helper could be killed')
+    assert killed, 'ended before a helper could be killed'
     status, said = process.wait(common.DEADLINE), log.read_text(errors='replace')
-    common.require(status != 0, 'ended without an error')
+    assert status != 0, 'ended without an error'
     if 'rank' not in work.name:  # torchrun tells of ranks
         plain = 'Use fewer workers' in said and 'Traceback' not in said
-        common.require(plain, f'no plain error: {common.tail(log)}')
-    common.require_whole(out)
+        assert plain, f'no plain error: {common.tail(log)}'
+    common.assert_whole(out)
     kept = work.finished(out)
     common.finish(work, out, log)
-    common.require_undisturbed(work, out, kept, work.result(undisturbed))
-    return f'ended with {status}, {len(kept)} finished before, then as undisturbed'
+    common.assert_undisturbed(work, out, kept, work.result(undisturbed))
 
 
 def rank_words(rooms: Path, out: Path) -> list[str]:
@@ -150,28 +146,19 @@ def rank_words(rooms: Path, out: Path) -> list[str]:
     return [one[0], *launch, *one[1:]]
 
 
-def make_cases(
-    works: dict[str, common.Work], folder: Path, options: argparse.Namespace
-) -> common.Cases:
-    rooms = folder / 'rooms'
-    commands: dict[str, Callable[[Path], list[str]]] = {
-        'libmtl-loader': lambda out: common.libmtl_words(rooms, out, '--workers', '2'),
-        'mmseg-loader': lambda out: common.mmseg_words(rooms, out, workers=2),
-        'mmseg-rank': partial(rank_words, rooms),
+@pytest.mark.parametrize('name', ['libmtl', 'mmseg', 'data', 'leaderboard'])
+def test_work_is_gone_on_with(name, works, tmp_path):
+    kill(works[name], tmp_path, TIMES)
+
+
+@pytest.mark.parametrize('name', HELPERS)
+def test_work_without_its_helper_is_gone_on_with(name, works, tmp_path):
+    commands = {
+        'libmtl-loader': lambda out: common.libmtl_words(works.rooms, out, '--workers', '2'),
+        'mmseg-loader': lambda out: common.mmseg_words(works.rooms, out, workers=2),
+        'mmseg-rank': lambda out: rank_words(works.rooms, out),
     }
-    helped = {name: common.Work(name, words, *common.OF_A_RUN) for name, words in commands.items()}
-    works = {**works, **helped, 'data-worker': works['data']}
-    return {
-        name: partial(kill_helper, works[name], folder / name, HELPERS[name], options.seed)
-        if name in HELPERS
-        else partial(kill, works[name], folder / name, options.times, options.seed)
-        for name in options.only
-    }
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    return common.main(__doc__, (*NAMES, *HELPERS), make_cases, arguments)
-
-
-if __name__ == '__main__':
-    sys.exit(main())
+    work = works['data']
+    if name in commands:
+        work = common.Work(name, commands[name], *common.OF_A_RUN)
+    kill_helper(work, tmp_path, HELPERS[name])

@@ -1,23 +1,23 @@
 """A long training with losses made to break the weighting, against a reference of 40 digits.
 
-    python -m tests.faults.long_run                          # 10^5 steps
-    python -m tests.faults.long_run --steps 2000
+    python -m pytest tests/faults/long_run.py                           # 10^5 steps
+    FAULTS_STEPS=2000 python -m pytest tests/faults/long_run.py -k 3-2
 
 Losses of 10^-30 to 10^30, equal and denormal ones; tasks that vanish for a while and come back;
 bursts of NaN and infinity. In every step the weights and the state are finite, a bad step leaves no
 trace, and the state is mpmath's within the error stated below; so are the weights, in every step of
-3 tasks, and in every (M / 3)-th of M; memory does not grow. Needs mpmath; exits 1 if any of it does
-not hold.
+3 tasks, and in every (M / 3)-th of M; memory does not grow. Needs mpmath.
 """
 
 from __future__ import annotations
 
-import argparse
 import gc
+import os
 import sys
 import tracemalloc
 from collections.abc import Iterator
 
+import pytest
 import torch
 from mpmath import mp
 from torch import Tensor
@@ -27,6 +27,7 @@ from go4align_plugins import GO4Align
 
 from ..fuzz.reference import exact_indicator, exact_weights
 
+STEPS = int(os.environ.get('FAULTS_STEPS', 10**5))
 DIGITS = 40
 STATE_ERROR = 2.0**-52
 """Of the summed losses, relative, a step: half for rounding the product, half for the sum."""
@@ -145,30 +146,7 @@ def check_memory(num_tasks: int, num_groups: int, steps: int) -> int:
     return growth
 
 
-def main() -> int:
-    """Check all runs; print what was found."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('--steps', type=int, default=10**5, help='of each run (100000)')
-    parser.add_argument('--seed', type=int, default=0)
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    for num_tasks, num_groups, step_size in RUNS:
-        name = f'{num_tasks} tasks, {num_groups} groups, step size {step_size:g}'
-        try:
-            worst = check_run(num_tasks, num_groups, step_size, options.steps, options.seed)
-            growth = check_memory(num_tasks, num_groups, options.steps)
-        except AssertionError as error:
-            print(f'{name}: FAILED: {error}')
-            return 1
-        errors = ', '.join(f'{key} {error:.2g}' for key, error in worst.items())
-        print(
-            f'{name}: {options.steps} steps; errors over those stated: {errors}; {growth} bytes',
-            flush=True,
-        )
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(main())
+@pytest.mark.parametrize(('num_tasks', 'num_groups', 'step_size'), RUNS)
+def test_long_run(num_tasks, num_groups, step_size):
+    worst = check_run(num_tasks, num_groups, step_size, STEPS)
+    print('errors over those stated:', worst, check_memory(num_tasks, num_groups, STEPS), 'bytes')

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from .kill import main
+from . import kill
 
 
 @pytest.mark.integration
-def test_data_preparation_that_is_killed_once_ends_as_undisturbed(tmp_path, capsys):
-    folder = tmp_path / 'faults'
-    assert main(['--only', 'data', '--times', '1', '--folder', str(folder)]) == 0
-    said = capsys.readouterr().out
-    assert 'pass  data: 1 kills' in said
-    assert said.endswith('PASS: 1 of 1 passed\n')
+def test_data_preparation_that_is_killed_once_ends_as_undisturbed(works, tmp_path, capsys):
+    kill.kill(works['data'], tmp_path, times=1)
+    assert capsys.readouterr().out.startswith('1 kills in ')
 
 
 @pytest.mark.parametrize(

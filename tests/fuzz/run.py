@@ -28,20 +28,17 @@ def main() -> int:
     """The command line; its status is 1 if anything was found."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add('targets', nargs='*', metavar='TARGET', help='readers (all); `list` names them')
+    add('targets', nargs='*', metavar='TARGET', help='readers (all)')
     add('--minutes', type=float, default=10, help='for each reader (10)')
     add('--jobs', type=int, default=os.cpu_count(), help='readers at a time (one a core)')
     options = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     from tests.fuzz.test_fuzz import TARGETS
 
-    if options.targets == ['list']:
-        print(*TARGETS, sep='\n')
-        return 0
-    unknown = [name for name in options.targets if name not in TARGETS]
-    if unknown:
-        parser.error(f'no reader {unknown[0]}: choose from {", ".join(TARGETS)}')
     names = options.targets or list(TARGETS)
+    unknown = {*names} - {*TARGETS}
+    if unknown:
+        parser.error(f'no reader {", ".join(unknown)}: choose from {", ".join(TARGETS)}')
     failed = 0
     with ThreadPoolExecutor(options.jobs) as pool:
         for failure in pool.map(partial(feed, seconds=options.minutes * 60), names):
