@@ -7,9 +7,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import torch
 from hypothesis import strategies as st
+from PIL import Image
+
+from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.benchmarks.conversion import nyuv2
+from go4align_plugins.benchmarks.conversion.cityscapes import FILES, convert_frame, find_frames
+from go4align_plugins.benchmarks.faces import FaceFolder, read_attributes, read_partition
+from go4align_plugins.benchmarks.layouts import FrameFolder, check
+from go4align_plugins.libmtl.data import build_loaders
 
 from .target import Target
 from .values import altered, damaged, json_file, picture
@@ -68,9 +77,6 @@ def write_frame(folder: Path, part: str, content: bytes, where: str = 'val') -> 
 
 def check_npy(value: tuple[str, bytes], folder: Path) -> None:
     """A frame that is read keeps the layout's rules; both checks say the same."""
-    from go4align_plugins.benchmarks import get_benchmark
-    from go4align_plugins.benchmarks.layouts import FrameFolder, check
-
     write_frame(folder, *value)
     rooms = get_benchmark('rooms')
     problems = check(folder, rooms, progress=False)
@@ -96,10 +102,6 @@ def assert_frame(frame: dict[str, np.ndarray], num_classes: int) -> None:
 
 def check_libmtl(value: tuple[tuple[str, bytes], str, bool, int], folder: Path) -> None:
     """A frame comes whole to a training, of either split; or is refused, as by the check."""
-    from go4align_plugins.benchmarks import get_benchmark
-    from go4align_plugins.benchmarks.layouts import check
-    from go4align_plugins.libmtl.data import build_loaders
-
     (part, content), split, augmented, seed = value
     write_frame(folder, part, content, split)
     rooms = get_benchmark('rooms')
@@ -136,9 +138,6 @@ def check_mmseg(value: tuple[str, bytes], folder: Path) -> None:
 
 def check_description(content: bytes, folder: Path) -> None:
     """A ``dataset.json`` is an object or refused."""
-    from go4align_plugins.benchmarks import get_benchmark
-    from go4align_plugins.benchmarks.layouts import FrameFolder, check
-
     write_frame(folder, 'depth', as_bytes(FRAME['depth']))
     (folder / 'dataset.json').write_bytes(content)
     FrameFolder(folder, get_benchmark('rooms'), 'val')
@@ -153,8 +152,6 @@ MAT = {
 
 
 def _mat(**changed: np.ndarray) -> bytes:
-    import h5py
-
     buffer = io.BytesIO()
     with h5py.File(buffer, 'w') as file:
         for name, array in {**MAT, **changed}.items():
@@ -175,8 +172,6 @@ def mat(draw: st.DrawFn) -> bytes | tuple[str, str, list[int], float]:
 
 def check_mat(value: Any, folder: Path) -> None:
     """A converted frame keeps the layout's rules."""
-    from go4align_plugins.benchmarks.conversion import nyuv2
-
     if not isinstance(value, bytes):
         name, kind, shape, filling = value
         with np.errstate(all='ignore'):
@@ -191,8 +186,6 @@ def check_mat(value: Any, folder: Path) -> None:
 @cache
 def png_file(mode: str, kind: str = 'PNG') -> bytes:
     """A small picture of one of Pillow's modes."""
-    from PIL import Image
-
     buffer = io.BytesIO()
     image = Image.new('RGB', (8, 6), (9, 8, 7)).convert(mode if mode != 'I;16' else 'L')
     if mode == 'I;16':
@@ -211,8 +204,6 @@ def png(draw: st.DrawFn) -> tuple[str, bytes]:
 
 def check_png(value: tuple[str, bytes], folder: Path) -> None:
     """A frame of the official tree, converted."""
-    from go4align_plugins.benchmarks.conversion.cityscapes import FILES, convert_frame, find_frames
-
     right = {'image': 'RGB', 'segmentation': 'L', 'depth': 'I;16'}
     content = {**{name: png_file(mode) for name, mode in right.items()}, **dict([value])}
     for name, (root, end) in FILES.items():
@@ -238,8 +229,6 @@ PARTITION = b'a.jpg 0\nb.jpg 1\nc.jpg 2\n'
 
 def check_lists(value: tuple[bytes, bytes], folder: Path) -> None:
     """Labels are 0 or 1, one row a face, and every face is in one split."""
-    from go4align_plugins.benchmarks.faces import read_attributes, read_partition
-
     paths = folder / 'list_attr_celeba.txt', folder / 'list_eval_partition.txt'
     for path, content in zip(paths, value):
         path.write_bytes(content)
@@ -252,9 +241,6 @@ def check_lists(value: tuple[bytes, bytes], folder: Path) -> None:
 
 def check_face(content: bytes, folder: Path) -> None:
     """An image is read whole or refused."""
-    from go4align_plugins.benchmarks import get_benchmark
-    from go4align_plugins.benchmarks.faces import FaceFolder
-
     names = [task.name for task in get_benchmark('celeba').tasks]
     (folder / 'img_align_celeba').mkdir()
     for face in FACES:
@@ -290,14 +276,14 @@ augmented = st.tuples(
 )
 faces = st.deferred(lambda: picture(png_file('RGB')))
 TARGETS = {
-    'npy': Target(npy(), check_npy, needs=('tqdm',)),
-    'libmtl_npy': Target(augmented, check_libmtl, needs=('LibMTL', 'tqdm')),
+    'npy': Target(npy(), check_npy),
+    'libmtl_npy': Target(augmented, check_libmtl),
     'mmseg_npy': Target(npy(), check_mmseg, needs=('mmseg',)),
-    'dataset_json': Target(descriptions, check_description, needs=('tqdm',)),
-    'mat': Target(mat(), check_mat, needs=('h5py', 'PIL')),
-    'png': Target(png(), check_png, needs=('PIL',)),
+    'dataset_json': Target(descriptions, check_description),
+    'mat': Target(mat(), check_mat),
+    'png': Target(png(), check_png),
     'official_png': Target(png(), check_official, needs=('mmseg',)),
     'celeba_lists': Target(st.tuples(damaged(ATTRIBUTES), damaged(PARTITION)), check_lists),
-    'celeba_faces': Target(faces, check_face, needs=('PIL', 'tqdm')),
+    'celeba_faces': Target(faces, check_face),
     'image': Target(st.deferred(_images), check_image, needs=('mmseg',)),
 }

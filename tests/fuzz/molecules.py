@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
+from go4align_plugins.benchmarks.qm9 import check, read_qm9
+
 from ..benchmarks.molecule_files import write_geometric, write_npz, write_sdf
 from .target import Target
 from .values import archive, damaged
@@ -41,8 +43,6 @@ def files(draw: st.DrawFn, kind: str) -> dict[str, bytes]:
 
 def check_files(value: dict[str, bytes], folder: Path) -> None:
     """Molecules that are read keep the rules; both checks say the same."""
-    from go4align_plugins.benchmarks.qm9 import check, read_qm9
-
     for name, content in value.items():
         (folder / name).write_bytes(content)
     problems, _ = check(folder)

@@ -10,6 +10,9 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
+from go4align_plugins.leaderboard.plan import Cell, Method, Plan, read_plan, save_plan
+from go4align_plugins.leaderboard.words import literal
+
 from .target import Target
 from .values import altered, anything, damaged, names
 
@@ -33,8 +36,6 @@ options: {epochs: 2}
 
 def check_method(spec: Any, folder: Path) -> None:
     """A method is printed as it is read, and its cell has a name that a folder can have."""
-    from go4align_plugins.leaderboard.plan import Cell, Method
-
     method = Method.parse(spec)
     assert Method.parse(method.spec) == method
     name = Cell(method, 0).name
@@ -44,8 +45,6 @@ def check_method(spec: Any, folder: Path) -> None:
 
 def check_plan(values: Any, folder: Path) -> None:
     """A plan from plain values survives being saved."""
-    from go4align_plugins.leaderboard.plan import Plan, read_plan, save_plan
-
     plan = Plan.from_dict(values)
     plan.extended(plan).cells()
     save_plan(plan, folder / 'plan.yaml')
@@ -54,8 +53,6 @@ def check_plan(values: Any, folder: Path) -> None:
 
 def check_plan_file(content: bytes, folder: Path) -> None:
     """A plan's file is read or refused."""
-    from go4align_plugins.leaderboard.plan import Plan, read_plan
-
     path = folder / 'plan.yaml'
     path.write_bytes(content)
     Plan.from_dict(read_plan(path)).cells()
@@ -63,8 +60,6 @@ def check_plan_file(content: bytes, folder: Path) -> None:
 
 def check_literal(text: str, folder: Path) -> None:
     """Any argument of a method is a value."""
-    from go4align_plugins.leaderboard.words import literal
-
     literal(text)
 
 
@@ -130,9 +125,9 @@ ERRORS = 'Parameter `|A plan should'
 TARGETS = {
     'methods': Target(st.one_of(st.text(), anything, specs, methods), check_method),
     'plan': Target(altered(PLAN), check_plan, f'{ERRORS}|Benchmark'),
-    'plan_file': Target(damaged(TEXT), check_plan_file, ERRORS, ('yaml',)),
+    'plan_file': Target(damaged(TEXT), check_plan_file, ERRORS),
     'arguments': Target(st.text() | st.text('([{-1e\'"x,}])'), check_literal),
-    'weight_args': Target(st.tuples(strategies, arguments), check_weight_args, needs=('LibMTL',)),
+    'weight_args': Target(st.tuples(strategies, arguments), check_weight_args),
     'optim_wrapper': Target(
         st.fixed_dictionaries({}, optional=WRAPPER), check_wrapper, needs=('mmengine',)
     ),

@@ -8,7 +8,18 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import yaml
 from hypothesis import strategies as st
+
+from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.benchmarks.run_folder import RunFolder
+from go4align_plugins.leaderboard import load_run
+from go4align_plugins.leaderboard.cli import main
+from go4align_plugins.leaderboard.commands.report import make_report
+from go4align_plugins.leaderboard.entered import report_of_table
+from go4align_plugins.leaderboard.formats import write_report
+from go4align_plugins.leaderboard.plan import Plan, save_plan
+from go4align_plugins.leaderboard.store import RESULTS, Store
 
 from ..leaderboard.run_folders import MULTI, entry
 from ..leaderboard.stores import failed, make_entry, singles
@@ -30,8 +41,6 @@ METRICS = {'segmentation': {'mIoU': 0.5, 'pixAcc': 0.8}, 'depth': {'abs_err': 1,
 
 def check_store(content: bytes, folder: Path) -> None:
     """Lines that are no entries are passed over; what is kept can be added, exported, joined."""
-    from go4align_plugins.leaderboard.store import RESULTS, Store
-
     store = Store(folder / RESULTS)
     store.path.write_bytes(content)
     kept = store.entries()
@@ -46,27 +55,18 @@ def check_store(content: bytes, folder: Path) -> None:
 
 def check_report(content: bytes, folder: Path) -> None:
     """A store that is read can be reported in every form, or the reason is named."""
-    from go4align_plugins.leaderboard.commands.report import make_report
-    from go4align_plugins.leaderboard.store import RESULTS
-
     (folder / RESULTS).write_bytes(content)
     _write(make_report([folder], last=2, best=True), folder)
 
 
 def check_table(content: bytes, folder: Path) -> None:
     """A table that was entered by hand."""
-    from go4align_plugins.leaderboard.entered import report_of_table
-
     path = folder / 'table.csv'
     path.write_bytes(content)
     _write(report_of_table(path), folder)
 
 
 def _write(made: object, folder: Path) -> None:
-    import yaml
-
-    from go4align_plugins.leaderboard.formats import write_report
-
     made.console()  # type: ignore[attr-defined]
     for path in write_report(made, folder / 'out'):  # type: ignore[arg-type]
         text = path.read_text(encoding='utf-8')
@@ -76,10 +76,6 @@ def _write(made: object, folder: Path) -> None:
 
 def check_import(content: bytes, folder: Path) -> None:
     """Another machine's results are added to a leaderboard, or nothing is."""
-    from go4align_plugins.leaderboard.cli import main
-    from go4align_plugins.leaderboard.plan import Plan, save_plan
-    from go4align_plugins.leaderboard.store import RESULTS
-
     (folder / RESULTS).write_bytes(before := lines_of(ENTRIES[2]))
     save_plan(Plan.from_dict({**PLAN}), folder / 'plan.yaml')
     (folder / 'file.jsonl').write_bytes(content)
@@ -93,8 +89,6 @@ def check_import(content: bytes, folder: Path) -> None:
 
 
 def _resume(value: tuple[bytes, bytes], folder: Path) -> None:
-    from go4align_plugins.benchmarks.run_folder import RunFolder
-
     for name, content in zip(('config.json', 'metrics.jsonl'), value):
         (folder / name).write_bytes(content)
     RunFolder(folder, CONFIG, resume=True).keep_until(2)
@@ -109,9 +103,6 @@ def check_resume(value: tuple[bytes, bytes], folder: Path) -> None:
 
 def check_run_folder(value: tuple[bytes, bytes], folder: Path) -> None:
     """A run that is loaded has every figure that tables and pictures need."""
-    from go4align_plugins.leaderboard import load_run
-    from go4align_plugins.leaderboard.commands.report import make_report
-
     with contextlib.suppress(ValueError):
         _resume(value, folder)
     for name, content in zip(('config.json', 'metrics.jsonl'), value):
@@ -123,7 +114,6 @@ def check_run_folder(value: tuple[bytes, bytes], folder: Path) -> None:
 
 def check_baseline(value: tuple[str, bytes], folder: Path) -> None:
     """delta_m's baseline from a JSON file, or from a run folder."""
-    from go4align_plugins.benchmarks import get_benchmark
     from go4align_plugins.mmseg.evaluation.baselines import load_baseline
 
     path = folder / value[0]
@@ -141,13 +131,12 @@ entries = json_file(*ENTRIES)
 runs = st.tuples(json_file(CONFIG), json_file(*LINES))
 baselines = _file('baseline.json', METRICS) | _file('metrics.jsonl', *LINES)
 ERRORS = 'Parameter `|Runs |runs in one table'
-FULL = ('filelock', 'yaml')
 TARGETS = {
-    'store': Target(entries, check_store, needs=('filelock',)),
-    'report': Target(entries, check_report, f'{ERRORS}|should hold a finished', FULL),
-    'import': Target(entries, check_import, needs=FULL),
+    'store': Target(entries, check_store),
+    'report': Target(entries, check_report, f'{ERRORS}|should hold a finished'),
+    'import': Target(entries, check_import),
     'run_folder': Target(runs, check_run_folder, ERRORS),
     'resume': Target(runs, check_resume),
-    'table_csv': Target(damaged(TABLE), check_table, 'Parameter `|Benchmark', ('yaml',)),
+    'table_csv': Target(damaged(TABLE), check_table, 'Parameter `|Benchmark'),
     'baseline': Target(baselines, check_baseline, needs=('mmseg',)),
 }
