@@ -74,8 +74,8 @@ def _time(comparison: Comparison, rounds: int, turn_seconds: float) -> dict[str,
         method: Timer('work()', globals={'work': work}, num_threads=1)
         for method, work in comparison.methods.items()
     }
-    calls = {
-        method: max(1, round(turn_seconds / timer.timeit(2).mean))
+    calls = {  # by the fastest of several: others may have been interrupted
+        method: max(1, round(turn_seconds / min(timer.timeit(2).mean for _ in range(5))))
         for method, timer in timers.items()
     }
     seconds: dict[str, list[float]] = {method: [] for method in timers}
