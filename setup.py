@@ -87,6 +87,11 @@ DEV = [
     'selenium>=4.10',
     # The reference of the long run.
     'mpmath>=1.3',
+    # Its methods are timed beside GO4Align by benchmarks/run.py; UW and FAMO came with 0.18.
+    'torchjd>=0.18',
+    # Builds the environments of `make matrix`; uv finds the lowest versions, and links large
+    # packages in place of copying them. It passes what it is installed with since 2024.10.
+    'nox[uv]>=2024.10.9',
     # Another release formats and finds other things.
     'ruff==0.17.6',
     'mypy>=1.8',

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from go4align_plugins.leaderboard.columns import EQUAL_WEIGHTING
-from go4align_plugins.speed.hardware import align_columns
-from go4align_plugins.speed.rounds import Ratios, compare, time_in_rounds
+from go4align_plugins.leaderboard.hardware import align_columns
+from go4align_plugins.leaderboard.rounds import Ratios, compare, time_in_rounds
 
 Cell = tuple[int, str]  # number of tasks and method
 

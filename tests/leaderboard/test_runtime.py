@@ -5,9 +5,9 @@ from statistics import median
 import pytest
 
 from go4align_plugins.leaderboard.cli import main
+from go4align_plugins.leaderboard.rounds import WARM_UP, explain_failure
 from go4align_plugins.leaderboard.runtime import Timing, time_steps, timing_table
 from go4align_plugins.leaderboard.runtime_picture import draw_runtime
-from go4align_plugins.speed.rounds import WARM_UP, explain_failure
 
 
 def test_median_and_quartiles_by_hand():

@@ -59,10 +59,10 @@ def runtime(options: argparse.Namespace) -> int:
         ImportError: if LibMTL or matplotlib is not installed.
     """
     # torch, LibMTL and what they load take seconds: not for every command.
+    from go4align_plugins.leaderboard.hardware import describe_hardware
     from go4align_plugins.leaderboard.runtime import time_steps, timing_table
     from go4align_plugins.leaderboard.runtime_picture import draw_runtime
     from go4align_plugins.leaderboard.workloads import build_workload
-    from go4align_plugins.speed.hardware import describe_hardware
 
     new_figure(1, 1)  # where matplotlib is absent, say so before the timing and not after it
     methods = _methods(options.methods)
@@ -124,7 +124,7 @@ def _prepare(
     Raises:
         ValueError: if there is no method of a name, or its steps cannot be compared.
     """
-    from go4align_plugins.speed.rounds import explain_failure
+    from go4align_plugins.leaderboard.rounds import explain_failure
 
     steps, failures = {}, {}
     for count, workload in workloads.items():

@@ -102,29 +102,6 @@ def time_in_rounds(
     return {key: own[WARM_UP:] for key, own in seconds.items() if key not in failures}, failures
 
 
-def turn_length(step: Callable[[], object], seconds: float) -> int:
-    """How many steps a turn of about so many seconds has; at least one.
-
-    Many where they are short: what an entrant finds in the caches is then its own.
-    """
-    step()
-    start, length = perf_counter(), 0
-    while perf_counter() - start < seconds:
-        step()
-        length += 1
-    return length
-
-
-def repeat(step: Callable[[], object], length: int) -> Callable[[], None]:
-    """A turn of so many steps."""
-
-    def take() -> None:
-        for _ in range(length):
-            step()
-
-    return take
-
-
 def explain_failure(error: Exception) -> str:
     """The kind of an error, and the first line of what it says: solvers say pages."""
     return f'{type(error).__name__}: {str(error).strip()}'.splitlines()[0].rstrip(': ')
