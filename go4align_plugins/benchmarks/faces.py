@@ -1,7 +1,8 @@
 """Reads and checks CelebA as it is downloaded: aligned faces, attributes, official split.
 
 ``img_align_celeba/``, ``list_attr_celeba.txt`` and ``list_eval_partition.txt`` lie in one folder,
-in the download's ``Img``, ``Anno`` and ``Eval``, or in torchvision's ``celeba``.
+in the download's ``Img``, ``Anno`` and ``Eval``, or in torchvision's ``celeba``. Kaggle's form will
+do as well: ``img_align_celeba/img_align_celeba/`` and lists as ``.csv``.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from go4align_plugins.benchmarks.files import locate
 from go4align_plugins.benchmarks.optional import import_optional
-from go4align_plugins.benchmarks.pictures import open_picture
+from go4align_plugins.benchmarks.pictures import open_picture, to_rgb
 from go4align_plugins.benchmarks.table import Benchmark, get_benchmark
+from go4align_plugins.benchmarks.texts import read_text
 
 SPLITS = ('train', 'val', 'test')
 """In the order of the numbers that stand for them in the file."""
@@ -22,6 +25,8 @@ IMAGES, ATTRIBUTES, PARTITION = (
 )  # fmt: skip
 FOLDERS = ('', 'Img', 'Anno', 'Eval', 'celeba')
 FORMATS = ('JPEG', 'PNG')
+HEADER = 'image_id'
+_AGAIN = 'If a list is cut, download it again.'
 
 
 class FaceFolder:
@@ -47,6 +52,8 @@ class FaceFolder:
     ) -> None:
         root = Path(root).expanduser()
         self._images = _find(root, IMAGES)
+        while (self._images / IMAGES).is_dir():
+            self._images /= IMAGES
         attributes, partition = _find(root, ATTRIBUTES), _find(root, PARTITION)
         wanted = [task.name for task in benchmark.select(tasks)]
         self.names, self.labels = read_attributes(attributes, wanted)
@@ -60,7 +67,7 @@ class FaceFolder:
         if missing:
             raise ValueError(
                 f'{self._images}: should hold the images of {attributes.name}. '
-                f'{len(missing)} are missing, the first is {missing[0]}.'
+                f'{len(missing)} are missing, the first is {missing[0]}. ' + locate(root, ())
             )
 
     def __len__(self) -> int:
@@ -82,11 +89,13 @@ class FaceFolder:
         path = self._images / self.names[index]
         with open_picture(path, FORMATS) as picture:
             bilinear = import_optional('PIL.Image').Resampling.BILINEAR
-            return np.asarray(picture.convert('RGB').resize(size[::-1], bilinear))
+            return np.asarray(to_rgb(picture).resize(size[::-1], bilinear))
 
 
 def read_attributes(path: Path, wanted: Sequence[str]) -> tuple[list[str], np.ndarray]:
     """Reads ``list_attr_celeba.txt``: a count, the attributes' names, then a line a face.
+
+    A ``.csv`` has no count, and ``image_id`` before the names.
 
     Args:
         path: of the file.
@@ -98,25 +107,29 @@ def read_attributes(path: Path, wanted: Sequence[str]) -> tuple[list[str], np.nd
     Raises:
         ValueError: if the file is not of that form.
     """
-    lines = _lines(path)
-    header = lines[1].split() if len(lines) > 1 else []
+    rows = _rows(path)
+    in_csv = rows[0][0] == HEADER
+    first = 2 if in_csv else 3
+    header = rows[first - 2][in_csv:] if rows[first - 2 :] else []
+    faces = rows[first - 1 :]
+    count = str(len(faces)) if in_csv else ' '.join(rows[0])
     missing = [name for name in wanted if name not in header]
     if missing:
         raise ValueError(
-            f'{path}, line 2: should name the attributes. Missing: {", ".join(missing[:5])}.'
+            f'{path}, line {first - 1}: should name the attributes. '
+            f'Missing: {", ".join(missing[:5])}.'
         )
-    faces = [line.split() for line in lines[2:]]
-    if lines[0].strip() != str(len(faces)) or not faces:
+    if count != str(len(faces)) or not faces:
         raise ValueError(
             f'{path}, line 1: should be the number of faces. '
-            f'Found {lines[0].strip()} and {len(faces)} faces.'
+            f'Found {count:.40} and {len(faces)} faces. {_AGAIN}'
         )
     columns = [header.index(name) + 1 for name in wanted]
     labels = np.empty((len(faces), len(wanted)), np.int8)
     for row, words in enumerate(faces):
         if len(words) != len(header) + 1 or not {'1', '-1'}.issuperset(words[1:]):
             raise ValueError(
-                f'{path}, line {row + 3}: should be an image and {len(header)} times 1 or -1. '
+                f'{path}, line {first + row}: should be an image and {len(header)} times 1 or -1. '
                 f'Found {" ".join(words[:4])} ... ({len(words)} words).'
             )
         labels[row] = [words[column] == '1' for column in columns]
@@ -141,34 +154,40 @@ def read_partition(path: Path, names: Sequence[str]) -> np.ndarray:
     Raises:
         ValueError: if the file is not of that form, or has other images.
     """
-    faces = [line.split() for line in _lines(path)]
-    for number, words in enumerate(faces, start=1):
+    faces = _rows(path)
+    first = 2 if faces[0][0] == HEADER else 1
+    faces = faces[first - 1 :]
+    for number, words in enumerate(faces, start=first):
         if len(words) != 2 or words[1] not in ('0', '1', '2'):
             raise ValueError(
-                f'{path}, line {number}: should be an image and 0, 1 or 2. Found {" ".join(words)}.'
+                f'{path}, line {number}: should be an image and 0, 1 or 2. '
+                f'Found {" ".join(words):.80}.'
             )
     found = dict(faces)
     if set(found) != set(names) or len(faces) != len(names):
         other = sorted(set(found) ^ set(names)) or ['an image twice']
         raise ValueError(
-            f'{path}: should have the faces of {ATTRIBUTES}. Found {len(faces)} and not '
-            f'{len(names)}; only in one of them: {", ".join(other[:3])}.'
+            f'{path}: should have the faces of {Path(ATTRIBUTES).stem}. Found {len(faces)} and not '
+            f'{len(names)}; only in one of them: {", ".join(other[:3])}. {_AGAIN}'
         )
     return np.array([int(found[name]) for name in names], np.int8)
 
 
-def check(root: str | Path, progress: bool = True) -> tuple[list[str], dict[str, int]]:
+def check(
+    root: str | Path, progress: bool = True, tasks: Sequence[str] | None = None
+) -> tuple[list[str], dict[str, int]]:
     """Checks the lists and reads every image.
 
     Args:
         root: the folder of the download.
         progress: whether to draw a progress bar.
+        tasks: names of the attributes to check. None (default) checks all.
 
     Returns:
         One line for each problem; and the number of faces of each split.
     """
     try:
-        folder = FaceFolder(root, get_benchmark('celeba'))
+        folder = FaceFolder(root, get_benchmark('celeba'), tasks)
     except (ValueError, OSError) as error:
         return [str(error)], {}
     problems = []
@@ -183,20 +202,27 @@ def check(root: str | Path, progress: bool = True) -> tuple[list[str], dict[str,
 
 
 def _find(root: Path, name: str) -> Path:
-    for path in (root / folder / name for folder in FOLDERS):
-        if path.exists():
-            return path
+    names = (name, name.replace('.txt', '.csv'))
+    places = [Path(folder, each) for each in names for folder in FOLDERS]
+    for path in places:
+        if (root / path).exists():
+            return root / path
     raise FileNotFoundError(
         f'{root}: should hold {name}, or one of {", ".join(filter(None, FOLDERS))} with it. '
-        '`python tools/prepare_data.py download celeba` says where to get it.'
+        + (
+            locate(root, places)
+            or '`python tools/prepare_data.py download celeba` says where to get it.'
+        )
     )
 
 
-def _lines(path: Path) -> list[str]:
+def _rows(path: Path) -> list[list[str]]:
+    """The words of each line that has any, parted by blanks or commas."""
     try:
-        lines = path.read_text(encoding='utf-8').splitlines()
+        lines = read_text(path).splitlines()
     except (OSError, ValueError) as error:
-        raise ValueError(f'{path}: should be a text. Found: {error}') from error
-    if not any(lines):
+        raise ValueError(f'{path}: should have a line for each face. Found: {error}') from error
+    rows = [words for line in lines if (words := line.replace(',', ' ').split())]
+    if not rows:
         raise ValueError(f'{path}: should have a line for each face. Found none.')
-    return [line for line in lines if line.strip()]
+    return rows

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from go4align_plugins.benchmarks.files import DataError
+from go4align_plugins.benchmarks.files import DataError, describe_damage, locate
 from go4align_plugins.benchmarks.optional import import_optional
 from go4align_plugins.benchmarks.rules import find_problems, find_size, load_array
 from go4align_plugins.benchmarks.table import Benchmark
@@ -124,6 +124,7 @@ def check(
     size: tuple[int, int] | None = None,
     progress: bool = True,
     num_classes: int | None = None,
+    tasks: Sequence[str] | None = None,
 ) -> list[str]:
     """Checks every file of both splits.
 
@@ -134,20 +135,22 @@ def check(
             first files have, of those that are in order.
         progress: whether to draw a progress bar.
         num_classes: of the segmentation. None (default) takes the benchmark's.
+        tasks: names of the tasks to check. None (default) checks all of the benchmark's.
 
     Returns:
         One line for each problem, beginning with the file or folder; empty if all is well.
     """
     root = Path(root).expanduser()
-    if not root.is_dir():
-        return [f'{root}: no such folder. {_remedy(root, benchmark, "train")}']
+    if not any((root / split).is_dir() for split in SPLITS):
+        lacking = f'should hold {" and ".join(SPLITS)}' if root.exists() else 'no such folder'
+        return [f'{root}: {lacking}. {_remedy(root, benchmark, "train")}']
     num_classes = num_classes or benchmark.task('segmentation').channels
     problems = []
     files = []
     for split in SPLITS:
         folders = {
             part: _folder(root, split, part, num_classes)
-            for part in ('image', *benchmark.task_names)
+            for part in ('image', *(task.name for task in benchmark.select(tasks)))
         }
         present = {part: folder for part, folder in folders.items() if folder.is_dir()}
         problems += [
@@ -192,9 +195,10 @@ def read_description(root: Path) -> dict | None:
     if not path.exists():
         return None
     try:
-        found = json.loads(path.read_text(encoding='utf-8'))
+        found = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f'{path}: should be a JSON object. Found: {error}. {_RESTORE}') from error
+        damage = describe_damage(path, error)
+        raise DataError(f'{path}: should be a JSON object. Found: {damage}. {_RESTORE}') from error
     frames = found.get('num_frames', {}) if isinstance(found, dict) else None
     if not isinstance(frames, dict) or not all(type(count) is int for count in frames.values()):
         raise DataError(
@@ -279,9 +283,9 @@ def _survey(root: Path, split: str, folders: dict[str, Path]) -> tuple[int, list
 
 
 def _remedy(root: Path, benchmark: Benchmark, split: str) -> str:
-    nested = next(iter(sorted(root.glob(f'*/{split}/image'))), None)
-    if nested:
-        return f'Is it {nested.parents[1]} that you mean?'
+    elsewhere = locate(root, [f'{split}/image'])
+    if elsewhere:
+        return elsewhere
     if read_description(root):
         return 'If its preparation was interrupted, run the same command again to go on.'
     how = f'{benchmark.name} --out {root}' if benchmark.embedded else f'download {benchmark.name}'

@@ -15,20 +15,20 @@ lies beside them, the split is LibMTL's.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from zipfile import is_zipfile
 
 import numpy as np
 
-from go4align_plugins.benchmarks.files import find_damage
+from go4align_plugins.benchmarks.files import describe_damage, load_tensors, locate
 from go4align_plugins.benchmarks.molecules import Molecules, atom_features, find_problems
 from go4align_plugins.benchmarks.optional import import_optional
+from go4align_plugins.benchmarks.qm9_lists import read_excluded, read_order
 from go4align_plugins.benchmarks.qm9_targets import COLUMNS, from_geometric, select
 from go4align_plugins.benchmarks.sdf import parse, records
+from go4align_plugins.benchmarks.texts import read_table
 
 FOLDERS = ('', 'processed', 'raw')
 ORDER = 'random_split.t'
@@ -78,29 +78,25 @@ def _problems(path: Path, molecules: Molecules) -> list[str]:
 def _read(root: str | Path) -> tuple[Path, Molecules]:
     root = Path(root).expanduser()
     for name, reader in READERS.items():
-        for path in (root / folder / name for folder in FOLDERS):
-            if path.is_file():
-                molecules = reader(path)
-                return path, replace(molecules, order=_read_order(root, len(molecules)))
+        path = _find(root, name)
+        if path is not None:
+            molecules = reader(path)
+            order = _find(root, ORDER)
+            if order is not None:
+                molecules = replace(molecules, order=read_order(order, len(molecules)))
+            return path, molecules
     raise FileNotFoundError(
         f'{root}: should hold {", ".join(READERS)}, or a folder `raw` or `processed` with one of '
-        'them. `python tools/prepare_data.py download qm9` says where to get them.'
+        'them. '
+        + (
+            locate(root, [Path(folder, name) for name in READERS for folder in FOLDERS])
+            or '`python tools/prepare_data.py download qm9` says where to get them.'
+        )
     )
 
 
-def _read_order(root: Path, count: int) -> np.ndarray | None:
-    """LibMTL's order of all molecules, by which it splits them; None if the folder has none."""
-    path = next((p for p in (root / folder / ORDER for folder in FOLDERS) if p.is_file()), None)
-    if path is None:
-        return None
-    rule = f"{path}: should be LibMTL's order of the {count} molecules. Found"
-    try:
-        order = _load(path).numpy()
-    except Exception as error:  # as in `_load_tensors`
-        raise ValueError(f'{rule}: {" ".join(str(error).split())}') from error
-    if not np.array_equal(np.sort(order, axis=None), np.arange(count)):
-        raise ValueError(f'{rule} an array of shape {order.shape} that is none.')
-    return order.ravel()
+def _find(root: Path, name: str) -> Path | None:
+    return next((path for folder in FOLDERS if (path := root / folder / name).is_file()), None)
 
 
 def _read_processed(path: Path) -> Molecules:
@@ -146,17 +142,9 @@ def _load_tensors(path: Path) -> Any:
     # It declares its `Data` as harmless: the processed file names that class.
     import_optional('torch_geometric.data', 'qm9', "PyTorch Geometric's files")
     try:
-        return _load(path)
-    except Exception as error:  # torch raises a different one for every kind of damage
+        return load_tensors(path)
+    except ValueError as error:
         raise _not_geometric(path, error) from error
-
-
-def _load(path: Path) -> Any:
-    # Files of torch before 1.6 are no archives and have no checksums.
-    damage = find_damage(path) if is_zipfile(path) else None
-    if damage:
-        raise ValueError(damage)
-    return import_optional('torch').load(path, map_location='cpu', weights_only=True)
 
 
 def _not_geometric(path: Path, error: Exception) -> ValueError:
@@ -188,7 +176,7 @@ def _read_npz(path: Path) -> Molecules:
     except Exception as error:  # numpy raises a different one for every kind of damage
         raise ValueError(
             f'{path}: should hold the arrays Z, pos, ptr, y, target_names, and smiles or ids. '
-            f'Found: {" ".join(str(error).split())}'
+            f'Found: {describe_damage(path, error)}'
         ) from error
     if len(set(lengths)) > 1 or not flat or positions.shape != (*numbers.shape, 3):
         raise ValueError(
@@ -207,13 +195,13 @@ def _read_sdf(path: Path) -> Molecules:
     """The raw structures and, beside them, the table of targets."""
     table = path.with_name('gdb9.sdf.csv')
     rows = _read_table(table)
-    excluded = _read_excluded(path.with_name('uncharacterized.txt'))
+    excluded = read_excluded(path.with_name('uncharacterized.txt'), len(rows))
     names, numbers, positions, bonds, targets = [], [], [], [], []
     index = -1
     for index, record in enumerate(records(path)):
         name = ''.join(record[:1]).strip()
-        if index >= len(rows) or rows[index]['mol_id'] != name:
-            found = rows[index]['mol_id'] if index < len(rows) else 'none'
+        found = rows[index].get('mol_id') if index < len(rows) else None
+        if found != name:
             raise ValueError(
                 f'{table}: should have the molecules of {path.name}. '
                 f'Found {found} as number {index + 1} in place of {name}.'
@@ -248,33 +236,23 @@ def _read_sdf(path: Path) -> Molecules:
 
 def _read_table(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(newline='', encoding='utf-8') as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, ValueError, csv.Error) as error:
+        header, *rows = read_table(path) or [[]]
+    except (OSError, ValueError) as error:
         raise ValueError(f'{path}: should be the table of targets. Found: {error}') from error
     needed = ('mol_id', *(name for name, _, _ in COLUMNS.values()))
-    missing = [name for name in needed if not rows or name not in rows[0]]
+    missing = [name for name in needed if name not in header]
     if missing:
         raise ValueError(f'{path}: should have columns {", ".join(needed)}. Missing: {missing[0]}.')
-    return rows
+    return [dict(zip(header, row)) for row in rows]
 
 
 def _targets(path: Path, row: Mapping[str, str]) -> list[float]:
     try:
         return select(lambda name: float(row[name])).tolist()
-    except (TypeError, ValueError) as error:
+    except (KeyError, ValueError) as error:
         raise ValueError(
-            f'{path}: should have a number for every target. Found in {row["mol_id"]}: {error}.'
+            f'{path}: should have a number for every target. Found in {row.get("mol_id")}: {error}.'
         ) from error
-
-
-def _read_excluded(path: Path) -> set[int]:
-    """The numbers, from 1, in a table of number, SMILES and more; none without a file."""
-    if not path.exists():
-        return set()
-    # Its numbers are ASCII, whatever its comments are written in.
-    lines = (line.split() for line in path.read_bytes().splitlines())
-    return {int(words[0]) for words in lines if len(words) > 2 and words[0].isdigit()}
 
 
 def _starts(lengths: Sequence[int]) -> np.ndarray:

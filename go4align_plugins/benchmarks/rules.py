@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from go4align_plugins.benchmarks.files import describe_damage
 from go4align_plugins.benchmarks.units import (
     LENGTH_TOLERANCE,
     DepthUnit,
@@ -49,7 +50,7 @@ def load_array(path: Path) -> np.ndarray:
         array = np.load(path, allow_pickle=False)
     except Exception as error:  # numpy raises a different one for every kind of damage
         raise ValueError(
-            f'{path}: should be a whole .npy file. Found: {" ".join(str(error).split())}'
+            f'{path}: should be a whole .npy file. Found: {describe_damage(path, error)}'
         ) from error
     if not isinstance(array, np.ndarray):
         raise ValueError(f'{path}: should be a .npy file. Found an .npz archive.')

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import go4align_plugins
-from go4align_plugins.benchmarks.files import save_bytes
+from go4align_plugins.benchmarks.files import describe_damage, save_bytes
 
 CONFIG, METRICS, CHECKPOINT = 'config.json', 'metrics.jsonl', 'last.pt'
 MAY_CHANGE = ('epochs', 'validation', 'data', 'out', 'workers', 'device', 'versions', 'commit')
@@ -95,7 +95,8 @@ class RunFolder:
             before = json.loads(file.read_bytes())
         except (OSError, ValueError, RecursionError) as error:
             raise RunFolderError(
-                f'{file}: should hold the options of the run. Found: {error}. {BEGIN_ANEW}'
+                f'{file}: should hold the options of the run. '
+                f'Found: {describe_damage(file, error)}. {BEGIN_ANEW}'
             ) from error
         if not isinstance(before, dict):
             raise RunFolderError(

@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from go4align_plugins.benchmarks.files import find_stand_in
+
 SYMBOLS = {'H': 1, 'C': 6, 'N': 7, 'O': 8, 'F': 9}
 
 
 def records(path: Path) -> Iterator[list[str]]:
-    """The lines of each molecule in a file; the last one may lack its ``$$$$``."""
+    """The lines of each molecule in a file; the last one may lack its ``$$$$``.
+
+    Raises:
+        ValueError: if a web page or a pointer of Git LFS lies in place of the file.
+    """
+    stand_in = find_stand_in(path)
+    if stand_in:
+        raise ValueError(f'{path}: should hold molecules in V2000 form. Found: {stand_in}.')
     record: list[str] = []
-    with path.open(encoding='utf-8', errors='replace') as file:
+    with path.open(encoding='utf-8-sig', errors='replace') as file:
         for line in file:
             if line.startswith('$$$$'):
                 yield record

@@ -7,12 +7,12 @@ else ``report.csv`` has, such as ``task/metric std``, is read, too; scores are c
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from math import inf
 from pathlib import Path
 
 from go4align_plugins.benchmarks.table import BENCHMARKS, Benchmark, get_benchmark
+from go4align_plugins.benchmarks.texts import read_table
 from go4align_plugins.leaderboard.columns import SUMMARY, tabulate
 from go4align_plugins.leaderboard.escaping import from_text
 from go4align_plugins.leaderboard.runs import SINGLE_TASK
@@ -81,9 +81,8 @@ def read_rows(path: Path, benchmark: Benchmark) -> list[Row]:
 
 def _read(path: Path) -> list[list[str]]:
     try:
-        with path.open(encoding='utf-8-sig', newline='') as stream:
-            lines = [line for line in csv.reader(stream) if line]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        lines = read_table(path)
+    except (OSError, ValueError) as error:
         raise ValueError(f'{path} should be a table as CSV. {error}') from error
     header = lines[0] if lines else []
     if 'method' not in header or len(set(header)) != len(header):

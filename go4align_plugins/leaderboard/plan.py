@@ -12,6 +12,7 @@ from typing import Any
 from go4align_plugins.benchmarks.files import save_bytes
 from go4align_plugins.benchmarks.optional import import_optional
 from go4align_plugins.benchmarks.table import get_benchmark
+from go4align_plugins.benchmarks.texts import read_text
 from go4align_plugins.leaderboard.runs import SINGLE_TASK
 from go4align_plugins.leaderboard.words import listed, tokens
 
@@ -224,8 +225,8 @@ def read_plan(path: str | Path) -> dict[str, Any]:
     """
     yaml = import_optional('yaml')
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        values = yaml.safe_load(read_text(Path(path)))
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise ValueError(f'{path}: should be a plan in YAML. Found: {error}') from error
     if not isinstance(values, dict):
         raise ValueError(f'{path}: should hold a mapping of names to values. Found `{values}`.')

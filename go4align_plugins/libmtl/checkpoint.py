@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from go4align_plugins.benchmarks.files import find_damage, save_bytes
+from go4align_plugins.benchmarks.files import load_tensors, save_bytes
 
 PLAIN = (bool, int, float, str, type(None))
 
@@ -40,13 +40,10 @@ def load(path: Path) -> dict[str, Any]:
     """
     rule = f'{path}: should be a checkpoint of this tool. Found'
     onward = 'Delete it, and the same command begins anew.'
-    damage = find_damage(path)
-    if damage:
-        raise ValueError(f'{rule}: {damage}. {onward}')
     try:
-        state = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # torch raises a different one for every kind of damage
-        raise ValueError(f'{rule}: {error} {onward}') from error
+        state = load_tensors(path)
+    except ValueError as error:
+        raise ValueError(f'{rule}: {error}. {onward}') from error
     if not isinstance(state, dict) or 'epoch' not in state:
         raise ValueError(f'{rule} another file. {onward}')
     return state

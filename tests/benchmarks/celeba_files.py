@@ -13,6 +13,7 @@ LAYOUTS = {
     'flat': ('', '', ''),
     'official': ('Img', 'Anno', 'Eval'),
     'torchvision': ('celeba', 'celeba', 'celeba'),
+    'kaggle': ('img_align_celeba', '', ''),
 }
 
 
@@ -33,7 +34,13 @@ def write_faces(folder: Path, counts: tuple[int, int, int] = (40, 10, 10), layou
             signs = ('1' if colour[i % 3] else '-1' for i in range(len(CELEBA_ATTRIBUTES)))
             lines.append(f'{name} {" ".join(f"{sign:>2}" for sign in signs)}')
             splits.append(f'{name} {split}')
-    head = [str(len(lines)), ' '.join(CELEBA_ATTRIBUTES) + ' ']
-    (attributes / 'list_attr_celeba.txt').write_text('\n'.join([*head, *lines]) + '\n')
-    (partition / 'list_eval_partition.txt').write_text('\n'.join(splits) + '\n')
+    if layout == 'kaggle':
+        lines = [','.join(line.split()) for line in lines]
+        lines.insert(0, ','.join(['image_id', *CELEBA_ATTRIBUTES]))
+        splits = ['image_id,partition', *(line.replace(' ', ',') for line in splits)]
+    else:
+        lines = [str(len(lines)), ' '.join(CELEBA_ATTRIBUTES) + ' ', *lines]
+    end = 'csv' if layout == 'kaggle' else 'txt'
+    (attributes / f'list_attr_celeba.{end}').write_text('\n'.join(lines) + '\n')
+    (partition / f'list_eval_partition.{end}').write_text('\n'.join(splits) + '\n')
     return folder

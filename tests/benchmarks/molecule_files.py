@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -49,12 +50,16 @@ def write_sdf(folder: Path, excluded: tuple[int, ...] = ()) -> Path:
     (folder / 'gdb9.sdf').write_text('\n'.join(records) + '\n')
     (folder / 'gdb9.sdf.csv').write_text('\n'.join(lines) + '\n')
     if excluded:
-        rows = [f'{number:8d}  CC  C=C  0.1' for number in excluded]
-        text = '\n'.join(
-            ['Inconsistent molecules', 'Index  Smiles', *rows, f'{len(rows)} compounds']
-        )
-        (folder / 'uncharacterized.txt').write_text(text + '\n')
+        write_excluded(folder / 'uncharacterized.txt', excluded)
     return folder
+
+
+def write_excluded(path: Path, numbers: Iterable[int]) -> None:
+    """A list as the official one: under a heading, with a line at its end."""
+    line = 40 * '='
+    rows = [f'{number:8d}  CC  C=C  CC  0.1' for number in numbers]
+    head = ['', '', 'List of molecules', '', line, '#   Index   GDB17 SMILES   D_IJ', line]
+    path.write_text('\n'.join([*head, *rows, line]) + '\n')
 
 
 def write_npz(folder: Path, **changes: np.ndarray) -> Path:

@@ -25,6 +25,58 @@ def test_every_layout(tmp_path, layout):
     assert check(tmp_path, progress=False) == ([], {'train': 4, 'val': 2, 'test': 2})
 
 
+def test_lists_of_kaggle_say_the_same(tmp_path):
+    own, kaggle = (
+        FaceFolder(write_faces(tmp_path / layout, FEW, layout), CELEBA)
+        for layout in ('flat', 'kaggle')
+    )
+    assert own.names == kaggle.names
+    np.testing.assert_array_equal(own.labels, kaggle.labels)
+    np.testing.assert_array_equal(own.read(3, (8, 8)), kaggle.read(3, (8, 8)))
+
+
+@pytest.mark.parametrize('layout', ['flat', 'kaggle'])
+@pytest.mark.parametrize('name', ['list_attr_celeba', 'list_eval_partition'])
+def test_lists_that_were_edited(tmp_path, layout, name):
+    """A byte order mark, Windows' line ends, and the empty rows of a spreadsheet."""
+    (path,) = write_faces(tmp_path, FEW, layout).glob(f'{name}.*')
+    empty = b',,,\r\n' if layout == 'kaggle' else b'\r\n'
+    path.write_bytes(b'\xef\xbb\xbf' + path.read_bytes().replace(b'\n', b'\r\n') + empty)
+    assert check(tmp_path, progress=False) == ([], {'train': 4, 'val': 2, 'test': 2})
+
+
+@pytest.mark.parametrize('layout', ['flat', 'kaggle'])
+@pytest.mark.parametrize('name', ['list_attr_celeba', 'list_eval_partition'])
+@pytest.mark.parametrize('cut', [2, 4, 40, 100])
+def test_lists_that_are_cut_are_named(tmp_path, layout, name, cut):
+    (path,) = write_faces(tmp_path, FEW, layout).glob(f'{name}.*')
+    path.write_bytes(path.read_bytes()[:-cut])
+    with pytest.raises(ValueError, match=r'a list is cut, download|should be an image and'):
+        FaceFolder(tmp_path, CELEBA)
+
+
+def test_only_the_attributes_asked_for_are_needed(tmp_path):
+    path = write_faces(tmp_path, FEW) / 'list_attr_celeba.txt'
+    path.write_text(path.read_text().replace(' Bald ', ' Bold ', 1))
+    assert check(tmp_path, progress=False, tasks=['Young'])[0] == []
+    assert 'Missing: Bald' in check(tmp_path, progress=False)[0][0]
+
+
+def test_a_folder_too_high_or_an_archive_is_pointed_out(tmp_path):
+    data = tmp_path / 'archive' / 'CelebA'
+    images = write_faces(data, FEW) / 'img_align_celeba'
+    for root in (data.parent, tmp_path, images):
+        (problem,) = check(root, progress=False)[0]
+        assert f'Is it {data} that you mean?' in problem
+    packed = data / 'img_align_celeba.zip'
+    packed.touch()
+    for image in images.iterdir():
+        image.unlink()
+    assert f'first is 000001.jpg. Unpack {packed} first.' in check(data, progress=False)[0][0]
+    images.rmdir()
+    assert f'Unpack {packed} first.' in check(data, progress=False)[0][0]
+
+
 def test_labels_are_those_of_the_attributes_asked_for(tmp_path):
     write_faces(tmp_path, FEW)
     everything = FaceFolder(tmp_path, CELEBA)
@@ -92,6 +144,19 @@ def test_missing_files_are_named(tmp_path):
     images.rename(tmp_path / 'elsewhere')
     with pytest.raises(FileNotFoundError, match=r'should hold img_align_celeba.*download celeba'):
         FaceFolder(tmp_path, CELEBA)
+
+
+def test_a_face_is_turned_as_its_camera_says(tmp_path):
+    folder = FaceFolder(write_faces(tmp_path, FEW), CELEBA)
+    pixels = np.zeros((218, 178, 3), np.uint8)
+    pixels[109:] = 200
+    upright = Image.fromarray(pixels)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter, clockwise
+    path = tmp_path / 'img_align_celeba' / '000001.jpg'
+    upright.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
+    face = folder.read(0, (64, 48))
+    assert face[:30].max() < 10 < face[34:].min()
 
 
 def test_broken_images_are_named(tmp_path):

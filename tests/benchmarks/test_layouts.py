@@ -1,5 +1,6 @@
 """Folders of frames in LibMTL's layout: they are read, and each problem is named."""
 
+import shutil
 import subprocess
 import sys
 
@@ -175,8 +176,28 @@ def test_missing_folders(root, tmp_path):
 
 def test_a_folder_too_high_is_pointed_down(tmp_path):
     write(tmp_path / 'unzipped', 'train', 0, arrays())
-    with pytest.raises(FileNotFoundError, match=r'Is it .*unzipped that you mean'):
-        FrameFolder(tmp_path, ROOMS, 'train')
+    for root in (tmp_path, tmp_path / 'unzipped' / 'train'):
+        with pytest.raises(FileNotFoundError, match=r'Is it .*unzipped that you mean'):
+            FrameFolder(root, ROOMS, 'train')
+        (problem,) = check(root, ROOMS, progress=False)
+        assert problem.startswith(f'{root}: should hold train and val. Is it {tmp_path}')
+
+
+def test_an_archive_is_pointed_out(tmp_path):
+    packed = tmp_path / 'nyuv2.zip'
+    packed.touch()
+    for root in (tmp_path, packed):
+        (problem,) = check(root, ROOMS, progress=False)
+        assert problem.endswith(f'Unpack {packed} first.')
+
+
+def test_chosen_tasks_are_checked_alone(root):
+    for split in ('train', 'val'):
+        for part in ('label', 'normal'):
+            shutil.rmtree(root / split / part)
+    assert check(root, ROOMS, progress=False, tasks=['depth']) == []
+    assert len(check(root, ROOMS, progress=False)) == 4
+    assert set(FrameFolder(root, ROOMS, 'val', ['depth']).read(0)) == {'image', 'depth'}
 
 
 def test_frames_that_do_not_match(root):

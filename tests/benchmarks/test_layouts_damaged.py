@@ -67,6 +67,12 @@ def test_an_interrupted_preparation_is_seen(root):
         FrameFolder(root, ROOMS, 'train')
 
 
+def test_a_description_may_have_been_edited(root):
+    text = json.dumps({'num_frames': {'train': 3, 'val': 2}})
+    (root / 'dataset.json').write_text(text, encoding='utf-8-sig')
+    assert check(root, ROOMS, progress=False) == []
+
+
 @pytest.mark.parametrize('prepared', [False, True])
 def test_a_damaged_frame_says_how_to_get_it_again(root, prepared):
     if prepared:

@@ -1,6 +1,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from go4align_plugins.benchmarks.layouts import FrameFolder, check
 from go4align_plugins.benchmarks.prepare import write_dataset
 
 from .. import ROOT, TOOLS
+from .celeba_files import write_faces
 
 STREETS = get_benchmark('streets')
 TOOL = TOOLS / 'prepare_data.py'
@@ -180,6 +182,21 @@ def test_nothing_is_to_be_deleted_that_can_be_mended(tool, tmp_path):
     assert len(out.splitlines()) == 6
     assert out.count('where (H, W, 3) belongs. Mend it: array.transpose(1, 2, 0).') == 5
     assert 'Delete' not in out
+
+
+def test_chosen_tasks_are_checked_on_the_command_line(tool, tmp_path):
+    root = tmp_path / 'streets'
+    write(root)
+    shutil.rmtree(root / 'val' / 'label')
+    assert tool('check', 'streets', root)[0] == 1
+    assert tool('check', 'streets', root, '--tasks', 'depth')[0] == 0
+    code, out, _ = tool('check', 'streets', tmp_path, '--tasks', 'depth')
+    assert code == 1
+    assert f'Is it {root} that you mean?' in out
+    assert 'Delete' not in out
+    write_faces(tmp_path / 'celeba', (4, 2, 2))
+    assert tool('check', 'celeba', tmp_path / 'celeba', '--tasks', 'Young')[0] == 0
+    assert 'Found `Yuong`' in tool('check', 'celeba', tmp_path, '--tasks', 'Yuong')[2]
 
 
 def test_counts_are_compared_with_the_published(tool, tmp_path):

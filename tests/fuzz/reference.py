@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from mpmath import mp
 
-LARGEST = sys.float_info.max
+SMALLEST, LARGEST = 1e-150, 1e150
+"""Losses beyond count as these, and the indicator saturates at the larger."""
 
 
 def exact_indicator(
@@ -19,12 +19,13 @@ def exact_indicator(
 ) -> dict[int, Any]:
     """Eq. 5 to 7 of each present task, from the losses and the accumulated risks (Eq. 6's sum)."""
     present = [task for task, x in enumerate(losses) if x > 0]
-    shares = [mp.exp(mp.mpf(min(risks)) - risk) for risk in risks]
+    least = min((risks[task] for task in present), default=0)
+    shares = {task: mp.exp(least - risks[task]) for task in present}
     total = mp.fsum(losses) / (len(present) if risk_scale == 'mean' else 1)
     return {
         task: min(
             (total / losses[task] if scale_balance else mp.mpf(1))
-            * (shares[task] / mp.fsum(shares) if smooth_alignment else 1),
+            * (shares[task] / mp.fsum(shares.values()) if smooth_alignment else 1),
             mp.mpf(LARGEST),
         )
         for task in present

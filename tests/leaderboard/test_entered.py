@@ -19,6 +19,15 @@ def means(report):
     return {row.method: {key[1]: value for key, value in row.means.items()} for row in report.rows}
 
 
+def test_a_table_from_a_spreadsheet(tmp_path):
+    """A byte order mark, rows and columns without anything in them, Windows' line ends."""
+    lines = [HEADER, STL, '', 'EW,0 1,0.6,0.72,0.01,30', *2 * [',,,,,'], ' ,,']
+    path = tmp_path / 'table.csv'
+    path.write_bytes(b'\xef\xbb\xbf' + ''.join(f'{line},,\r\n' for line in lines).encode())
+    plain = write(tmp_path / 'plain.csv', *lines[:2], lines[3])
+    assert means(report_of_table(path)) == means(report_of_table(plain))
+
+
 def test_scores_by_hand(tmp_path):
     table = write(
         tmp_path / 'table.csv', HEADER, STL, 'EW,0 1,0.6,0.72,0.01,30', 'B,,0.5,0.8,0.02,20'

@@ -64,6 +64,11 @@ def test_plan_survives_its_file(tmp_path):
     assert Plan.from_dict(read_plan(tmp_path / 'plan.yaml')) == plan
 
 
+def test_a_plan_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / 'plan.yaml').write_text('benchmark: rooms\n', encoding='utf-8-sig')
+    assert read_plan(tmp_path / 'plan.yaml') == {'benchmark': 'rooms'}
+
+
 def test_plan_grows_by_methods_and_seeds_alone():
     plan = make_plan(seeds=[0])
     more = plan.extended(make_plan(methods=['UW', 'EW'], seeds=[2]))

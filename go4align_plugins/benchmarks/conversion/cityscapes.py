@@ -9,7 +9,7 @@ pixels over 256 but for the last bit, and 0 stays no measurement.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy as np
 
 from go4align_plugins.benchmarks.conversion.label_ids import find_label_problem, label_classes
 from go4align_plugins.benchmarks.conversion.resize import resize_image, resize_nearest
-from go4align_plugins.benchmarks.files import DataError
+from go4align_plugins.benchmarks.files import DataError, locate
 from go4align_plugins.benchmarks.layouts import SPLITS
 from go4align_plugins.benchmarks.pictures import open_picture
 from go4align_plugins.benchmarks.prepare import write_dataset
@@ -99,48 +99,54 @@ def convert_frame(
         index: within the split.
 
     Returns:
-        ``'image'``, ``'segmentation'`` and ``'depth'`` of MTAN's layout.
+        ``'image'``, ``'segmentation'`` and ``'depth'`` of MTAN's layout: those of ``frames``.
 
     Raises:
         ValueError: if a file cannot be read, or is of another kind than the official ones.
     """
     files = frames[split][index]
     image = _read(files['image'], 3, 'uint8')
-    label = _read(files['segmentation'], 2, 'uint8')
     # Pillow reads 16 bits as one or the other.
-    disparity = _read(files['depth'], 2, 'uint16', 'int32')
-    for part, array in (('segmentation', label), ('depth', disparity)):
+    kinds = {'segmentation': ('uint8',), 'depth': ('uint16', 'int32')}
+    maps = {part: _read(files[part], 2, *kinds[part]) for part in kinds if part in files}
+    for part, array in maps.items():
         if array.shape != image.shape[:2]:
             raise DataError(
                 f'{files[part]}: should have the size of its image, {image.shape[:2]}. '
                 f'Found {array.shape}. {_AGAIN}'
             )
-    if problem := find_label_problem([label]):
-        raise DataError(f'{files["segmentation"]}: {problem}')
-    _require_disparity(files['depth'], disparity)
-    depth = resize_nearest(disparity, size).astype(np.float32) / FULL_RANGE
-    return {
-        'image': resize_image(image[..., :3], size),
-        'segmentation': label_classes(num_classes)[resize_nearest(label, size)],
-        'depth': depth[..., None],
-    }
+    frame = {'image': resize_image(image[..., :3], size)}
+    if 'segmentation' in maps:
+        if problem := find_label_problem([maps['segmentation']]):
+            raise DataError(f'{files["segmentation"]}: {problem}')
+        label = resize_nearest(maps['segmentation'], size)
+        frame['segmentation'] = label_classes(num_classes)[label]
+    if 'depth' in maps:
+        _require_disparity(files['depth'], maps['depth'])
+        disparity = resize_nearest(maps['depth'], size)
+        frame['depth'] = disparity.astype(np.float32)[..., None] / FULL_RANGE
+    return frame
 
 
-def find_frames(root: Path, split: str) -> list[dict[str, Path]]:
+def find_frames(
+    root: Path, split: str, parts: Collection[str] = tuple(FILES)
+) -> list[dict[str, Path]]:
     """The files of each frame of a split, in the order of the official names.
 
     Args:
         root: the folder that holds the official folders.
         split: ``'train'`` or ``'val'``.
+        parts: those to find beside the image. Default: all.
 
     Returns:
-        For each frame the paths of its ``'image'``, ``'segmentation'`` and ``'depth'``.
+        For each frame the paths of its ``'image'`` and the parts.
 
     Raises:
         FileNotFoundError: if a folder, or the partner of an image, is missing; the message names
             it.
     """
-    folders = {part: _find_folder(root, name) / split for part, (name, _) in FILES.items()}
+    files = {part: FILES[part] for part in ('image', *parts)}
+    folders = {part: _find_folder(root, name) / split for part, (name, _) in files.items()}
     ending = FILES['image'][1]
     images = sorted(folders['image'].glob(f'*/*{ending}'))
     if not images:
@@ -149,7 +155,7 @@ def find_frames(root: Path, split: str) -> list[dict[str, Path]]:
     for image in images:
         city, stem = image.parent.name, image.name[: -len(ending)]
         frames.append(
-            {part: folders[part] / city / f'{stem}{end}' for part, (_, end) in FILES.items()}
+            {part: folders[part] / city / f'{stem}{end}' for part, (_, end) in files.items()}
         )
     missing = [str(path) for frame in frames for path in frame.values() if not path.is_file()]
     if missing:
@@ -202,7 +208,7 @@ def _find_folder(root: Path, name: str) -> Path:
         (path for path in (root / name, *root.glob(f'{name}*/{name}')) if path.is_dir()), None
     )
     if found is None:
-        raise FileNotFoundError(f'No folder {root / name}. {_where()}')
+        raise FileNotFoundError(f'No folder {root / name}. {locate(root, [name]) or _where()}')
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from go4align_plugins.benchmarks.files import describe_damage
 from go4align_plugins.benchmarks.optional import import_optional
 from go4align_plugins.benchmarks.units import METRES, Other, describe
 
@@ -47,7 +48,8 @@ def count_frames(mat: Path) -> int:
                 for name in KINDS
             }
     except NOT_WHOLE as error:
-        raise ValueError(f'{mat}: should be {official}, whole. Found: {error}') from error
+        damage = describe_damage(mat, error)
+        raise ValueError(f'{mat}: should be {official}, whole. Found: {damage}') from error
     frames = found['depths'][0]
     expected = {'images': (*frames[:1], 3, *frames[1:]), 'depths': frames, 'labels': frames}
     fits = all(

@@ -11,9 +11,9 @@ from mmengine.config import Config
 from mmseg.apis import inference_model, init_model
 from mmseg.structures import SegDataSample
 
-from go4align_plugins.benchmarks.pictures import open_picture
+from go4align_plugins.benchmarks.pictures import open_picture, to_rgb
 from go4align_plugins.benchmarks.rules import find_problems, load_array
-from go4align_plugins.mmseg.apis.launch import register_package
+from go4align_plugins.mmseg.apis.launch import register_package, require_whole
 from go4align_plugins.mmseg.visualization import MTLVisualizer
 
 Image = Union[str, Path, np.ndarray]
@@ -26,6 +26,9 @@ class MTLInferencer:
         config: path of the config, or the config.
         checkpoint: path of the checkpoint; None: the weights are random.
         device: where it runs. None (default): the first GPU, or the CPU where there is none.
+
+    Raises:
+        ValueError: if the checkpoint is damaged.
 
     Example:
         >>> infer = MTLInferencer('config.py', 'epoch_12.pth')
@@ -44,6 +47,7 @@ class MTLInferencer:
         if device is None:
             device = 'cuda:0' if torch.cuda.is_available() else 'cpu'
         weights = None if checkpoint is None else str(checkpoint)
+        require_whole(weights)
         self.model = init_model(config, weights, device)
         self._visualizer: MTLVisualizer | None = None
 
@@ -51,8 +55,8 @@ class MTLInferencer:
         """Predict an image's maps, each of the image's size.
 
         Args:
-            image: path of a picture, or of an image in MTAN's layout (``.npy``: (H, W, 3) RGB in
-                [0, 1]); or (H, W, 3) uint8 RGB.
+            image: path of a picture of any format and mode, read as by mmcv; or of an image in
+                MTAN's layout (``.npy``: (H, W, 3) RGB in [0, 1]); or (H, W, 3) uint8 RGB.
 
         Returns:
             Of the model's tasks: ``'segmentation'`` (H, W) int64 classes; ``'depth'`` (H, W)
@@ -115,4 +119,4 @@ def _read_file(path: Path) -> np.ndarray:
             raise ValueError(f'{path}: {problem}')
         return np.rint(array.astype(np.float64).clip(0, 1) * 255).astype(np.uint8)
     with open_picture(path) as picture:
-        return np.asarray(picture.convert('RGB'))
+        return np.asarray(to_rgb(picture))

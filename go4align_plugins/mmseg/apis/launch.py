@@ -16,6 +16,8 @@ from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from go4align_plugins.benchmarks.files import DataError, find_damage
+
 PACKAGE, DISTRIBUTION = 'go4align_plugins', 'go4align-plugins'
 MMSEG_FORK = 'onedl-mmsegmentation'
 
@@ -83,13 +85,35 @@ def start(config: Config, method: str) -> None:
     Args:
         config: as :func:`load_config` returns it.
         method: of the Runner: ``'train'`` or ``'test'``.
+
+    Raises:
+        DataError: if a file of weights that the config names is damaged.
     """
+    require_whole([config.get('load_from'), config.get('model')])
     runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
     getattr(runner, method)()
     del runner
     if torch.distributed.is_initialized() and torch.distributed.get_backend() == 'gloo':
         gc.collect()
         torch.distributed.destroy_process_group()
+
+
+def require_whole(weights: Any) -> None:
+    """Refuse files of weights that are damaged, or have other text in their place.
+
+    Args:
+        weights: paths, at any depth of dicts and lists; only those of local files are looked at.
+
+    Raises:
+        DataError: if one is damaged; the message names it.
+    """
+    if isinstance(weights, (dict, list, tuple)):
+        for each in weights.values() if isinstance(weights, dict) else weights:
+            require_whole(each)
+    elif isinstance(weights, str) and weights.endswith(('.pth', '.pt')) and Path(weights).is_file():
+        damage = find_damage(Path(weights), legacy=True)
+        if damage:
+            raise DataError(f'{weights}: should hold weights. Found: {damage}.')
 
 
 def register_package() -> None:

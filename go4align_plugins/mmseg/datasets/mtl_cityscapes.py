@@ -24,7 +24,7 @@ class MTLCityscapesDataset(MTLDataset):
 
     Args:
         data_root: the folder that holds ``train`` and ``val``; for the official layout the one that
-            holds ``leftImg8bit``, ``gtFine`` and ``disparity``.
+            holds ``leftImg8bit``, and ``gtFine`` and ``disparity`` as the tasks need them.
         split: ``'train'`` (default) or ``'val'``.
         tasks: names of the tasks to read. None (default) reads both.
         benchmark: ``'cityscapes'`` (default) or ``'streets'``, the embedded data.

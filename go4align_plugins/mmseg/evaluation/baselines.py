@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any, Union
 
 from go4align_plugins.benchmarks import Benchmark
+from go4align_plugins.benchmarks.files import describe_damage
 from go4align_plugins.benchmarks.run_folder import METRICS
 
 PUBLISHED = 'published'
@@ -93,4 +94,5 @@ def _parse(path: Path, content: bytes) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f'{path}: should hold JSON. Found: {error}.') from error
+        found = describe_damage(path, error)
+        raise ValueError(f'{path}: should hold JSON. Found: {found}.') from error
