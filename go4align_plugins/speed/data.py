@@ -149,7 +149,7 @@ def waiting_share(root: Path, benchmark: str, workers: int, steps: int) -> float
         steps: how many are measured; epochs begin anew as often as needed.
     """
     from go4align_plugins.benchmarks import get_benchmark
-    from go4align_plugins.leaderboard.workloads import build_workload
+    from go4align_plugins.leaderboard.analyse.workloads import build_workload
     from go4align_plugins.libmtl.data import build_loaders
 
     loaders = build_loaders(

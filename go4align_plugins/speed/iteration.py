@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
 def libmtl_contests(methods: Sequence[str], counts: Sequence[int]) -> list[Contest]:
     """LibMTL's iterations: the small SegNet, and a perceptron with each number of tasks."""
-    from go4align_plugins.leaderboard.workloads import build_workload, perceptron_workload
+    from go4align_plugins.leaderboard.analyse.workloads import build_workload, perceptron_workload
 
     workloads = {'LibMTL, small SegNet, 3 tasks': build_workload(3)}
     for count in counts:
@@ -96,8 +96,8 @@ def mmseg_iteration(method: str, batch_size: int = 4) -> Callable[..., None]:
         ValueError: if there is no such method.
         ImportError: if MMSegmentation is not installed.
     """
-    from go4align_plugins.leaderboard.mmseg_config import build_config
-    from go4align_plugins.leaderboard.plan import Cell, Method, Plan
+    from go4align_plugins.leaderboard.run.mmseg_config import build_config
+    from go4align_plugins.leaderboard.run.plan import Cell, Method, Plan
 
     plan = Plan('mmseg', 'rooms', (Method(method),))
     config = build_config(plan, Cell(plan.methods[0], 0))

@@ -33,7 +33,7 @@ options: {epochs: 2}
 
 def check_method(spec: Any, folder: Path) -> None:
     """A method is printed as it is read, and its cell has a name that a folder can have."""
-    from go4align_plugins.leaderboard.plan import Cell, Method
+    from go4align_plugins.leaderboard.run.plan import Cell, Method
 
     method = Method.parse(spec)
     assert Method.parse(method.spec) == method
@@ -44,7 +44,7 @@ def check_method(spec: Any, folder: Path) -> None:
 
 def check_plan(values: Any, folder: Path) -> None:
     """A plan from plain values survives being saved."""
-    from go4align_plugins.leaderboard.plan import Plan, read_plan, save_plan
+    from go4align_plugins.leaderboard.run.plan import Plan, read_plan, save_plan
 
     plan = Plan.from_dict(values)
     plan.extended(plan).cells()
@@ -54,7 +54,7 @@ def check_plan(values: Any, folder: Path) -> None:
 
 def check_plan_file(content: bytes, folder: Path) -> None:
     """A plan's file is read or refused."""
-    from go4align_plugins.leaderboard.plan import Plan, read_plan
+    from go4align_plugins.leaderboard.run.plan import Plan, read_plan
 
     path = folder / 'plan.yaml'
     path.write_bytes(content)
@@ -63,7 +63,7 @@ def check_plan_file(content: bytes, folder: Path) -> None:
 
 def check_literal(text: str, folder: Path) -> None:
     """Any argument of a method is a value."""
-    from go4align_plugins.leaderboard.words import literal
+    from go4align_plugins.leaderboard.run.cli_values import literal
 
     literal(text)
 

@@ -28,7 +28,7 @@ ENTRIES = [
 
 def check_store(content: bytes, folder: Path) -> None:
     """Lines that are no entries are passed over; what is kept can be added, exported, joined."""
-    from go4align_plugins.leaderboard.store import RESULTS, Store
+    from go4align_plugins.leaderboard.run.store import RESULTS, Store
 
     store = Store(folder / RESULTS)
     store.path.write_bytes(content)
@@ -44,8 +44,8 @@ def check_store(content: bytes, folder: Path) -> None:
 
 def check_report(content: bytes, folder: Path) -> None:
     """A store that is read can be reported in every form, or the reason is named."""
-    from go4align_plugins.leaderboard.commands.report import make_report
-    from go4align_plugins.leaderboard.store import RESULTS
+    from go4align_plugins.leaderboard.cli.report import make_report
+    from go4align_plugins.leaderboard.run.store import RESULTS
 
     (folder / RESULTS).write_bytes(content)
     made = make_report([folder], last=2, best=True)
@@ -56,7 +56,7 @@ def check_report(content: bytes, folder: Path) -> None:
 def _write(made: object, folder: Path) -> None:
     import yaml
 
-    from go4align_plugins.leaderboard.formats import write_report
+    from go4align_plugins.leaderboard.report.formats import write_report
 
     for path in write_report(made, folder / 'out'):  # type: ignore[arg-type]
         text = path.read_text(encoding='utf-8')
@@ -67,8 +67,8 @@ def _write(made: object, folder: Path) -> None:
 def check_import(content: bytes, folder: Path) -> None:
     """Another machine's results are added to a leaderboard, or nothing is."""
     from go4align_plugins.leaderboard.cli import main
-    from go4align_plugins.leaderboard.plan import Plan, save_plan
-    from go4align_plugins.leaderboard.store import RESULTS
+    from go4align_plugins.leaderboard.run.plan import Plan, save_plan
+    from go4align_plugins.leaderboard.run.store import RESULTS
 
     (folder / RESULTS).write_bytes(lines_of(ENTRIES[2]))
     save_plan(Plan.from_dict({**PLAN}), folder / 'plan.yaml')
@@ -92,7 +92,7 @@ def check_run_folder(value: tuple[bytes, bytes], folder: Path) -> None:
     """A run that is loaded has every figure that tables and pictures need."""
     from go4align_plugins.benchmarks.run_folder import RunFolder
     from go4align_plugins.leaderboard import load_run
-    from go4align_plugins.leaderboard.commands.report import make_report
+    from go4align_plugins.leaderboard.cli.report import make_report
 
     for name, content in zip(('config.json', 'metrics.jsonl'), value):
         (folder / name).write_bytes(content)
@@ -127,7 +127,7 @@ TABLE = (
 
 def check_table(content: bytes, folder: Path) -> None:
     """A table that was entered by hand."""
-    from go4align_plugins.leaderboard.entered import report_of_table
+    from go4align_plugins.leaderboard.report.csv_results import report_of_table
 
     path = folder / 'table.csv'
     path.write_bytes(content)

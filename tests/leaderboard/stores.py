@@ -1,6 +1,6 @@
 """Stores of made-up figures, whose scores can be worked out by hand."""
 
-from go4align_plugins.leaderboard.store import RESULTS, Entry, Store
+from go4align_plugins.leaderboard.run.store import RESULTS, Entry, Store
 
 from .run_folders import MULTI, SINGLE, TASKS, entry
 

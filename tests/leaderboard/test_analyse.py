@@ -7,8 +7,8 @@ import pytest
 
 from go4align_plugins.benchmarks.scenes import render
 from go4align_plugins.leaderboard.cli import main
-from go4align_plugins.leaderboard.plan import Plan, read_plan, save_plan
-from go4align_plugins.leaderboard.store import Entry, Store
+from go4align_plugins.leaderboard.run.plan import Plan, read_plan, save_plan
+from go4align_plugins.leaderboard.run.store import Entry, Store
 
 from .run_folders import MULTI, SINGLE
 from .stores import make_entry

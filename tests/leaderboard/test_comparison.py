@@ -5,11 +5,11 @@ import pytest
 from PIL import Image
 
 from go4align_plugins.benchmarks import get_benchmark
-from go4align_plugins.leaderboard.columns import TIME
-from go4align_plugins.leaderboard.comparison import compare
-from go4align_plugins.leaderboard.comparison_pictures import draw_counts, draw_dots
-from go4align_plugins.leaderboard.presets import ablation, group_counts, indicators
-from go4align_plugins.leaderboard.scoring import DELTA_M
+from go4align_plugins.leaderboard.analyse.comparison import compare
+from go4align_plugins.leaderboard.analyse.comparison_pictures import draw_counts, draw_dots
+from go4align_plugins.leaderboard.analyse.variants import ablation, group_counts, indicators
+from go4align_plugins.leaderboard.report.columns import TIME
+from go4align_plugins.leaderboard.report.scores import DELTA_M
 
 from .run_folders import MULTI, SINGLE
 from .stores import failed, make_entry, singles

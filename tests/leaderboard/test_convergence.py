@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from go4align_plugins.leaderboard.convergence import (
+from go4align_plugins.leaderboard.analyse.convergence import (
     Convergence,
     draw_convergence,
     measure_convergence,

@@ -2,7 +2,7 @@ import pytest
 
 from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.leaderboard import build_report
-from go4align_plugins.leaderboard.entered import report_of_table
+from go4align_plugins.leaderboard.report.csv_results import report_of_table
 
 from .run_folders import STREETS, make, make_singles, scaled
 

@@ -20,11 +20,11 @@ pytest.importorskip(
 
 from go4align_plugins.benchmarks.embedded import render_dataset
 from go4align_plugins.leaderboard.cli import main
-from go4align_plugins.leaderboard.execute import Execution
-from go4align_plugins.leaderboard.launch import LocalLauncher
-from go4align_plugins.leaderboard.plan import Method, Plan
-from go4align_plugins.leaderboard.sources import load_results
-from go4align_plugins.leaderboard.store import RESULTS, Store
+from go4align_plugins.leaderboard.report.sources import load_results
+from go4align_plugins.leaderboard.run.execute import Execution
+from go4align_plugins.leaderboard.run.plan import Method, Plan
+from go4align_plugins.leaderboard.run.processes import LocalLauncher
+from go4align_plugins.leaderboard.run.store import RESULTS, Store
 
 from .. import ROOT, TOOLS
 

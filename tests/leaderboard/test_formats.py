@@ -10,13 +10,13 @@ import pytest
 from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.benchmarks.table import regression
 from go4align_plugins.leaderboard import Run, build_report
-from go4align_plugins.leaderboard.columns import tabulate
-from go4align_plugins.leaderboard.formats import FORMATS, write_report
-from go4align_plugins.leaderboard.html import render_html
-from go4align_plugins.leaderboard.latex import escape, render_latex
-from go4align_plugins.leaderboard.metafile import render_metafile
-from go4align_plugins.leaderboard.scoring import Scoring
-from go4align_plugins.leaderboard.table import Failure, Row
+from go4align_plugins.leaderboard.report.columns import tabulate
+from go4align_plugins.leaderboard.report.formats import FORMATS, write_report
+from go4align_plugins.leaderboard.report.html import render_html
+from go4align_plugins.leaderboard.report.latex import escape, render_latex
+from go4align_plugins.leaderboard.report.metafile import render_metafile
+from go4align_plugins.leaderboard.report.scores import Scoring
+from go4align_plugins.leaderboard.report.table import Failure, Row
 
 from .run_folders import STREETS, make, make_singles, scaled
 

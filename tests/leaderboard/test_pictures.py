@@ -10,7 +10,7 @@ from PIL import Image
 from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.benchmarks.scenes import class_colours
 from go4align_plugins.leaderboard import Run, learning_curves, predictions_grid, weights_heatmap
-from go4align_plugins.leaderboard.pictures import relative_weights
+from go4align_plugins.leaderboard.analyse.pictures import relative_weights
 
 from .. import TOOLS
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from go4align_plugins.leaderboard.plan import (
+from go4align_plugins.leaderboard.run.cli_values import literal
+from go4align_plugins.leaderboard.run.plan import (
     Cell,
     Method,
     Plan,
@@ -10,7 +11,6 @@ from go4align_plugins.leaderboard.plan import (
     read_plan,
     save_plan,
 )
-from go4align_plugins.leaderboard.words import literal
 
 EW, STL = Method('EW'), Method('STL')
 

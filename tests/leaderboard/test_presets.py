@@ -2,14 +2,14 @@ import sys
 
 import pytest
 
-from go4align_plugins.leaderboard.plan import Method
-from go4align_plugins.leaderboard.presets import (
+from go4align_plugins.leaderboard.analyse.variants import (
     INDICATORS,
     ablation,
     clusterings,
     group_counts,
     indicators,
 )
+from go4align_plugins.leaderboard.run.plan import Method
 
 OFFERED = ['EW', 'MGDA', 'AGRM_MGDA', 'UW', 'AGRM_UW', 'CAGrad']
 

@@ -5,7 +5,7 @@ import pytest
 
 from go4align_plugins.leaderboard import load_run
 from go4align_plugins.leaderboard.cli import main
-from go4align_plugins.leaderboard.store import Entry, Store
+from go4align_plugins.leaderboard.run.store import Entry, Store
 
 from .run_folders import SINGLE, TASKS, scaled, write_run
 

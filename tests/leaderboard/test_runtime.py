@@ -4,9 +4,9 @@ from statistics import median
 
 import pytest
 
+from go4align_plugins.leaderboard.analyse.runtime import Timing, time_steps, timing_table
+from go4align_plugins.leaderboard.analyse.runtime_picture import draw_runtime
 from go4align_plugins.leaderboard.cli import main
-from go4align_plugins.leaderboard.runtime import Timing, time_steps, timing_table
-from go4align_plugins.leaderboard.runtime_picture import draw_runtime
 from go4align_plugins.speed.rounds import WARM_UP, explain_failure
 
 

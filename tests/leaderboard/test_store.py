@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from go4align_plugins.leaderboard.store import Store, parse_entry
+from go4align_plugins.leaderboard.run.store import Store, parse_entry
 
 from .run_folders import scaled
 from .stores import failed, make_entry

@@ -1,0 +1,5 @@
+"""Hold the command line of ``tools/leaderboard.py``: one module a command."""
+
+from go4align_plugins.leaderboard.cli.main import main
+
+__all__ = ['main']

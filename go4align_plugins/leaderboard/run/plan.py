@@ -1,0 +1,272 @@
+"""What a leaderboard compares: methods and seeds on one benchmark, as cells to be trained."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from go4align_plugins.benchmarks.files import save_bytes
+from go4align_plugins.benchmarks.optional import import_optional
+from go4align_plugins.benchmarks.table import get_benchmark
+from go4align_plugins.leaderboard.run.cli_values import listed, tokens
+from go4align_plugins.leaderboard.run.runs import SINGLE_TASK
+
+FRAMEWORKS = ('libmtl', 'mmseg')
+PLAN = 'plan.yaml'
+
+
+@dataclass(frozen=True)
+class Method:
+    """A weighting strategy and its arguments.
+
+    Attributes:
+        name: of the strategy; ``STL`` trains each task alone.
+        arguments: pairs of name and value, by name.
+    """
+
+    name: str
+    arguments: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def spec(self) -> str:
+        """``NAME:key=value,key=value``: what :meth:`parse` reads."""
+        values = ','.join(f'{key}={value}' for key, value in self.arguments)
+        return f'{self.name}:{values}' if values else self.name
+
+    @classmethod
+    def parse(cls, spec: str | Mapping[str, Mapping[str, Any]]) -> Method:
+        """Reads ``NAME``, ``NAME:key=value,...``, or a plan's ``{NAME: {key: value}}``.
+
+        Raises:
+            ValueError: if it is none of these.
+        """
+        if isinstance(spec, Mapping) and len(spec) == 1:
+            name, given = next(iter(spec.items()))
+            given = {} if given is None else given
+            named = given.items() if isinstance(given, Mapping) else [('', given)]
+            pairs = [(str(key), str(value)) for key, value in named]
+        else:
+            name, _, values = str(spec).partition(':')
+            pairs = [(key, value) for key, _, value in _split(values)]
+        if not re.fullmatch(r'\w+', str(name)) or not all(key and value for key, value in pairs):
+            raise ValueError(
+                'Parameter `methods` should name methods as NAME or NAME:key=value,key=value. '
+                f'Found `{spec}`.'
+            )
+        if name == SINGLE_TASK and pairs:
+            raise ValueError(
+                f'Parameter `methods` should give {SINGLE_TASK} no arguments. Found `{spec}`.'
+            )
+        method = cls(str(name), tuple(sorted(pairs)))
+        written = sorted((key, value) for key, _, value in _split(method.spec.partition(':')[2]))
+        if written != sorted(dict(pairs).items()):
+            raise ValueError(
+                'Parameter `methods` should give each argument once, without commas, `=` in its '
+                f'name or blanks around it: a plan writes them as key=value. Found `{spec}`.'
+            )
+        return method
+
+
+def _split(values: str) -> list[tuple[str, str, str]]:
+    return [item.strip().partition('=') for item in values.split(',')] if values else []
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training run of a leaderboard.
+
+    Attributes:
+        method: what weights the losses.
+        seed: of initialisation, order and augmentation.
+        task: the only task of a single-task baseline; None: the plan's tasks.
+    """
+
+    method: Method
+    seed: int
+    task: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name as a folder's: readable, and another one for every cell."""
+        spec = self.method.spec.replace(':', '-')
+        readable = re.sub(r'[^\w.,=+-]', '_', spec)[:80]
+        if readable != spec:
+            readable += '-' + sha256(spec.encode()).hexdigest()[:8]
+        return '-'.join(filter(None, (readable, self.task, str(self.seed))))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A leaderboard to be trained.
+
+    Attributes:
+        framework: ``libmtl`` or ``mmseg``.
+        benchmark: name of the benchmark.
+        methods: the rows, in this order.
+        seeds: each method is trained with each of them.
+        data: the data's folder; None: ``data/BENCHMARK``.
+        tasks: names of the tasks; None: all of the benchmark's.
+        config: mmseg only: a config with equal weighting of all tasks; None: the small SegNet's.
+        options: further options of the training tool, as on its command line.
+
+    Raises:
+        ValueError: if a parameter is out of its range.
+    """
+
+    framework: str
+    benchmark: str
+    methods: tuple[Method, ...]
+    seeds: tuple[int, ...] = (0,)
+    data: str | None = None
+    tasks: tuple[str, ...] | None = None
+    config: str | None = None
+    options: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.framework not in FRAMEWORKS:
+            raise ValueError(
+                f'Parameter `framework` should be one of {", ".join(FRAMEWORKS)}. '
+                f'Found `{self.framework}`.'
+            )
+        get_benchmark(self.benchmark).select(self.tasks)
+        if not self.methods:
+            raise ValueError('Parameter `methods` should name at least one method. Found none.')
+        _seeds(self.seeds)
+        if not self.seeds:
+            raise ValueError('Parameter `seeds` should hold at least one seed. Found none.')
+        if self.config is not None and self.framework != 'mmseg':
+            raise ValueError(
+                'Parameter `config` should be left out with framework libmtl. '
+                f'Found `{self.config}`.'
+            )
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """The names of the tasks that each method trains."""
+        return tuple(task.name for task in get_benchmark(self.benchmark).select(self.tasks))
+
+    @property
+    def data_folder(self) -> Path:
+        """Where the data is."""
+        return Path(self.data or Path('data', self.benchmark)).expanduser()
+
+    def cells(self) -> list[Cell]:
+        """All cells, seed by seed: after the first seed every method can be compared."""
+        return [
+            Cell(method, seed, task)
+            for seed in self.seeds
+            for method in self.methods
+            for task in (self.task_names if method.name == SINGLE_TASK else (None,))
+        ]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Plan:
+        """A plan from plain values, as in a YAML file.
+
+        Raises:
+            ValueError: if a key is unknown or missing, or a value is out of its range.
+        """
+        known = [field.name for field in fields(cls)]
+        unknown = [key for key in values if key not in known]
+        if unknown:
+            raise ValueError(f'A plan should hold {", ".join(known)}. Found `{unknown[0]}`.')
+        for key in ('framework', 'benchmark', 'methods'):
+            if not values.get(key):
+                raise ValueError(f'Parameter `{key}` should be given. Found none.')
+        tasks, data, config = (values.get(key) for key in ('tasks', 'data', 'config'))
+        return cls(
+            str(values['framework']),
+            str(values['benchmark']),
+            _unique(map(Method.parse, listed(values['methods']))),
+            _seeds(listed(values.get('seeds', 0))),
+            None if data is None else str(data),
+            None if tasks is None else _unique(map(str, listed(tasks))),
+            None if config is None else str(config),
+            tuple(tokens(values.get('options') or ())),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, which :meth:`from_dict` takes; what was left out stays out."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values['methods'] = [method.spec for method in self.methods]
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in values.items()
+            if value not in (None, ())
+        }
+
+    def extended(self, other: Plan) -> Plan:
+        """This plan with the methods and seeds of another one besides.
+
+        Raises:
+            ValueError: if they differ in anything else: their runs would not fit one table.
+        """
+        for field in fields(self):
+            before, now = getattr(self, field.name), getattr(other, field.name)
+            if field.name not in ('methods', 'seeds', 'data') and before != now:
+                raise ValueError(
+                    f'Parameter `{field.name}` should be as in the leaderboard that is there: '
+                    f'`{_shown(before)}`. Found `{_shown(now)}`.'
+                )
+        methods, seeds = (*self.methods, *other.methods), (*self.seeds, *other.seeds)
+        return replace(self, methods=_unique(methods), seeds=_unique(seeds), data=other.data)
+
+
+def read_plan(path: str | Path) -> dict[str, Any]:
+    """The plain values of a plan's YAML file.
+
+    Raises:
+        ValueError: if it cannot be read or holds no mapping.
+    """
+    yaml = import_optional('yaml')
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f'{path}: should be a plan in YAML. Found: {error}') from error
+    if not isinstance(values, dict):
+        raise ValueError(f'{path}: should hold a mapping of names to values. Found `{values}`.')
+    return values
+
+
+def load_plan(folder: Path) -> Plan:
+    """The plan of the leaderboard in a folder.
+
+    Raises:
+        ValueError: if it cannot be read; the message names the file and says what to do.
+    """
+    path = folder / PLAN
+    try:
+        return Plan.from_dict(read_plan(path))
+    except ValueError as error:
+        said = ' '.join(str(error).removeprefix(f'{path}: ').split()).rstrip('.')
+        raise ValueError(
+            f'{path}: {said}. Put the file back as it was, or delete it and give `run` all options '
+            'anew: what is finished is kept.'
+        ) from error
+
+
+def save_plan(plan: Plan, path: Path) -> None:
+    """Writes a plan as YAML, aside and renamed."""
+    text = import_optional('yaml').safe_dump(plan.to_dict(), sort_keys=False)
+    save_bytes(path, text.encode())
+
+
+def _seeds(values: Sequence[Any]) -> tuple[int, ...]:
+    for seed in values:
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            raise ValueError(
+                f'Parameter `seeds` should be integers of at least 0. Found `seeds = {values}`.'
+            )
+    return _unique(values)
+
+
+def _unique(values: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def _shown(value: Any) -> Any:
+    return ' '.join(map(str, value)) if isinstance(value, tuple) else value
