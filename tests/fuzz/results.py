@@ -56,9 +56,9 @@ def check_report(content: bytes, folder: Path) -> None:
 def _write(made: object, folder: Path) -> None:
     import yaml
 
-    from go4align_plugins.leaderboard.report.formats import write_report
+    from go4align_plugins.leaderboard.report.formats import FORMATS
 
-    for path in write_report(made, folder / 'out'):  # type: ignore[arg-type]
+    for path in made.write(folder / 'out', list(FORMATS)):  # type: ignore[attr-defined]
         text = path.read_text(encoding='utf-8')
         if path.suffix == '.yml':
             assert yaml.safe_load(text)['Models']

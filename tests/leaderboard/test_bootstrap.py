@@ -5,7 +5,7 @@ from statistics import fmean
 import numpy as np
 import pytest
 
-from go4align_plugins.leaderboard.report.bootstrap import bootstrap_interval
+from go4align_plugins.leaderboard.report.scores import bootstrap_interval
 
 
 def test_four_differences_by_hand():

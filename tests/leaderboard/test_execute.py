@@ -123,7 +123,7 @@ class Killing(LocalLauncher):
         job = super().start(name, command, log)
         if self.times > 0:
             self.times -= 1
-            os.kill(job._process.pid, signal.SIGKILL)
+            os.kill(job.pid, signal.SIGKILL)
         return job
 
 

@@ -10,8 +10,7 @@ import pytest
 from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.benchmarks.table import regression
 from go4align_plugins.leaderboard import Run, build_report
-from go4align_plugins.leaderboard.report.columns import tabulate
-from go4align_plugins.leaderboard.report.formats import FORMATS, write_report
+from go4align_plugins.leaderboard.report.formats import FORMATS
 from go4align_plugins.leaderboard.report.html import render_html
 from go4align_plugins.leaderboard.report.latex import escape, render_latex
 from go4align_plugins.leaderboard.report.metafile import render_metafile
@@ -127,13 +126,13 @@ def test_of_many_tasks_without_a_baseline_a_few_are_named():
 def test_means_over_tasks_of_several_units_say_so():
     tasks = [regression(f'target {index}', 'meV' if index else 'D') for index in range(13)]
     row = Row('EW', (0,), {(task.name, 'MAE'): 2.0 for task in tasks})
-    mean, *_ = tabulate([row], Scoring(tasks, {}))
+    mean, *_ = Scoring(tasks, {}).tabulate([row])
     assert (mean.title, mean.unit) == ('mean MAE ↓', 'mixed units')
     assert row.means[mean.key] == 2.0
-    same, *_ = tabulate([row], Scoring([regression(t.name, 'D') for t in tasks], {}))
+    same, *_ = Scoring([regression(t.name, 'D') for t in tasks], {}).tabulate([row])
     assert same.unit == 'D'
     # Twelve still fit on a page.
-    assert len(tabulate([row], Scoring(tasks[1:], {}))) == 12 + 1
+    assert len(Scoring(tasks[1:], {}).tabulate([row])) == 12 + 1
 
 
 def test_latex_is_balanced_and_escaped(tmp_path):
@@ -238,11 +237,11 @@ def test_markdown_keeps_its_table(tmp_path):
 
 def test_write_makes_what_is_asked_for(tmp_path):
     report = make_report(tmp_path)
-    paths = write_report(report, tmp_path / 'new' / 'all')
+    paths = report.write(tmp_path / 'new' / 'all', list(FORMATS))
     assert [path.name for path in paths] == [name for name, _ in FORMATS.values()]
     assert {path.name for path in (tmp_path / 'new' / 'all').iterdir()} == {p.name for p in paths}
     with pytest.raises(ValueError, match=r'`formats` should be of md, csv.* Found pdf, txt'):
-        write_report(report, tmp_path, ['txt', 'md', 'pdf'])
+        report.write(tmp_path, ['txt', 'md', 'pdf'])
     (tmp_path / 'file').write_text('')
     with pytest.raises(OSError, match='file'):
-        write_report(report, tmp_path / 'file')
+        report.write(tmp_path / 'file')

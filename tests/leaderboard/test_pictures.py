@@ -10,7 +10,6 @@ from PIL import Image
 from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.benchmarks.scenes import class_colours
 from go4align_plugins.leaderboard import Run, learning_curves, predictions_grid, weights_heatmap
-from go4align_plugins.leaderboard.analyse.pictures import relative_weights
 
 from .. import TOOLS
 
@@ -180,4 +179,4 @@ def test_command_names_the_bad_folder(tmp_path, capsys):
 def test_weights_that_are_no_numbers_are_named():
     lines = ({'weights': {'depth': {}}}, {'weights': {'depth': 1.0}})
     with pytest.raises(ValueError, match='run-a should hold the weights of every task'):
-        relative_weights(Run(Path('run-a'), {'tasks': ['depth']}, lines))
+        Run(Path('run-a'), {'tasks': ['depth']}, lines).relative_weights()

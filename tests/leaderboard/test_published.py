@@ -4,14 +4,13 @@ import pytest
 
 from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.leaderboard import build_report
-from go4align_plugins.leaderboard.report.columns import MEAN_RANK
 from go4align_plugins.leaderboard.report.published import (
     PAPERS,
     published_remark,
     published_rows,
     published_runs,
 )
-from go4align_plugins.leaderboard.report.scores import DELTA_M
+from go4align_plugins.leaderboard.report.scores import DELTA_M, MEAN_RANK
 
 from .run_folders import make, make_singles
 

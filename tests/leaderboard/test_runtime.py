@@ -4,24 +4,29 @@ from statistics import median
 
 import pytest
 
-from go4align_plugins.leaderboard.analyse.runtime import Timing, time_steps, timing_table
-from go4align_plugins.leaderboard.analyse.runtime_picture import draw_runtime
+from go4align_plugins.leaderboard.analyse.runtime import (
+    WARM_UP,
+    Timing,
+    draw_runtime,
+    explain_failure,
+    time_steps,
+    timing_table,
+)
 from go4align_plugins.leaderboard.cli import main
-from go4align_plugins.speed.rounds import WARM_UP, explain_failure
 
 
 def test_median_and_quartiles_by_hand():
-    timing = Timing((2.0,) * 5, (1.0, 5.0, 2.0, 4.0, 3.0), 3, 'UW')
+    timing = Timing(3, 'UW', (2.0,) * 5, (1.0, 5.0, 2.0, 4.0, 3.0))
     assert timing.ratio == 3
     assert timing.quartiles == (2, 4)
-    assert Timing((2.0,), (1.5,), 3, 'UW').quartiles == (1.5, 1.5)
+    assert Timing(3, 'UW', (2.0,), (1.5,)).quartiles == (1.5, 1.5)
 
 
 def test_table_by_hand():
     timings = [
-        Timing((1.0,), (1.0,), 2, 'EW'),
-        Timing((1.5,), (1.5,), 2, 'CAGrad'),
-        Timing((1.0,), (1.0,), 40, 'EW'),
+        Timing(2, 'EW', (1.0,), (1.0,)),
+        Timing(2, 'CAGrad', (1.5,), (1.5,)),
+        Timing(40, 'EW', (1.0,), (1.0,)),
     ]
     assert timing_table(timings) == (
         'time × EW            2 tasks           40 tasks\n'  # noqa: RUF001
@@ -78,7 +83,7 @@ def test_mistakes_are_named():
 def test_picture_has_a_line_a_method(tmp_path, suffix):
     ratios = {'UW': 1.01, 'EW': 1.0, 'GO4Align': 0.99, 'CAGrad': 3.4}
     timings = [
-        Timing((1.0,), (ratio,), count, method)
+        Timing(count, method, (1.0,), (ratio,))
         for count in (2, 40)
         for method, ratio in ratios.items()
     ]

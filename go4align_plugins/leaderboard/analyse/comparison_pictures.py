@@ -1,4 +1,4 @@
-"""Comparisons as pictures: dots for variants that have names, lines for numbers of groups."""
+"""Draw comparisons: dots for variants that have names, lines for numbers of groups."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 from go4align_plugins.benchmarks.canvas import GREY, PALETTE, add_caption, new_figure, save
 from go4align_plugins.leaderboard.analyse.comparison import Comparison
 from go4align_plugins.leaderboard.analyse.variants import Variant
-from go4align_plugins.leaderboard.report.columns import EQUAL_WEIGHTING, SUMMARY, TIME
-from go4align_plugins.leaderboard.report.scores import DELTA_M
+from go4align_plugins.leaderboard.report.scores import DELTA_M, SUMMARY, TIME
 from go4align_plugins.leaderboard.report.table import Column, Key
-from go4align_plugins.leaderboard.run.runs import SINGLE_TASK
+from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING, SINGLE_TASK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-APART = 0.17  # of what shares a row, from the row's middle
+APART = 0.17  # of marks that share a row, from the row's middle
 LONG_AXIS = 12  # from so many groups on their axis is logarithmic
 ROUND_COUNTS = (1, 2, 5, 10, 20, 40)  # of many numbers of groups, those that the axis names
 TITLES = {DELTA_M: 'delta_m (%) ↓', TIME: 'time of an epoch, relative to EW ↓'}
@@ -32,7 +31,7 @@ def draw_dots(
     path: str | Path,
     note: str = '',
 ) -> None:
-    """Draws a row a variant and a panel a figure: the mean over seeds, and a small dot a seed.
+    """Draw a row a variant and a panel a figure: the mean over seeds, and a small dot a seed.
 
     Two variants of one row are a little apart, joined by an arrow from the first to the second.
 
@@ -40,12 +39,14 @@ def draw_dots(
         comparison: their figures, and those of equal weighting.
         variants: from top to bottom.
         keys: the figures, of :data:`TITLES`; one that no variant has is left out.
-        path: of the picture; the suffix tells the format.
-        note: what the variants are, for the caption.
+        path: of the picture, its format by the suffix.
+        note: about the variants, for the caption.
     """
     rows = list(dict.fromkeys(variant.row for variant in variants))
     series = list(dict.fromkeys(variant.series for variant in variants))
     paired = len(series) > 1
+    # Grey for the first of two series, which the other is compared with.
+    colours = [GREY, *PALETTE] if paired else list(PALETTE)
     present = [key for key in keys if any(comparison.values(v.label, key) for v in variants)]
     figure = new_figure(10, 1.4 + (0.85 if paired else 0.45) * len(rows))
     ratios = [2, 1, 1][: len(present)]
@@ -56,17 +57,18 @@ def draw_dots(
         if equal:
             levels[EQUAL_WEIGHTING] = fmean(equal)
         _draw_levels(axes, levels)
-        for row, name in enumerate(rows):
-            ends = []
-            for variant in variants:
-                values = comparison.values(variant.label, key) if variant.row == name else []
-                if values:
-                    rank = series.index(variant.series)
-                    height = row + (APART * (2 * rank - 1) if paired else 0)
-                    ends.append((fmean(values), height))
-                    _draw_seeds(axes, height, values, _colour(rank, len(series)), below=rank > 0)
-            if len(ends) > 1:
-                _draw_arrow(axes, ends[0], ends[-1])
+        ends: dict[str, list[tuple[float, float]]] = {}
+        for variant in variants:
+            values = comparison.values(variant.label, key)
+            if values:
+                rank = series.index(variant.series)
+                height = rows.index(variant.row) + (APART * (2 * rank - 1) if paired else 0)
+                ends.setdefault(variant.row, []).append((fmean(values), height))
+                _draw_seeds(axes, height, values, colours[rank], below=rank > 0)
+        for start, *others in ends.values():
+            if others:
+                arrow = {'arrowstyle': '-|>', 'color': '0.6', 'shrinkA': 5, 'shrinkB': 5}
+                axes.annotate('', others[-1], start, zorder=2, arrowprops=arrow)
         axes.set_xlabel(TITLES[key])
         axes.margins(x=0.12)
         axes.grid(axis='x', color='0.92')
@@ -76,54 +78,53 @@ def draw_dots(
     grid[0].set_yticks(range(len(rows)), rows)
     grid[0].set_ylim(len(rows) - 0.45, -0.65)
     if paired:
-        for rank, name in enumerate(series):
-            grid[0].scatter([], [], s=60, color=_colour(rank, len(series)), label=name)
+        for name, colour in zip(series, colours):
+            grid[0].scatter([], [], s=60, color=colour, label=name)
         figure.legend(loc='outside upper left', ncols=len(series), frameon=False)
-    add_caption(figure, f'{note} {explain(comparison)}'.strip())
+    add_caption(figure, f'{note} {_caption(comparison)}'.strip())
     save(figure, path)
 
 
 def draw_counts(comparison: Comparison, variants: Mapping[int, Variant], path: str | Path) -> None:
-    """Draws delta_m and every metric over the number of groups, a panel each.
+    """Draw delta_m and every metric over the number of groups, a panel each.
 
     Of more metrics than fit on a page the means over the tasks are drawn, as in the table.
 
     Args:
         comparison: the figures of the variants, and those of equal weighting.
         variants: number of groups -> GO4Align with so many.
-        path: of the picture; the suffix tells the format.
+        path: of the picture, its format by the suffix.
     """
     summary = {column.key for column in SUMMARY} - {DELTA_M}
     columns = [column for column in comparison.report.brief if column.key not in summary]
     columns.sort(key=lambda column: column.key != DELTA_M)
-    num_columns = min(5, ceil(len(columns) / 2)) if len(columns) > 2 else len(columns)
-    num_rows = ceil(len(columns) / num_columns)
-    figure = new_figure(10, 2.2 * num_rows + 0.8)
-    grid = figure.subplots(num_rows, num_columns, squeeze=False)
+    width = min(5, ceil(len(columns) / 2)) if len(columns) > 2 else len(columns)
+    height = ceil(len(columns) / width)
+    figure = new_figure(10, 2.2 * height + 0.8)
+    grid = figure.subplots(height, width, squeeze=False)
     for axes in grid.flat[len(columns) :]:
         axes.set_visible(False)
     for axes, column in zip(grid.flat, columns):
         unit = f' ({column.unit})' if column.unit else ''
         axes.set_title(f'{column.key[0]}\n{column.title}{unit}'.strip(), loc='left', fontsize=9)
         _draw_counts(axes, comparison, variants, column)
-    for axes in grid.flat[max(0, len(columns) - num_columns) : len(columns)]:
+    for axes in grid.flat[max(0, len(columns) - width) : len(columns)]:
         axes.set_xlabel('number of groups K')
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc='outside upper left', ncols=3, frameon=False)
-    add_caption(figure, explain(comparison))
+    add_caption(figure, _caption(comparison))
     save(figure, path)
 
 
-def explain(comparison: Comparison) -> str:
-    """What the marks are, and of which runs."""
-    several = max(map(len, comparison.figures.values())) > 1
+def _caption(comparison: Comparison) -> str:
+    several = max(len(row.seeds) for row in comparison.report.rows) > 1
     marks = 'Large marks are means over the seeds, small ones a seed. ' if several else ''
     missing = f' Not finished: {", ".join(comparison.missing)}.' if comparison.missing else ''
     return f'{marks}delta_m: lower is better. {comparison.report.caption}{missing}'
 
 
 def _draw_levels(axes: Axes, levels: Mapping[str, float]) -> None:
-    """Draws a vertical line a level; their names keep out of each other's way."""
+    """Draw a vertical line a level; their names keep out of each other's way."""
     for name, level in levels.items():
         axes.axvline(level, color='0.6', linestyle='-' if name == SINGLE_TASK else '--')
         leftmost = len(levels) > 1 and level == min(levels.values())
@@ -151,36 +152,23 @@ def _draw_seeds(
     )  # fmt: skip
 
 
-def _draw_arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    axes.annotate(
-        '', end, start, zorder=2,
-        arrowprops={'arrowstyle': '-|>', 'color': '0.6', 'shrinkA': 5, 'shrinkB': 5},
-    )  # fmt: skip
-
-
 def _draw_counts(
-    axes: Axes,
-    comparison: Comparison,
-    variants: Mapping[int, Variant],
-    column: Column,
+    axes: Axes, comparison: Comparison, variants: Mapping[int, Variant], column: Column
 ) -> None:
-    points = {
-        count: [column.factor * value for value in comparison.values(variant.label, column.key)]
-        for count, variant in variants.items()
-    }
-    points = {count: values for count, values in points.items() if values}
-    for count, values in points.items():
+    points: dict[int, list[float]] = {}
+    for count, variant in variants.items():
+        values = comparison.values(variant.label, column.key)
+        if values:
+            points[count] = [column.factor * value for value in values]
         if len(values) > 1:
-            axes.scatter(
-                [count] * len(values), values, s=14, color=PALETTE[0], alpha=0.45, linewidth=0
-            )
+            places = [count] * len(values)
+            axes.scatter(places, points[count], s=14, color=PALETTE[0], alpha=0.45, linewidth=0)
     means = [fmean(values) for values in points.values()]
     axes.plot(list(points), means, 'o-', color=PALETTE[0], markersize=6, label='GO4Align')
     equal = comparison.values(EQUAL_WEIGHTING, column.key)
     if equal:
-        axes.axhline(
-            column.factor * fmean(equal), color=GREY, linestyle='--', label='equal weighting'
-        )
+        level = column.factor * fmean(equal)
+        axes.axhline(level, color=GREY, linestyle='--', label='equal weighting')
     if max(points, default=1) > LONG_AXIS:
         axes.set_xscale('log')
     shown = [count for count in points if len(points) <= 10 or count in ROUND_COUNTS]
@@ -190,8 +178,3 @@ def _draw_counts(
     axes.margins(x=0.12)
     axes.grid(axis='y', color='0.92')
     axes.spines[['top', 'right']].set_visible(False)
-
-
-def _colour(rank: int, num_series: int) -> str:
-    """Grey for what is compared with, when there are two series."""
-    return GREY if num_series > 1 and rank == 0 else PALETTE[rank - (num_series > 1)]

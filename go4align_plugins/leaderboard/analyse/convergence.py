@@ -1,4 +1,4 @@
-"""When the tasks of each method converge (the paper's Figure 2), as figures and as a picture."""
+"""Measure and draw when the tasks of each method converge (the paper's Figure 2)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from statistics import fmean
 from textwrap import fill
 
 from go4align_plugins.benchmarks.canvas import GREY, PALETTE, add_caption, new_figure, save
-from go4align_plugins.benchmarks.table import Task, get_benchmark
+from go4align_plugins.benchmarks.table import get_benchmark
 from go4align_plugins.leaderboard.run.runs import Run, by_method
 from go4align_plugins.measures.convergence import convergence_difference, convergence_epoch
 
@@ -41,7 +41,7 @@ class Convergence:
 def measure_convergence(
     runs: Sequence[Run], share: float = 0.95, window: int = 5
 ) -> list[Convergence]:
-    """Finds when each task of each method converges.
+    """Find when each task of each method converges.
 
     A task converges at the mean of the epochs at which its test metrics do, which every framework
     records and the papers judge by; of test losses only some do and no table shows them.
@@ -59,46 +59,35 @@ def measure_convergence(
     found = []
     for method, group in by_method(runs).items():
         seeds = [_epochs(run, share, window) for run in group]
-        found.append(
-            Convergence(
-                method,
-                {task: tuple(epochs[task] for epochs in seeds) for task in group[0].tasks},
-                tuple(convergence_difference(list(epochs.values())) for epochs in seeds),
-            )
-        )
+        epochs = {task: tuple(seed[task] for seed in seeds) for task in group[0].tasks}
+        differences = tuple(convergence_difference(list(seed.values())) for seed in seeds)
+        found.append(Convergence(method, epochs, differences))
     return found
 
 
 def _epochs(run: Run, share: float, window: int) -> dict[str, float]:
-    return {task.name: _epoch(run, task, share, window) for task in _tasks(run)}
-
-
-def _tasks(run: Run) -> tuple[Task, ...]:
-    return get_benchmark(run.config['benchmark']).select(run.tasks)
-
-
-def _epoch(run: Run, task: Task, share: float, window: int) -> float:
-    curves = [
-        ([entry['test']['metrics'][task.name][metric.name] for entry in run.epochs], metric)
-        for metric in task.metrics
-    ]
-    try:
-        return fmean(
-            convergence_epoch(curve, metric.higher_is_better, share, window)
-            for curve, metric in curves
-        )
-    except ValueError as error:
-        raise ValueError(f'{run.folder}, {task.name}: {error}') from error
+    epochs = {}
+    for task in get_benchmark(run.config['benchmark']).select(run.tasks):
+        try:
+            epochs[task.name] = fmean(
+                convergence_epoch(
+                    run.curve(task.name, metric.name), metric.higher_is_better, share, window
+                )
+                for metric in task.metrics
+            )
+        except ValueError as error:
+            raise ValueError(f'{run.folder}, {task.name}: {error}') from error
+    return epochs
 
 
 def draw_convergence(
     methods: Sequence[Convergence], path: str | Path, share: float = 0.95, window: int = 5
 ) -> None:
-    """Draws a line of epochs a method, with a mark a task, and the standard deviation beside it.
+    """Draw a line of epochs a method, with a mark a task, and the standard deviation beside it.
 
     Args:
         methods: of :func:`measure_convergence`, from top to bottom.
-        path: of the picture; the suffix tells the format.
+        path: of the picture, its format by the suffix.
         share: as in the measurement, for the caption.
         window: likewise.
     """
@@ -108,51 +97,41 @@ def draw_convergence(
     for row, method in zip(rows, methods):
         means = [fmean(epochs) for epochs in method.epochs.values()]
         left.plot([min(means), max(means)], [row, row], color='0.82', linewidth=5, zorder=1)
-        for rank, (task, mean) in enumerate(zip(method.epochs, means)):
-            few = len(means) <= NAMED_TASKS
-            left.scatter(
-                mean,
-                row,
-                s=55 if few else 25,
-                marker=MARKERS[rank % len(MARKERS)] if few else 'o',
-                color=PALETTE[rank] if few else PALETTE[1],
-                edgecolor='white',
-                linewidth=0.6,
-                alpha=1 if few else 0.5,
-                label=task if few and row == 0 else None,
-                zorder=2,
-            )
+        if len(means) > NAMED_TASKS:
+            left.scatter(means, [row] * len(means), s=25, color=PALETTE[1], alpha=0.5, zorder=2)
+        else:
+            for task, mean, marker, colour in zip(method.epochs, means, MARKERS, PALETTE):
+                left.scatter(
+                    mean, row, s=55, marker=marker, color=colour, edgecolor='white', linewidth=0.6,
+                    label=None if row else task, zorder=2,
+                )  # fmt: skip
         right.barh(row, method.difference, height=0.5, color='0.82')
-        right.scatter(
-            method.differences, [row] * len(method.differences), s=14, color=GREY, zorder=2
-        )
+        dots = [row] * len(method.differences)
+        right.scatter(method.differences, dots, s=14, color=GREY, zorder=2)
         right.annotate(
-            f'{method.difference:.2f}',
-            (max(method.differences), row),
-            xytext=(6, 0),
-            textcoords='offset points',
-            va='center',
-        )
+            f'{method.difference:.2f}', (max(method.differences), row), xytext=(6, 0),
+            textcoords='offset points', va='center',
+        )  # fmt: skip
     left.set_yticks(rows, [fill(method.method, NAME_WIDTH) for method in methods])
     left.set_ylim(len(methods) - 0.5, -0.5)
     left.set_xlabel('epoch at which a task converges')
     right.set_xlabel('standard deviation (epochs)', loc='right')
     right.set_xlim(0, 1.3 * max([1, *(max(method.differences) for method in methods)]))
-    for axes in (left, right):
-        axes.locator_params(axis='x', integer=True, nbins=8 if axes is left else 4)
+    for axes, ticks in ((left, 8), (right, 4)):
+        axes.locator_params(axis='x', integer=True, nbins=ticks)
         axes.grid(axis='x', color='0.92')
         axes.set_axisbelow(True)
         axes.tick_params(axis='y', length=0)
         axes.spines[['top', 'right', 'left']].set_visible(False)
     if left.get_legend_handles_labels()[0]:
         figure.legend(loc='outside upper left', ncols=NAMED_TASKS, frameon=False)
-    num_seeds = max(len(method.differences) for method in methods)
-    add_caption(figure, explain(share, window, num_seeds))
+    add_caption(figure, explain_convergence(methods, share, window))
     save(figure, path)
 
 
-def explain(share: float, window: int, num_seeds: int) -> str:
-    """The rule in words."""
+def explain_convergence(methods: Sequence[Convergence], share: float, window: int) -> str:
+    """Say when a metric and a task converge."""
+    num_seeds = max(len(method.differences) for method in methods)
     smoothed = '' if window == 1 else f', as a mean of {window} epochs,'
     seeds = f' Marks and bars are means of {num_seeds} seeds, dots one seed.'
     return (

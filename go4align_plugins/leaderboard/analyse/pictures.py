@@ -1,17 +1,18 @@
-"""Training as pictures: the weights of the tasks, and the test metrics, over the epochs."""
+"""Draw runs over the epochs: the weights of the tasks, the test metrics; and predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from go4align_plugins.benchmarks.canvas import GREY, PALETTE, new_figure, save
-from go4align_plugins.benchmarks.table import get_benchmark
+from go4align_plugins.benchmarks.maps import Legend, draw_maps
+from go4align_plugins.benchmarks.table import Benchmark, get_benchmark
 from go4align_plugins.leaderboard.report.table import ARROWS, printed_unit
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run, by_method
 
@@ -26,12 +27,12 @@ TITLE_WIDTH = 50  # characters
 NAMED_GROUPS = 5
 STRIP = 0.22  # the part of a task's row in the heat map that shows its groups
 MANY = 12  # tasks of a run, or panels: more are drawn smaller
-MAX_SPAN = 100  # of the colours: what is further from equal weighting looks the same
+MAX_SPAN = 100  # of the colours: weights further from equal weighting look the same
 TICKS = (0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 100)
 
 
 def weights_heatmap(runs: Sequence[Run], path: str | Path) -> None:
-    """Draws each task's weight over the epochs, as the paper's Figure 5, one panel a run.
+    """Draw each task's weight over the epochs, as the paper's Figure 5, one panel a run.
 
     Weights span orders of magnitude, and Adam cancels the scale that they share: so colours and
     numbers are the weight relative to the mean of the epoch's weights, on a log scale; 1 is equal
@@ -39,28 +40,25 @@ def weights_heatmap(runs: Sequence[Run], path: str | Path) -> None:
 
     Args:
         runs: with the weights of their tasks in every epoch, and with groups if they have any.
-        path: of the picture; the suffix tells the format.
+        path: of the picture, its format by the suffix.
 
     Raises:
         ValueError: if there is no run, or a run has no weights.
     """
     if not runs:
         raise ValueError('Parameter `runs` should hold at least one run. Found none.')
-    weights = [relative_weights(run) for run in runs]
+    weights = [run.relative_weights() for run in runs]
     values = np.concatenate([panel[panel > 0] for panel in weights])
     extreme = max(values.max(initial=1.0), 1 / values.min(initial=1.0))
     span = float(np.clip(extreme, 2, MAX_SPAN))
     num_rows = [len(run.tasks) for run in runs]
-
-    row_height = 0.5 if max(num_rows) <= MANY else 0.25
-    height = 0.7 + row_height * sum(num_rows) + 0.3 * len(runs)
+    height = 0.7 + (0.5 if max(num_rows) <= MANY else 0.25) * sum(num_rows) + 0.3 * len(runs)
     figure = new_figure(10, height)
     from matplotlib.colors import LogNorm
 
     norm = LogNorm(1 / span, span, clip=True)
-    grid = figure.subplots(
-        len(runs), 1, squeeze=False, sharex=True, gridspec_kw={'height_ratios': num_rows}
-    )
+    ratios = {'height_ratios': num_rows}
+    grid = figure.subplots(len(runs), 1, squeeze=False, sharex=True, gridspec_kw=ratios)
     for axes, run, panel in zip(grid[:, 0], runs, weights):
         # Of many arguments: broken, so that the groups' legend has its place beside them.
         axes.set_title(fill(f'{run.label}, seed {run.config["seed"]}', TITLE_WIDTH), loc='left')
@@ -80,14 +78,14 @@ def weights_heatmap(runs: Sequence[Run], path: str | Path) -> None:
 
 
 def learning_curves(runs: Sequence[Run], path: str | Path) -> None:
-    """Draws the test metrics over the epochs: a panel a metric, a line a method.
+    """Draw the test metrics over the epochs: a panel a metric, a line a method.
 
     Several seeds are a line for their mean in a band from the lowest to the highest; single-task
     runs are grey and dashed.
 
     Args:
         runs: of one benchmark, multi-task and single-task.
-        path: of the picture; the suffix tells the format.
+        path: of the picture, its format by the suffix.
 
     Raises:
         ValueError: if there is no run, or the runs are of several benchmarks.
@@ -99,76 +97,64 @@ def learning_curves(runs: Sequence[Run], path: str | Path) -> None:
     tasks = get_benchmark(names.pop()).select({task for run in runs for task in run.tasks})
     panels = [(task.name, metric) for task in tasks for metric in task.metrics]
     methods = by_method(runs)
-    names_but_stl = [method for method in methods if method != SINGLE_TASK]
+    multi_task = [method for method in methods if method != SINGLE_TASK]
+    styles: dict[str, tuple[str, str]] = {SINGLE_TASK: (GREY, '--')}
+    for rank, method in enumerate(multi_task):
+        style = LINE_STYLES[rank // len(PALETTE) % len(LINE_STYLES)]
+        styles[method] = PALETTE[rank % len(PALETTE)], style
 
     many = len(panels) > MANY
-    num_columns = min(len(panels), 5 if many else 3 if len(panels) > 4 else 2)
-    num_rows = ceil(len(panels) / num_columns)
-    figure = new_figure(14 if many else 10, 2.1 * num_rows + 0.6)
-    grid = figure.subplots(num_rows, num_columns, squeeze=False, sharex=True)
+    width = min(len(panels), 5 if many else 3 if len(panels) > 4 else 2)
+    height = ceil(len(panels) / width)
+    figure = new_figure(14 if many else 10, 2.1 * height + 0.6)
+    grid = figure.subplots(height, width, squeeze=False, sharex=True)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
-    for axes, (task_name, metric) in zip(grid.flat, panels):
+    handles: dict[str, Artist] = {}
+    for axes, (task, metric) in zip(grid.flat, panels):
         factor, unit = printed_unit(metric)
-        axes.set_title(f'{task_name}: {metric.name} {ARROWS[metric.higher_is_better]}', loc='left')
+        axes.set_title(f'{task}: {metric.name} {ARROWS[metric.higher_is_better]}', loc='left')
         axes.set_ylabel(unit.replace('°', 'degrees'))
         for method, group in methods.items():
-            curves = [
-                [entry['test']['metrics'][task_name][metric.name] for entry in run.epochs]
-                for run in group
-                if task_name in run.tasks
-            ]
+            curves = [run.curve(task, metric.name) for run in group if task in run.tasks]
             if not curves:
                 continue
-            if method == SINGLE_TASK:
-                colour, style = GREY, '--'
-            else:
-                rank = names_but_stl.index(method)
-                colour = PALETTE[rank % len(PALETTE)]
-                style = LINE_STYLES[rank // len(PALETTE) % len(LINE_STYLES)]
+            colour, style = styles[method]
             shortest = min(map(len, curves))
             values = factor * np.array([curve[:shortest] for curve in curves])
             epochs = np.arange(shortest)
-            axes.plot(epochs, values.mean(0), style, color=colour, label=method)
+            (handles[method],) = axes.plot(epochs, values.mean(0), style, color=colour)
             if len(curves) > 1:
                 low, high = values.min(0), values.max(0)
                 axes.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
         axes.grid(axis='y', color='0.92')
         axes.spines[['top', 'right']].set_visible(False)
     _label_epochs(grid[-1])
-    handles: dict[str, Artist] = {}
-    for axes in grid.flat:
-        lines, labels = axes.get_legend_handles_labels()
-        handles.update(zip(labels, lines))
-    figure.legend(
-        list(handles.values()), list(handles), loc='outside upper center', ncols=8, frameon=False
-    )
+    lines = list(handles.values())
+    figure.legend(lines, list(handles), loc='outside upper center', ncols=8, frameon=False)
     save(figure, path)
 
 
-def relative_weights(run: Run) -> np.ndarray:
-    """Each task's weight over the mean of its epoch's weights; 1 is equal weighting.
+def predictions_grid(
+    rows: Sequence[Mapping[str, Any]], path: str | Path, benchmark: Benchmark
+) -> None:
+    """Draw frames: the image, then for each task its true map and the map of every method.
 
     Args:
-        run: with the weights of its tasks in every epoch.
-
-    Returns:
-        (epochs, tasks); an epoch without any weight is NaN.
+        rows: as for :func:`~go4align_plugins.benchmarks.maps.draw_maps`.
+        path: of the picture, its format by the suffix.
+        benchmark: whose tasks and classes these are.
 
     Raises:
-        ValueError: if a weight is not recorded.
+        ValueError: as there, and if the benchmark has no such task.
     """
-    try:
-        weights = [[entry['weights'][task] for task in run.tasks] for entry in run.epochs]
-        values = np.array(weights, dtype=float)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f'{run.folder} should hold the weights of every task. {error}') from error
-    with np.errstate(invalid='ignore'):  # an epoch without any weight stays blank
-        return values / values.mean(axis=1, keepdims=True)
+    for row in rows:
+        benchmark.select(row['truth'])
+    save(draw_maps(rows, Legend.of(benchmark)), path)
 
 
 def _draw_weights(axes: Axes, panel: np.ndarray, strip: float, norm: LogNorm) -> QuadMesh:
-    """Draws a row a task, with about a dozen numbers in each however long the run is."""
+    """Draw a row a task, with about a dozen numbers in each however long the run is."""
     num_epochs = len(panel)
     step = ceil(num_epochs / 12)
     edges = np.arange(num_epochs + 1) - 0.5
@@ -181,56 +167,38 @@ def _draw_weights(axes: Axes, panel: np.ndarray, strip: float, norm: LogNorm) ->
             value = line[epoch]
             red, green, blue, _ = mesh.cmap(norm(colours[0, epoch]))
             dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.5
-            text = f'{value:.2f}' if value >= 0.01 or value == 0 else f'{value:.0e}'
             axes.text(
-                epoch,
-                sum(limits) / 2,
-                text,
-                ha='center',
-                va='center',
-                fontsize=8,
+                epoch, sum(limits) / 2, f'{value:.2f}' if value >= 0.01 or value == 0 else
+                f'{value:.0e}', ha='center', va='center', fontsize=8,
                 color='white' if dark else 'black',
-            )
+            )  # fmt: skip
     return mesh
 
 
 def _draw_groups(axes: Axes, run: Run) -> float:
-    """Draws the strips of a run that has groups; returns the height that they take of a row."""
+    """Draw the strips of a run that has groups; return the height that they take of a row."""
     groups = [entry.get('groups') or {} for entry in run.epochs]
     shares = [[group.get(task) for task in run.tasks] for group in groups]
     if not all(map(all, shares)):
         return 0.0
     values = np.array(shares, dtype=float)  # (epochs, tasks, groups)
-    num_groups = values.shape[2]
-    shades = [str(shade) for shade in np.linspace(0.82, 0.15, num_groups)]
+    num_epochs, num_tasks, num_groups = values.shape
     bottoms = np.cumsum(values, axis=2) - values
-    for row in range(len(run.tasks)):
-        for group, shade in enumerate(shades):
+    # Of many groups only the first and the last are named.
+    named = range(num_groups) if num_groups <= NAMED_GROUPS else (0, num_groups - 1)
+    for group, shade in enumerate(np.linspace(0.82, 0.15, num_groups)):
+        name = f'group {group}' if group else 'steps in group 0'
+        for row in range(num_tasks):
             axes.bar(
-                np.arange(len(values)),
-                STRIP * values[:, row, group],
-                width=1.0,
-                bottom=row + 0.95 - STRIP + STRIP * bottoms[:, row, group],
-                color=shade,
-                label=_group_label(group, num_groups) if row == 0 else None,
-            )
+                np.arange(num_epochs), STRIP * values[:, row, group], width=1.0,
+                bottom=row + 0.95 - STRIP + STRIP * bottoms[:, row, group], color=str(shade),
+                label=name if row == 0 and group in named else None,
+            )  # fmt: skip
     axes.legend(
-        loc='lower right',
-        bbox_to_anchor=(1, 1),
-        ncols=NAMED_GROUPS,
-        frameon=False,
-        fontsize=8,
-        borderpad=0,
-        handlelength=1,
-    )
+        loc='lower right', bbox_to_anchor=(1, 1), ncols=NAMED_GROUPS, frameon=False, fontsize=8,
+        borderpad=0, handlelength=1,
+    )  # fmt: skip
     return STRIP
-
-
-def _group_label(group: int, num_groups: int) -> str | None:
-    """A group's name in the legend: of many groups only the first and the last have one."""
-    if num_groups > NAMED_GROUPS and group not in (0, num_groups - 1):
-        return None
-    return f'group {group}' if group else 'steps in group 0'
 
 
 def _label_epochs(row: Sequence[Axes]) -> None:

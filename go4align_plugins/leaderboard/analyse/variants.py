@@ -1,16 +1,16 @@
-"""The paper's comparisons as sets of methods, each to be trained as an ordinary leaderboard."""
+"""List the methods of the paper's comparisons, each to be trained as an ordinary leaderboard."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from go4align_plugins.leaderboard.run.cli_values import unique
 from go4align_plugins.weighting.grouping import GROUPINGS, get_grouping
 
 BASELINES = ('STL', 'EW')
-"""What every comparison is trained with: delta_m refers to the one, relative time to the other."""
+"""Trained in every comparison: delta_m refers to the one, relative time to the other."""
 INDICATORS = ('MGDA', 'Nash_MTL', 'FAMO', 'CAGrad', 'IMTL', 'UW', 'DWA')
-ALONE, WITH_AGRM = 'alone', 'with AGRM'
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Variant:
         label: in the table.
         spec: the method, as a leaderboard's plan names it.
         row: in the picture; several variants may share one.
-        series: tells apart those that do.
+        series: of those, the one that it belongs to.
     """
 
     label: str
@@ -31,7 +31,7 @@ class Variant:
 
 
 def group_counts(num_tasks: int, counts: Sequence[int] | None = None) -> dict[int, Variant]:
-    """GO4Align with K = 1, ..., M groups, by K.
+    """List GO4Align with K = 1, ..., M groups, by K.
 
     Args:
         num_tasks: M.
@@ -51,16 +51,16 @@ def group_counts(num_tasks: int, counts: Sequence[int] | None = None) -> dict[in
 
 
 def ablation(num_tasks: int, num_groups: int) -> list[Variant]:
-    """GO4Align without some of Eq. 4 (grouping), 5 (scale balance), 6 (smooth alignment).
+    """List GO4Align without some of Eq. 4 (grouping), 5 (scale balance), 6 (smooth alignment).
 
     Args:
         num_tasks: M; without Eq. 4 there are as many groups.
         num_groups: K with Eq. 4.
 
     Raises:
-        ValueError: as :func:`check_groups`.
+        ValueError: if K is not between 1 and M - 1.
     """
-    check_groups(num_tasks, num_groups)
+    _check_groups(num_tasks, num_groups)
     return [
         _go4align('Eq. 5', num_groups=num_tasks, smooth_alignment='false'),
         _go4align('Eq. 6', num_groups=num_tasks, scale_balance='false'),
@@ -73,7 +73,7 @@ def ablation(num_tasks: int, num_groups: int) -> list[Variant]:
 def indicators(
     offered: Collection[str], num_tasks: int, num_groups: int, names: Iterable[str] | None = None
 ) -> list[Variant]:
-    """Other methods alone, and as AGRM's indicator.
+    """List other methods alone, and as AGRM's indicator.
 
     Args:
         offered: the strategies that the installed LibMTL has.
@@ -82,12 +82,12 @@ def indicators(
         names: the methods; None: those of :data:`INDICATORS` that are offered with AGRM too.
 
     Raises:
-        ValueError: if a method is not offered, alone or with AGRM; and as :func:`check_groups`.
+        ValueError: if a method is not offered, alone or with AGRM, or K is not between 1 and M - 1.
     """
-    check_groups(num_tasks, num_groups)
+    _check_groups(num_tasks, num_groups)
     if names is None:
         names = [name for name in INDICATORS if {name, f'AGRM_{name}'} <= set(offered)]
-    chosen = list(dict.fromkeys(names))
+    chosen = unique(names)
     absent = [name for base in chosen for name in (base, f'AGRM_{base}') if name not in offered]
     if absent or not chosen:
         known = ', '.join(sorted(name for name in offered if f'AGRM_{name}' in offered)) or 'none'
@@ -95,20 +95,18 @@ def indicators(
             'Parameter `indicators` should name methods that the installed LibMTL has, alone and '
             f'with AGRM: {known}. Found {absent[0] if absent else "none"}.'
         )
-    return [
-        variant
-        for base in chosen
-        for variant in (
-            Variant(base, base, base, ALONE),
-            Variant(f'AGRM_{base}', f'AGRM_{base}:num_groups={num_groups}', base, WITH_AGRM),
-        )
-    ]
+    variants = []
+    for base in chosen:
+        grouped = f'AGRM_{base}'
+        variants.append(Variant(base, base, base, 'alone'))
+        variants.append(Variant(grouped, f'{grouped}:num_groups={num_groups}', base, 'with AGRM'))
+    return variants
 
 
 def clusterings(
     num_tasks: int, num_groups: int, names: Iterable[str] | None = None
 ) -> list[Variant]:
-    """GO4Align with each way of grouping.
+    """List GO4Align with each grouping.
 
     Args:
         num_tasks: M.
@@ -116,23 +114,18 @@ def clusterings(
         names: the groupings; None: those whose packages are installed.
 
     Raises:
-        ValueError: if there is no grouping of a name; and as :func:`check_groups`.
+        ValueError: if there is no grouping of a name, or K is not between 1 and M - 1.
         ImportError: if a named grouping's package is not installed.
     """
-    check_groups(num_tasks, num_groups)
+    _check_groups(num_tasks, num_groups)
     if names is None:
         names = [name for name in GROUPINGS if _installed(name)]
     for name in names:
         get_grouping(name)
-    return [_go4align(name, grouping=name, num_groups=num_groups) for name in dict.fromkeys(names)]
+    return [_go4align(name, grouping=name, num_groups=num_groups) for name in unique(names)]
 
 
-def check_groups(num_tasks: int, num_groups: int) -> None:
-    """Refuse a number of groups with which nothing is grouped.
-
-    Raises:
-        ValueError: if K is not between 1 and M - 1.
-    """
+def _check_groups(num_tasks: int, num_groups: int) -> None:
     if not 1 <= num_groups < num_tasks:
         raise ValueError(
             f'Parameter `num_groups` should be between 1 and {num_tasks - 1}: with a group for '
@@ -141,7 +134,7 @@ def check_groups(num_tasks: int, num_groups: int) -> None:
 
 
 def _go4align(label: str, **arguments: str | int) -> Variant:
-    """GO4Align with its arguments by name, so that comparisons share the runs that they can."""
+    """Name GO4Align with its arguments in order, so that comparisons share runs."""
     if arguments.get('grouping') == 'exact':  # the default
         del arguments['grouping']
     values = ','.join(f'{name}={arguments[name]}' for name in sorted(arguments))

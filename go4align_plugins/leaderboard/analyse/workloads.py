@@ -1,14 +1,14 @@
-"""Training steps to be timed: a benchmark's model, as the training tool trains it, on random data.
+"""Build training steps to be timed: a benchmark's model, as the training tool trains it.
 
-Nothing is read or downloaded: how long a step takes depends on shapes, not on what is seen.
+The data is random, nothing is read or downloaded: the time of a step depends on shapes alone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,13 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from go4align_plugins.benchmarks import Benchmark, Task, get_benchmark
-from go4align_plugins.benchmarks.molecules import (
-    NUM_ATOM_FEATURES,
-    NUM_EDGE_FEATURES,
-    all_pairs,
-)
+from go4align_plugins.benchmarks.molecules import NUM_ATOM_FEATURES, NUM_EDGE_FEATURES, all_pairs
 from go4align_plugins.benchmarks.optional import import_optional
-from go4align_plugins.benchmarks.table import FACES, FRAMES, MOLECULES
+from go4align_plugins.benchmarks.table import MOLECULES
 from go4align_plugins.libmtl.compat import import_libmtl
 from go4align_plugins.libmtl.kinds import get_kind
 from go4align_plugins.libmtl.loop import BATCHES_IN_STEP, RecordedTrainer
@@ -35,11 +31,9 @@ from go4align_plugins.libmtl.train import build_parser, resolve
 LibMTL: Any = import_libmtl()
 
 BENCHMARK_OF = {2: 'streets', 3: 'rooms', 11: 'qm9', 40: 'celeba'}
-"""The benchmark that has so many tasks."""
+"""The benchmark of each number of tasks."""
 PERCEPTRON_WIDTH = 64
 EPOCHS = 3  # DWA weights by the losses of the two epochs before
-
-Batch = tuple[Any, dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -49,24 +43,24 @@ class Workload:
     Attributes:
         benchmark: whose tasks and losses are trained.
         backbone: its name.
-        batch: the same at every step.
-        build_model: a fresh model.
-        note: what is not as in the benchmark, if anything.
+        batch: inputs and labels, the same at every step.
+        build_model: builds a fresh model.
+        note: a difference from the benchmark, if any.
     """
 
     benchmark: Benchmark
     backbone: str
-    batch: Batch
+    batch: tuple[Any, dict[str, Tensor]]
     build_model: Callable[[], Model]
     note: str = ''
-    batch_size: int = field(init=False)
 
-    def __post_init__(self) -> None:
-        labels = next(iter(self.batch[1].values()))
-        object.__setattr__(self, 'batch_size', len(labels))
+    @property
+    def batch_size(self) -> int:
+        """The number of samples in a step."""
+        return len(next(iter(self.batch[1].values())))
 
     def prepare(self, method: str, device: str | None = None) -> Callable[..., None]:
-        """A function that takes training steps with a method, one by default, and waits for them.
+        """Return a function that takes steps with a method, one by default, and waits for them.
 
         Args:
             method: name of a weighting strategy; its options are LibMTL's defaults.
@@ -81,8 +75,8 @@ class Workload:
                 f'Parameter `methods` should leave out {", ".join(BATCHES_IN_STEP)}: a step of '
                 f'theirs takes several batches. Found `{method}`.'
             )
+        config, libmtl_options = _resolve(self.benchmark, method, device)
         with contextlib.redirect_stdout(io.StringIO()):  # LibMTL prints each configuration
-            config, libmtl_options = _resolve(self.benchmark, method, device)
             LibMTL.utils.set_random_seed(0)
             model = self.build_model()
             trainer = RecordedTrainer(
@@ -97,7 +91,7 @@ class Workload:
 
 
 def build_workload(num_tasks: int, batch_size: int | None = None) -> Workload:
-    """The workload with so many tasks: those of streets, rooms, QM9 or CelebA.
+    """Build the workload of a number of tasks: streets, rooms, QM9 or CelebA.
 
     Args:
         num_tasks: one of :data:`BENCHMARK_OF`.
@@ -110,30 +104,25 @@ def build_workload(num_tasks: int, batch_size: int | None = None) -> Workload:
         known = ', '.join(map(str, BENCHMARK_OF))
         raise ValueError(f'Parameter `tasks` should be of {known}. Found `{num_tasks}`.')
     benchmark = get_benchmark(BENCHMARK_OF[num_tasks])
-    with contextlib.redirect_stdout(io.StringIO()):
-        config, _ = _resolve(benchmark, 'EW')
+    config, _ = _resolve(benchmark, 'EW')
     size = config['batch_size'] if batch_size is None else batch_size
     if size < 2:
         raise ValueError(f'Parameter `batch_size` should be at least 2. Found `{size}`.')
     generator = torch.Generator().manual_seed(0)
-    labels = {
-        task.name: random_labels(task, benchmark, size, generator) for task in benchmark.tasks
-    }
-    kind = get_kind(benchmark.name)
-    build = partial(kind.build_model, config['backbone'], config['arch'], benchmark.tasks, False)
+    labels = _labels(benchmark, size, generator)
     try:
-        inputs = INPUTS[benchmark.inputs](benchmark, size, generator)
+        random_inputs = _random_molecules if benchmark.inputs == MOLECULES else _random_images
+        inputs = random_inputs(benchmark, size, generator)
     except ImportError as error:
-        inputs = torch.randn(size, PERCEPTRON_WIDTH, generator=generator)
         note = f'A multilayer perceptron stands in for {config["backbone"]}. {error}'
-        return Workload(
-            benchmark, 'perceptron', (inputs, labels), partial(_perceptron, benchmark.tasks), note
-        )
-    return Workload(benchmark, config['backbone'], (inputs, labels), build)
+        return _perceptron(benchmark, labels, size, generator, note)
+    build = get_kind(benchmark.name).build_model
+    model = partial(build, config['backbone'], config['arch'], benchmark.tasks, False)
+    return Workload(benchmark, config['backbone'], (inputs, labels), model)
 
 
 def perceptron_workload(num_tasks: int, batch_size: int = 64) -> Workload:
-    """A multilayer perceptron with the first attributes of CelebA: hardly more than the weighting.
+    """Build a multilayer perceptron with the first attributes of CelebA, little but the weighting.
 
     Args:
         num_tasks: between 1 and 40.
@@ -149,18 +138,16 @@ def perceptron_workload(num_tasks: int, batch_size: int = 64) -> Workload:
         )
     benchmark = replace(faces, tasks=faces.tasks[:num_tasks])
     generator = torch.Generator().manual_seed(0)
-    labels = {
-        task.name: random_labels(task, benchmark, batch_size, generator) for task in benchmark.tasks
-    }
-    inputs = torch.randn(batch_size, PERCEPTRON_WIDTH, generator=generator)
-    build = partial(_perceptron, benchmark.tasks)
-    return Workload(benchmark, 'perceptron', (inputs, labels), build)
+    labels = _labels(benchmark, batch_size, generator)
+    return _perceptron(benchmark, labels, batch_size, generator)
 
 
-def random_labels(
-    task: Task, benchmark: Benchmark, batch_size: int, generator: torch.Generator
-) -> Tensor:
-    """Labels of a task's kind: as its loss takes them."""
+def _labels(benchmark: Benchmark, batch_size: int, generator: torch.Generator) -> dict[str, Tensor]:
+    return {task.name: _draw(task, benchmark, batch_size, generator) for task in benchmark.tasks}
+
+
+def _draw(task: Task, benchmark: Benchmark, batch_size: int, generator: torch.Generator) -> Tensor:
+    """Draw labels as a task's loss takes them."""
     height, width = benchmark.image_size or (0, 0)
     if task.kind == 'segmentation':
         shape = (batch_size, height, width)
@@ -178,7 +165,7 @@ def _random_images(benchmark: Benchmark, batch_size: int, generator: torch.Gener
 
 
 def _random_molecules(benchmark: Benchmark, batch_size: int, generator: torch.Generator) -> Any:
-    """Complete graphs of 9 to 27 atoms: QM9's have 18 on average."""
+    """Draw complete graphs of 9 to 27 atoms: QM9's have 18 on average."""
     data = import_optional('torch_geometric.data', 'qm9', 'Networks for molecules')
     graphs = []
     for count in torch.randint(9, 28, (batch_size,), generator=generator).tolist():
@@ -189,32 +176,38 @@ def _random_molecules(benchmark: Benchmark, batch_size: int, generator: torch.Ge
     return data.Batch.from_data_list(graphs)
 
 
-INPUTS: Mapping[str, Callable[[Benchmark, int, torch.Generator], Any]] = {
-    FRAMES: _random_images,
-    FACES: _random_images,
-    MOLECULES: _random_molecules,
-}
-
-
-def _perceptron(tasks: Sequence[Task]) -> Model:
+def _perceptron(
+    benchmark: Benchmark,
+    labels: dict[str, Tensor],
+    batch_size: int,
+    generator: torch.Generator,
+    note: str = '',
+) -> Workload:
     width = PERCEPTRON_WIDTH
 
     def encoder() -> nn.Module:
         layers = [layer for _ in range(4) for layer in (nn.Linear(width, width), nn.ReLU())]
         return nn.Sequential(*layers)
 
-    heads = {task.name: nn.Linear(width, task.channels) for task in tasks}
-    return Model('HPS', encoder, nn.ModuleDict(heads))
+    def build() -> Model:
+        heads = {task.name: nn.Linear(width, task.channels) for task in benchmark.tasks}
+        return Model('HPS', encoder, nn.ModuleDict(heads))
+
+    inputs = torch.randn(batch_size, width, generator=generator)
+    return Workload(benchmark, 'perceptron', (inputs, labels), build, note)
 
 
-def _resolve(benchmark: Benchmark, method: str, device: str | None = None) -> tuple[dict, dict]:
-    words = ['--dataset', benchmark.name, '--weighting', method]
+def _resolve(
+    benchmark: Benchmark, method: str, device: str | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    words: list[str] = ['--dataset', benchmark.name, '--weighting', method]
     words += ['--tasks', *benchmark.task_names]
     words += ['--device', device] if device else []
-    return resolve(build_parser().parse_args(words))
+    with contextlib.redirect_stdout(io.StringIO()):
+        return resolve(build_parser().parse_args(words))
 
 
-def _step(trainer: Any, batch: Batch, count: int = 1) -> None:
+def _step(trainer: Any, batch: tuple[Any, Mapping[str, Tensor]], count: int = 1) -> None:
     trainer._train_epoch([batch] * count)  # the training tool's own
     if trainer.device.type == 'cuda':
         torch.cuda.synchronize(trainer.device)

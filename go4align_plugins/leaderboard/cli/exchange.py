@@ -1,15 +1,15 @@
-"""``leaderboard.py export`` and ``import``: join the results of several machines."""
+"""Run ``leaderboard.py export`` and ``import``: join the results of several machines."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from go4align_plugins.benchmarks.files import save_bytes
+from go4align_plugins.leaderboard.cli.options import add_command
 from go4align_plugins.leaderboard.report.comparable import check_shared
 from go4align_plugins.leaderboard.run.plan import PLAN, Method, Plan, load_plan, save_plan
 from go4align_plugins.leaderboard.run.store import RESULTS, Entry, Store
@@ -17,28 +17,24 @@ from go4align_plugins.leaderboard.run.store import RESULTS, Entry, Store
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the commands ``export`` and ``import``."""
-    out = subparsers.add_parser('export', help='write the results to one file')
+    out = add_command(subparsers, 'export', _export, 'write the results to one file', '')
     out.add_argument('folder', type=Path, help="the leaderboard's")
     out.add_argument('--out', type=Path, required=True, help='the file, FILE.jsonl')
-    out.set_defaults(command=export_results)
-    into = subparsers.add_parser('import', help="add another machine's exported results")
+    into = add_command(subparsers, 'import', _import, "add another machine's exported results", '')
     into.add_argument('folder', type=Path, help="the leaderboard's")
     into.add_argument('files', type=Path, nargs='+', metavar='FILE', help='exported results')
-    into.set_defaults(command=import_results)
 
 
-def export_results(options: argparse.Namespace) -> int:
-    """The command ``export``."""
+def _export(options: argparse.Namespace) -> int:
     entries = _read(options.folder / RESULTS)
-    lines = ''.join(json.dumps(asdict(entry)) + '\n' for entry in entries)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    save_bytes(options.out, lines.encode())
+    save_bytes(options.out, b''.join(entry.line for entry in entries))
     print(f'{options.out}: {len(entries)} cells')
     return 0
 
 
-def import_results(options: argparse.Namespace) -> int:
-    """The command ``import``: all files are read and checked before anything is added."""
+def _import(options: argparse.Namespace) -> int:
+    """Read and check all files before anything is added."""
     store = Store(options.folder / RESULTS)
     plan = load_plan(options.folder)
     incoming = [entry for file in options.files for entry in _read(file)]
@@ -49,24 +45,16 @@ def import_results(options: argparse.Namespace) -> int:
     save_plan(_extended(plan, added), options.folder / PLAN)
     print(f'{options.folder}: {len(added)} of {len(incoming)} cells added.')
     for entry in differing:
-        print(
-            f'  {entry.cell} is finished here already, with other figures: kept as it is.',
-            file=sys.stderr,
-        )
+        message = 'is finished here already, with other figures: kept as it is.'
+        print(f'  {entry.cell} {message}', file=sys.stderr)
     return 0
 
 
 def _extended(plan: Plan, entries: Sequence[Entry]) -> Plan:
-    """The plan with the entries' methods and seeds besides.
-
-    Raises:
-        ValueError: if a method or seed is none.
-    """
     if not entries:
         return plan
     methods = tuple(Method.parse(entry.method) for entry in entries)
-    more = replace(plan, methods=methods, seeds=tuple(entry.seed for entry in entries))
-    return plan.extended(more)
+    return plan.extended(replace(plan, methods=methods, seeds=tuple(e.seed for e in entries)))
 
 
 def _read(path: Path) -> list[Entry]:

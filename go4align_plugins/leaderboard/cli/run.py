@@ -1,17 +1,16 @@
-"""``leaderboard.py run``: trains what is missing in a leaderboard; and ``status``."""
+"""Run ``leaderboard.py run``, which trains the missing cells of a leaderboard, and ``status``."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from go4align_plugins.benchmarks import BENCHMARKS, get_benchmark
 from go4align_plugins.benchmarks.embedded import render_if_missing
+from go4align_plugins.leaderboard.cli.options import add_command
 from go4align_plugins.leaderboard.run.cli_values import literal
 from go4align_plugins.leaderboard.run.cluster import CLUSTERS, ClusterLauncher
 from go4align_plugins.leaderboard.run.commands import check_methods
@@ -19,6 +18,7 @@ from go4align_plugins.leaderboard.run.execute import Execution
 from go4align_plugins.leaderboard.run.plan import (
     FRAMEWORKS,
     PLAN,
+    Cell,
     Plan,
     load_plan,
     read_plan,
@@ -28,7 +28,6 @@ from go4align_plugins.leaderboard.run.processes import Launcher, LocalLauncher
 from go4align_plugins.leaderboard.run.store import RESULTS, Entry, Store
 
 PLANNED = ('framework', 'benchmark', 'methods', 'seeds', 'data', 'tasks', 'config')
-
 DESCRIPTION = """\
 Trains every method with every seed, each in a process of its own, in the folder --out. Cells that
 are finished are never trained again; a cell that was killed goes on after its last epoch; a cell
@@ -39,22 +38,17 @@ cell: --epochs 20 --protocol paper --no-pretrained ..."""
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the commands ``run`` and ``status``."""
-    parser = subparsers.add_parser(
-        'run',
-        help='train what is missing',
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    parser = add_command(
+        subparsers, 'run', _run, 'train what is missing', DESCRIPTION, takes_rest=True
     )
     add_run_options(parser)
     parser.add_argument(
         '--methods', nargs='+', metavar='METHOD',
         help='STL (each task alone), EW, GO4Align, ...; with arguments as NAME:key=value,key=value',
     )  # fmt: skip
-    parser.set_defaults(command=run, takes_rest=True)
-    status_parser = subparsers.add_parser('status', help='list the cells and their state')
-    status_parser.add_argument('folder', type=Path, help="the leaderboard's")
-    status_parser.set_defaults(command=status)
+    meaning = 'list the cells and their state'
+    parser = add_command(subparsers, 'status', _status, meaning, '')
+    parser.add_argument('folder', type=Path, help="the leaderboard's")
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -77,27 +71,12 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add('--retry', action='store_true', help='try failed cells again')
 
 
-def run(options: argparse.Namespace) -> int:
-    """The command ``run``: 0 if every cell is finished, 1 if one is not."""
-    folder, plan = train(options)
-    own = {cell.name for cell in plan.cells()}
-    entries = {name: e for name, e in Store(folder / RESULTS).entries().items() if name in own}
-    failed = [entry for entry in entries.values() if not entry.finished]
-    finished = len(entries) - len(failed)
-    print(f'{folder}: {finished} of {len(own)} cells are finished, {len(failed)} failed.')
-    for entry in failed:
-        print(f'  {entry.cell}: {entry.reason} (see {folder}/{entry.log})')
-    print(f'The report: python tools/leaderboard.py report {folder}')
-    return 0 if finished == len(own) else 1
-
-
 def train(options: argparse.Namespace, only_methods: bool = False) -> tuple[Path, Plan]:
-    """Train what the options ask for and is not there yet.
+    """Train the missing cells.
 
     Args:
         options: those of :func:`add_run_options`, ``methods`` and ``rest``.
-        only_methods: whether other methods, which the leaderboard was to have before, are left for
-            the next call.
+        only_methods: whether other methods of the leaderboard are left for the next call.
 
     Returns:
         The leaderboard's folder, and its plan, with the methods and seeds that it had before.
@@ -110,11 +89,9 @@ def train(options: argparse.Namespace, only_methods: bool = False) -> tuple[Path
     if options.rest:
         given['options'] = options.rest
     values = {**(read_plan(options.plan) if options.plan else {}), **given}
-    if options.out is None or not (options.out / PLAN).exists():
-        values.setdefault('framework', 'libmtl')
-        plan = Plan.from_dict(values)
-    else:
-        plan = Plan.from_dict({**load_plan(options.out).to_dict(), **values})
+    if options.out is not None and (options.out / PLAN).exists():
+        values = {**load_plan(options.out).to_dict(), **values}
+    plan = Plan.from_dict({'framework': 'libmtl', **values})
     methods = plan.methods
     folder = options.out or Path('leaderboards', f'{plan.framework}-{plan.benchmark}')
     launcher = _launcher(options, folder)
@@ -135,35 +112,27 @@ def train(options: argparse.Namespace, only_methods: bool = False) -> tuple[Path
         with FileLock(folder / '.lock', timeout=0):
             save_plan(plan, folder / PLAN)
             asked = replace(plan, methods=methods) if only_methods else plan
-            execution.run(missing(asked, execution.store.entries(), options.retry))
+            execution.run(_missing(asked, execution.store.entries(), options.retry))
     except Timeout as error:
         raise ValueError(f'{folder}: another process is training in it. Wait for it.') from error
     return folder, plan
 
 
-def _launcher(options: argparse.Namespace, folder: Path) -> Launcher:
-    """What starts the cells."""
-    if options.workers is not None and options.workers < 1:
-        raise ValueError(
-            f'Parameter `workers` should be at least 1. Found `workers = {options.workers}`.'
-        )
-    if options.cluster is None and not options.cluster_options:
-        return LocalLauncher(1 if options.workers is None else options.workers)
-    if options.cluster is None:
-        raise ValueError('Parameter `cluster` should be given for `cluster_options`. Found none.')
-    pairs = [option.partition('=') for option in options.cluster_options]
-    parameters = {name: literal(value) for name, _, value in pairs}
-    return ClusterLauncher(folder, options.cluster, parameters, options.workers)
+def _run(options: argparse.Namespace) -> int:
+    """Return 0 if every cell is finished, 1 if one is not."""
+    folder, plan = train(options)
+    stored = Store(folder / RESULTS).entries()
+    names = [cell.name for cell in plan.cells()]
+    failed = [e for name, e in stored.items() if name in names and not e.finished]
+    finished = sum(name in names and entry.finished for name, entry in stored.items())
+    print(f'{folder}: {finished} of {len(names)} cells are finished, {len(failed)} failed.')
+    for entry in failed:
+        print(f'  {entry.cell}: {entry.reason} (see {folder}/{entry.log})')
+    print(f'The report: python tools/leaderboard.py report {folder}')
+    return 0 if finished == len(names) else 1
 
 
-def missing(plan: Plan, entries: dict[str, Entry], retry: bool) -> Sequence[Any]:
-    """The cells that are to be trained."""
-    done = {name for name, entry in entries.items() if entry.finished or not retry}
-    return [cell for cell in plan.cells() if cell.name not in done]
-
-
-def status(options: argparse.Namespace) -> int:
-    """The command ``status``."""
+def _status(options: argparse.Namespace) -> int:
     plan = load_plan(options.folder)
     entries = Store(options.folder / RESULTS).entries()
     for cell in plan.cells():
@@ -171,3 +140,22 @@ def status(options: argparse.Namespace) -> int:
         state = 'not finished' if entry is None else entry.reason or entry.status
         print(f'{cell.name:40} {state}')
     return 0
+
+
+def _launcher(options: argparse.Namespace, folder: Path) -> Launcher:
+    if options.workers is not None and options.workers < 1:
+        raise ValueError(
+            f'Parameter `workers` should be at least 1. Found `workers = {options.workers}`.'
+        )
+    if options.cluster is None and options.cluster_options:
+        raise ValueError('Parameter `cluster` should be given for `cluster_options`. Found none.')
+    if options.cluster is None:
+        return LocalLauncher(1 if options.workers is None else options.workers)
+    pairs = [option.partition('=') for option in options.cluster_options]
+    parameters = {name: literal(value) for name, _, value in pairs}
+    return ClusterLauncher(folder, options.cluster, parameters, options.workers)
+
+
+def _missing(plan: Plan, entries: dict[str, Entry], retry: bool) -> list[Cell]:
+    done = {name for name, entry in entries.items() if entry.finished or not retry}
+    return [cell for cell in plan.cells() if cell.name not in done]

@@ -1,4 +1,4 @@
-"""From runs to the papers' table: metrics, mean rank, delta_m and relative time."""
+"""Build the papers' table from runs: metrics, mean rank, delta_m and relative time."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from math import inf, isfinite, isnan, nan
 from statistics import fmean, stdev
 
 from go4align_plugins.benchmarks.table import Benchmark
-from go4align_plugins.leaderboard.report.bootstrap import bootstrap_interval
-from go4align_plugins.leaderboard.report.columns import (
+from go4align_plugins.leaderboard.report.comparable import check_comparable
+from go4align_plugins.leaderboard.report.formats import Report
+from go4align_plugins.leaderboard.report.published import published_remark, published_rows
+from go4align_plugins.leaderboard.report.scores import (
+    BOTH,
+    DELTA_M,
     DIFFERENCE,
-    EQUAL_WEIGHTING,
     SECONDS,
     TIME,
-    tabulate,
+    Scoring,
+    bootstrap_interval,
 )
-from go4align_plugins.leaderboard.report.comparable import check_comparable
-from go4align_plugins.leaderboard.report.published import published_remark, published_rows
-from go4align_plugins.leaderboard.report.scores import BOTH, DELTA_M, Scoring
-from go4align_plugins.leaderboard.report.table import SPREAD, Failure, Key, Report, Row
-from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run, by_method
+from go4align_plugins.leaderboard.report.table import SPREAD, Failure, Key, Row
+from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING, SINGLE_TASK, Run, by_method
 
-Choose = Callable[[Run], Mapping[str, Mapping[str, float]]]
+Metrics = Mapping[str, Mapping[str, float]]
+Choose = Callable[[Run], Metrics]
 
 
 def build_report(
@@ -35,7 +37,7 @@ def build_report(
     published: bool = False,
     failures: Sequence[Failure] = (),
 ) -> Report:
-    """Compares methods on one benchmark; the seeds of a method are averaged.
+    """Compare methods on one benchmark; the seeds of a method are averaged.
 
     Args:
         runs: multi-task runs; methods keep the order of their first run.
@@ -59,13 +61,9 @@ def build_report(
     check_comparable(runs, baseline_runs, benchmark)
     wanted = [run for run in baseline_runs if run.tasks[0] in runs[0].tasks]
     epochs = len(runs[0].epochs)
-    report = _tabulate_runs(
-        runs,
-        wanted,
-        benchmark,
-        lambda run: run.final(last),
-        f'mean of the last {min(last, epochs)} of {epochs} epochs',
-    )
+    period = f'mean of the last {min(last, epochs)} of {epochs} epochs'
+    scoring = _scoring(runs, wanted, benchmark, lambda run: run.final(last))
+    report = _report(runs, wanted, benchmark, scoring, lambda run: run.final(last), period)
     report = replace(report, failures=tuple(failures), runs=(*wanted, *runs))
     if published:
         report = replace(
@@ -75,56 +73,45 @@ def build_report(
         )
     if not best:
         return report
-    scoring = _scoring(runs, wanted, benchmark, lambda run: run.final(last))
     if scoring.obstacle:
         note = 'The best epochs are left out: they are chosen by the improvement on STL.'
         return replace(report, notes=(*report.notes, note))
-    chosen = _tabulate_runs(
-        runs,
-        wanted,
-        benchmark,
-        lambda run: _best_epoch(run, scoring),
-        f'best of {epochs} epochs on the test set',
-    )
+
+    def choose(run: Run) -> Metrics:
+        return _best_epoch(run, scoring)
+
+    own = _scoring(runs, wanted, benchmark, choose)
+    period = f'best of {epochs} epochs on the test set'
+    chosen = _report(runs, wanted, benchmark, own, choose, period)
     further = tuple(note for note in chosen.notes if note not in report.notes)
     return replace(report, best=replace(chosen, notes=further))
 
 
-def _tabulate_runs(
+def _report(
     runs: Sequence[Run],
     wanted: Sequence[Run],
     benchmark: Benchmark,
+    scoring: Scoring,
     choose: Choose,
     period: str,
 ) -> Report:
-    """The table of what ``choose`` takes from each run."""
-    scoring = _scoring(runs, wanted, benchmark, choose)
-    notes = [scoring.obstacle or BOTH]
+    """Build the table of the metrics that ``choose`` takes from each run."""
     rows: list[Row] = []
-    deltas: dict[str, dict[int, float]] = {}
     for method, group in by_method(runs).items():
         figures = [_figures(run, choose) for run in group]
-        for run, found in zip(group, figures):
+        for found in figures:
             found.update(scoring.scores(found))
             found.update(scoring.averages(found))
-            if DELTA_M in found:
-                deltas.setdefault(method, {})[run.config['seed']] = found[DELTA_M]
         rows.append(_row(method, group, figures))
-    notes += _compare(rows, deltas)
+    notes = [scoring.obstacle or BOTH, *_compare(rows, by_method(runs))]
     if wanted:
         rows.insert(0, _row(SINGLE_TASK, wanted, [_figures(run, choose) for run in wanted]))
-    notes += _time(rows, wanted, scoring)
-    columns = tabulate(rows, scoring)
+    notes += _relate_times(rows, wanted, scoring)
+    columns = scoring.tabulate(rows)
     if any(row.deviations for row in rows):
         notes.append(SPREAD)
-    return Report(
-        columns,
-        tuple(rows),
-        _caption(runs, rows, benchmark, period),
-        tuple(notes),
-        benchmark,
-        runs[0].config,
-    )
+    caption = _caption(runs, rows, benchmark, period)
+    return Report(columns, tuple(rows), caption, tuple(notes), benchmark, runs[0].config)
 
 
 def _scoring(
@@ -134,12 +121,12 @@ def _scoring(
     return Scoring(benchmark.select(runs[0].tasks), baseline.means)
 
 
-def _best_epoch(run: Run, scoring: Scoring) -> Mapping[str, Mapping[str, float]]:
-    """The test metrics of the epoch with the greatest improvement, as LibMTL chooses it."""
+def _best_epoch(run: Run, scoring: Scoring) -> Metrics:
+    """Choose the epoch with the greatest improvement, as LibMTL does."""
     tests = [entry['test']['metrics'] for entry in run.epochs]
     tasks = [task for task in scoring.tasks if task.name in run.tasks]
 
-    def improvement(test: Mapping[str, Mapping[str, float]]) -> float:
+    def improvement(test: Metrics) -> float:
         found = scoring.improvement(_flat(test), tasks)
         return -inf if isnan(found) else found
 
@@ -147,9 +134,16 @@ def _best_epoch(run: Run, scoring: Scoring) -> Mapping[str, Mapping[str, float]]
     return {task: test[task] for task in run.tasks}
 
 
-def _compare(rows: Sequence[Row], deltas: Mapping[str, Mapping[int, float]]) -> list[str]:
-    """Adds each row's difference to equal weighting; returns what is to be said about it."""
-    equal = deltas.get(EQUAL_WEIGHTING, {})
+def _compare(rows: Sequence[Row], methods: Mapping[str, Sequence[Run]]) -> list[str]:
+    """Add each row's difference to equal weighting; return the notes about it."""
+    deltas = {
+        row.method: {
+            run.config['seed']: value
+            for run, value in zip(methods[row.method], row.values.get(DELTA_M, ()))
+        }
+        for row in rows
+    }
+    equal = deltas.get(EQUAL_WEIGHTING)
     if len(rows) < 2 or not equal:
         return []
     alone, counts = [], []
@@ -183,24 +177,25 @@ def _compare(rows: Sequence[Row], deltas: Mapping[str, Mapping[int, float]]) -> 
     return notes
 
 
-def _time(rows: Sequence[Row], wanted: Sequence[Run], scoring: Scoring) -> list[str]:
-    """Adds each row's time relative to equal weighting; returns why not, if so."""
+def _relate_times(rows: Sequence[Row], wanted: Sequence[Run], scoring: Scoring) -> list[str]:
+    """Add each row's time relative to equal weighting; return a note if there is none."""
     for row in rows:
         if row.method == SINGLE_TASK:  # the single tasks are trained one after another
             groups = [[r.seconds for r in wanted if t.name in r.tasks] for t in scoring.tasks]
             if all(groups):
                 row.means[SECONDS] = sum(map(fmean, groups))
-    equal = [row.means[SECONDS] for row in rows if row.method == EQUAL_WEIGHTING]
-    if not equal:
+    equal = next((row.means[SECONDS] for row in rows if row.method == EQUAL_WEIGHTING), None)
+    if equal is None:
         return [f'Relative time is left out: no run of {EQUAL_WEIGHTING}.']
     for row in rows:
-        time = row.means.get(SECONDS, nan) / equal[0]
+        time = row.means.get(SECONDS, nan) / equal
         if not isnan(time):  # results that were entered by hand have none
             row.means[TIME] = time
+            row.values[TIME] = [seconds / equal for seconds in row.values.get(SECONDS, ())]
     return []
 
 
-def _flat(metrics: Mapping[str, Mapping[str, float]]) -> dict[Key, float]:
+def _flat(metrics: Metrics) -> dict[Key, float]:
     return {(task, name): value for task in metrics for name, value in metrics[task].items()}
 
 
@@ -210,7 +205,7 @@ def _figures(run: Run, choose: Choose) -> dict[Key, float]:
 
 
 def _row(method: str, runs: Sequence[Run], figures: Sequence[Mapping[Key, float]]) -> Row:
-    """Averages each figure over the runs that have it."""
+    """Average each figure over the runs that have it."""
     values: dict[Key, list[float]] = {}
     for run in figures:
         for key, value in run.items():
@@ -222,22 +217,24 @@ def _row(method: str, runs: Sequence[Run], figures: Sequence[Mapping[Key, float]
         for key, group in values.items()
         if len(group) > 1
     }
-    return Row(method, seeds, means, deviations)
+    return Row(method, seeds, means, deviations, values=values)
 
 
 def _caption(runs: Sequence[Run], rows: Sequence[Row], benchmark: Benchmark, period: str) -> str:
-    """What the table is a table of, in one line."""
+    """Describe the runs of the table in one line."""
     config = runs[0].config
     frames = config.get('num_frames')
     methods: dict[str, list[str]] = {}
     for row in rows:
         methods.setdefault(' '.join(map(str, row.seeds)), []).append(row.method)
     seeds = [f'{seed} ({", ".join(names)})' for seed, names in methods.items()]
+    counts = f'number of {benchmark.inputs} not recorded'
+    if frames:
+        splits = ' + '.join(f'{count} {split}' for split, count in frames.items())
+        counts = f'{splits} {benchmark.inputs}'
     facts = (
         benchmark.title,
-        ' + '.join(f'{count} {split}' for split, count in frames.items()) + f' {benchmark.inputs}'
-        if frames
-        else f'number of {benchmark.inputs} not recorded',
+        counts,
         period,
         'seeds ' + (', '.join(seeds) if len(seeds) > 1 else next(iter(methods))),
         f'model {config["arch"]} {config["backbone"]}',

@@ -1,4 +1,4 @@
-"""Which runs may stand in one table: those that differ in method, seed and single task alone."""
+"""Check that the runs of one table differ in method, seed and single task alone."""
 
 from __future__ import annotations
 
@@ -18,12 +18,7 @@ SHARED = (
 def check_comparable(
     runs: Sequence[Run], baseline_runs: Sequence[Run], benchmark: Benchmark
 ) -> None:
-    """Refuses runs that cannot be compared, or are not finished.
-
-    Args:
-        runs: multi-task runs.
-        baseline_runs: single-task runs.
-        benchmark: that all should be of.
+    """Refuse runs that cannot be compared, or are not finished.
 
     Raises:
         ValueError: if so; the message names the runs and the reason.
@@ -49,11 +44,19 @@ def check_comparable(
                 f'{", ".join(runs[0].tasks)} in {runs[0].folder}, '
                 f'{", ".join(run.tasks)} in {run.folder}.'
             )
-    _check_seeds((*runs, *baseline_runs))
+    seen: dict[tuple[str, tuple[str, ...], int], Run] = {}
+    for method, group in by_method((*runs, *baseline_runs)).items():
+        for run in group:
+            first = seen.setdefault((method, run.tasks, run.config['seed']), run)
+            if first is not run:
+                raise ValueError(
+                    f'Runs of one method should differ in their seed. Found seed '
+                    f'{run.config["seed"]} of {method} in {first.folder} and {run.folder}.'
+                )
 
 
 def check_shared(runs: Sequence[Run]) -> None:
-    """Refuses runs that differ in more than method, seed and single task.
+    """Refuse runs that differ in more than method, seed and single task.
 
     Raises:
         ValueError: if so; the message names the option, the runs and the values.
@@ -69,19 +72,6 @@ def check_shared(runs: Sequence[Run]) -> None:
 
 
 def _option(config: Mapping[str, Any], key: str) -> Any:
-    """MMEngine's optimizer is in its wrapper, whose own type is the method's."""
-    if key == 'optimizer':
+    if key == 'optimizer':  # MMEngine's is in its wrapper, whose own type is the method's
         return (config.get('optim_wrapper') or {}).get(key)
     return config.get(key)
-
-
-def _check_seeds(runs: Sequence[Run]) -> None:
-    seen: dict[tuple[str, tuple[str, ...], int], Run] = {}
-    for method, group in by_method(runs).items():
-        for run in group:
-            first = seen.setdefault((method, run.tasks, run.config['seed']), run)
-            if first is not run:
-                raise ValueError(
-                    f'Runs of one method should differ in their seed. Found seed '
-                    f'{run.config["seed"]} of {method} in {first.folder} and {run.folder}.'
-                )

@@ -1,22 +1,23 @@
-"""Results that were entered by hand: a CSV in the form in which reports are written.
+"""Read results that were entered by hand: a CSV in the form in which reports are written.
 
 A line a method: ``method``, ``seeds`` (may be empty) and a column a metric named ``task/metric``,
-with figures as stored (shares in [0, 1]). The method ``STL`` holds the single-task results. What
-else ``report.csv`` has, such as ``task/metric std``, is read, too; scores are computed anew.
+with figures as stored (shares in [0, 1]). The method ``STL`` holds the single-task results. Other
+columns of ``report.csv``, such as ``task/metric std``, are read, too; scores are computed again.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf
 from pathlib import Path
+from typing import Any
 
 from go4align_plugins.benchmarks.table import BENCHMARKS, Benchmark, get_benchmark
-from go4align_plugins.leaderboard.report.columns import SUMMARY, tabulate
-from go4align_plugins.leaderboard.report.escaping import from_text
-from go4align_plugins.leaderboard.report.scores import BOTH, DELTA_M, Scoring
-from go4align_plugins.leaderboard.report.table import BEST, SPREAD, Key, Report, Row
+from go4align_plugins.leaderboard.report.formats import Report
+from go4align_plugins.leaderboard.report.scores import BOTH, DELTA_M, SUMMARY, Scoring
+from go4align_plugins.leaderboard.report.table import SPREAD, Key, Row
+from go4align_plugins.leaderboard.report.text import BEST, from_text
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK
 
 LABELS = ('method', 'seeds', 'benchmark', 'epochs')
@@ -24,7 +25,7 @@ PARTS = (' std', ' low', ' high')  # of a figure, beside its mean
 
 
 def report_of_table(path: str | Path, benchmark: Benchmark | None = None) -> Report:
-    """The report of a table that was entered by hand.
+    """Report a table that was entered by hand.
 
     Args:
         path: of the CSV.
@@ -43,7 +44,7 @@ def report_of_table(path: str | Path, benchmark: Benchmark | None = None) -> Rep
     for row in rows:
         if row.method != SINGLE_TASK:
             row.means.update(scoring.scores(row.means))
-    columns = tabulate(rows, scoring)
+    columns = scoring.tabulate(rows)
     notes = [scoring.obstacle or BOTH]
     if scoring.obstacle and any(DELTA_M in row.means for row in rows):
         notes = [f'delta_m is as entered; there is nothing to compute it from: no {SINGLE_TASK}.']
@@ -54,14 +55,19 @@ def report_of_table(path: str | Path, benchmark: Benchmark | None = None) -> Rep
 
 
 def read_rows(path: Path, benchmark: Benchmark) -> list[Row]:
-    """Reads the methods of a table; the lines of best epochs are passed over.
+    """Read the methods of a table; the lines of best epochs are passed over.
 
     Raises:
-        ValueError: if the file is no such table; the message names the line, the rule and what was
-            found.
+        ValueError: if the file is no such table; the message names the line, the rule and the
+            value.
     """
     header, *lines = _read(path)
-    keys = {name: _key(name, benchmark, path) for name in header if name not in LABELS}
+    keys = {name: _split(name) for name in header if name not in LABELS}
+    for name, key in keys.items():
+        if not _is_known(key, benchmark):
+            raise ValueError(
+                f'{path} should have columns named task/metric of {benchmark.name}. Found `{name}`.'
+            )
     rows: dict[str, Row] = {}
     for number, values in enumerate(lines, start=2):
         where = f'{path}, line {number},'
@@ -80,6 +86,7 @@ def read_rows(path: Path, benchmark: Benchmark) -> list[Row]:
 
 
 def _read(path: Path) -> list[list[str]]:
+    # Not by pandas: it completes short lines and renames repeated columns without a word.
     try:
         with path.open(encoding='utf-8-sig', newline='') as stream:
             lines = [line for line in csv.reader(stream) if line]
@@ -95,7 +102,6 @@ def _read(path: Path) -> list[list[str]]:
 
 
 def _find_benchmark(path: Path) -> Benchmark:
-    """The one that the file names; else that of the fewest tasks which has all the columns'."""
     header, *lines = _read(path)
     for line in lines:
         name = dict(zip(header, line)).get('benchmark')
@@ -109,16 +115,6 @@ def _find_benchmark(path: Path) -> Benchmark:
             f'{path} should have columns named task/metric of one benchmark ({known}).'
         )
     return min(fitting, key=lambda benchmark: len(benchmark.tasks))
-
-
-def _key(name: str, benchmark: Benchmark, path: Path) -> Key:
-    """The figure that a column holds, or holds a part of."""
-    key = _split(name)
-    if not _is_known(key, benchmark):
-        raise ValueError(
-            f'{path} should have columns named task/metric of {benchmark.name}. Found `{name}`.'
-        )
-    return key
 
 
 def _split(name: str) -> Key:
@@ -138,8 +134,14 @@ def _is_known(key: Key, benchmark: Benchmark) -> bool:
 
 
 def _row(line: Mapping[str, str], keys: Mapping[str, Key], benchmark: Benchmark, where: str) -> Row:
-    figures = {name: _number(line[name], f'{where} {name}') for name in keys if line[name].strip()}
-    row = Row(from_text(line['method'].strip()), _seeds(line.get('seeds', ''), where), {})
+    figures = {
+        name: _convert(line[name], float, f'{where} {name} should be a number')
+        for name in keys
+        if line[name].strip()
+    }
+    fields = line.get('seeds', '').split()
+    seeds = tuple(_convert(each, int, f'{where} seeds should be whole numbers') for each in fields)
+    row = Row(from_text(line['method'].strip()), seeds, {})
     for name, value in figures.items():
         key = keys[name]
         if name.endswith(' std'):
@@ -147,27 +149,17 @@ def _row(line: Mapping[str, str], keys: Mapping[str, Key], benchmark: Benchmark,
         elif name.endswith(' low'):
             row.intervals[key] = value, figures.get(f'{name.removesuffix(" low")} high', inf)
         elif not name.endswith(' high'):
-            _check_share(key, value, benchmark, f'{where} {name}')
+            metrics = benchmark.task(key[0]).metrics if key[0] else ()
+            if value > 1 and any(m.name == key[1] and m.unit == 'share' for m in metrics):
+                raise ValueError(
+                    f'{where} {name} should be a share in [0, 1], not percent. Found {value:g}.'
+                )
             row.means[key] = value
     return row
 
 
-def _number(text: str, where: str) -> float:
+def _convert(text: str, kind: Callable[[str], Any], rule: str) -> Any:
     try:
-        return float(text)
+        return kind(text)
     except ValueError as error:
-        raise ValueError(f'{where} should be a number. Found `{text}`.') from error
-
-
-def _seeds(text: str, where: str) -> tuple[int, ...]:
-    try:
-        return tuple(map(int, text.split()))
-    except ValueError as error:
-        raise ValueError(f'{where} seeds should be whole numbers. Found `{text}`.') from error
-
-
-def _check_share(key: Key, value: float, benchmark: Benchmark, where: str) -> None:
-    metrics = benchmark.task(key[0]).metrics if key[0] else ()
-    shares = {metric.name for metric in metrics if metric.unit == 'share'}
-    if key[1] in shares and value > 1:
-        raise ValueError(f'{where} should be a share in [0, 1], not percent. Found {value:g}.')
+        raise ValueError(f'{rule}. Found `{text}`.') from error

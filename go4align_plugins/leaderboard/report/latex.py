@@ -1,10 +1,8 @@
-"""A report as LaTeX: a table for the package booktabs."""
+"""Print a table as LaTeX, for the package booktabs."""
 
 from __future__ import annotations
 
-from itertools import groupby
-
-from go4align_plugins.leaderboard.report.table import OPTIMISTIC, Column, Report
+from go4align_plugins.leaderboard.report.table import OPTIMISTIC, Table, frame, spans
 
 SYMBOLS = str.maketrans(
     {
@@ -17,61 +15,53 @@ SYMBOLS = str.maketrans(
 )  # fmt: skip
 
 
-def render_latex(report: Report) -> str:
-    """The table, and that of the best epochs if there is one, each with its caption and notes."""
-    parts = [r'% \usepackage{booktabs, graphicx}', _table(report)]
-    if report.best is not None:
-        parts += [rf'% {OPTIMISTIC}', _table(report.best)]
+def render_latex(table: Table) -> str:
+    """Print the table, and its best epochs if it has them, each with its caption and notes.
+
+    Raises:
+        ImportError: if pandas is absent.
+    """
+    parts = [r'% \usepackage{booktabs, graphicx}', _table(table)]
+    if table.best is not None:
+        parts += [rf'% {OPTIMISTIC}', _table(table.best)]
     return '\n'.join(parts)
 
 
 def escape(text: str) -> str:
-    """Text that LaTeX prints as it is."""
+    """Escape a text so that LaTeX prints it as it is."""
     return text.translate(SYMBOLS)
 
 
-def _table(report: Report) -> str:
-    columns = report.brief
+def _table(table: Table) -> str:
+    columns = table.brief
+    body = []
+    for name, cells, published in table.lines(columns):
+        texts = [escape(text) for text in (name, *(cell.text for cell in cells))]
+        marks = [r'\textit'] * len(texts) if published else ['', *_marks(cells)]
+        body.append([rf'{mark}{{{t}}}' if mark else t for mark, t in zip(marks, texts)])
+    heads = [
+        (escape(c.key[0]), escape(f'{c.title} ({c.unit})' if c.unit else c.title)) for c in columns
+    ]
+    # Styler's jinja2 comes with torch.
+    style = frame(body, heads, 'method').style
+    width = f'l{"r" * len(columns)}'
+    tabular = style.to_latex(hrules=True, multicol_align='c', column_format=width).splitlines()
+    rules, start = '', 2
+    for task, span in spans(columns):
+        rules += rf'\cmidrule(lr){{{start}-{start + span - 1}}}' if task else ''
+        start += span
+    tabular.insert(3, rules)
+    if table.published:
+        tabular.insert(-2 - len(table.published), r'\midrule')
+    notes = [rf'\par\smallskip\footnotesize {escape(note)}' for note in table.notes]
+    failures = [rf'\par\footnotesize Failed: {escape(str(each))}' for each in table.failures]
     lines = [
-        r'\begin{table}',
-        r'\centering',
-        rf'\caption{{{escape(report.caption)}}}',
-        r'\resizebox{\linewidth}{!}{%',
-        rf'\begin{{tabular}}{{l{"r" * len(columns)}}}',
-        r'\toprule',
-        *_heads(columns),
-        r'\midrule',
-    ]
-    for row, cells in zip(report.rows, report.cells(columns, report.rows)):
-        texts = [escape(cell.text) for cell in cells]
-        marked = [rf'\textbf{{{t}}}' if cell.best else t for t, cell in zip(texts, cells)]
-        lines.append(_line([escape(row.method), *marked]))
-    if report.published:
-        lines.append(r'\midrule')
-    for row, cells in zip(report.published, report.cells(columns, report.published)):
-        texts = [f'{row.method} (published)', *(cell.text for cell in cells)]
-        lines.append(_line([rf'\textit{{{escape(text)}}}' for text in texts]))
-    lines += [r'\bottomrule', r'\end{tabular}}']
-    lines += [rf'\par\smallskip\footnotesize {escape(note)}' for note in report.notes]
-    lines += [rf'\par\footnotesize Failed: {escape(str(failure))}' for failure in report.failures]
-    return '\n'.join([*lines, r'\end{table}', ''])
+        r'\begin{table}', r'\centering', rf'\caption{{{escape(table.caption)}}}',
+        r'\resizebox{\linewidth}{!}{%', *tabular[:-1], rf'{tabular[-1]}}}', *notes, *failures,
+        r'\end{table}', '',
+    ]  # fmt: skip
+    return '\n'.join(lines)
 
 
-def _heads(columns: tuple[Column, ...]) -> list[str]:
-    """The tasks over their metrics, then the metrics with their units."""
-    tasks, rules, start = [''], [], 2
-    for task, group in groupby(columns, lambda column: column.key[0]):
-        count = len(list(group))
-        tasks.append(rf'\multicolumn{{{count}}}{{c}}{{{escape(task)}}}')
-        if task:
-            rules.append(rf'\cmidrule(lr){{{start}-{start + count - 1}}}')
-        start += count
-    titles = [
-        escape(f'{column.title} ({column.unit})' if column.unit else column.title)
-        for column in columns
-    ]
-    return [_line(tasks), ''.join(rules), _line(['method', *titles])]
-
-
-def _line(cells: list[str]) -> str:
-    return ' & '.join(cells) + r' \\'
+def _marks(cells: list) -> list[str]:
+    return [r'\textbf' if cell.best else '' for cell in cells]

@@ -1,6 +1,6 @@
-"""What the papers print: their tables as rows, and as runs that a report is built from.
+"""Read the papers' tables, as rows and as runs that a report is built from.
 
-The tables are in ``papers/``, in the form in which anyone enters results (see :mod:`entered`).
+The tables are in ``papers/``, in the form in which anyone enters results: see ``csv_results``.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from math import nan
 from pathlib import Path
 from typing import Any
 
-from go4align_plugins.benchmarks.table import Benchmark, get_benchmark
+from go4align_plugins.benchmarks.table import get_benchmark
 from go4align_plugins.leaderboard.report.csv_results import read_rows
-from go4align_plugins.leaderboard.report.table import Key, Row
+from go4align_plugins.leaderboard.report.table import Row
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run
 
 PAPERS = Path(__file__).with_name('papers')
-SEEDS = (0, 1, 2)  # theirs are three, whichever they were
+SEEDS = (0, 1, 2)  # the paper has three, and does not name them
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a table was printed, under which protocol, and what is known to be wrong in it."""
+    """The number of a printed table, its protocol, and its known misprint."""
 
     table: str
     batch_size: int
@@ -40,7 +40,7 @@ SOURCES = {
 
 
 def published_rows(name: str) -> tuple[Row, ...]:
-    """The rows of the GO4Align paper's table of a benchmark: single tasks, then every method.
+    """Read the GO4Align paper's table of a benchmark: single tasks, then every method.
 
     MR and delta_m are as printed, of the paper's own methods.
 
@@ -54,31 +54,28 @@ def published_rows(name: str) -> tuple[Row, ...]:
             f'Found benchmark {name}.'
         )
     benchmark = get_benchmark(name)
+    single = {
+        (task, metric): value
+        for task, metrics in (benchmark.single_task or {}).items()
+        for metric, value in metrics.items()
+    }
     rows = read_rows(PAPERS / f'{name}.csv', benchmark)
-    return tuple(Row(row.method, SEEDS, row.means) for row in (_single_task(benchmark), *rows))
+    return tuple(Row(row.method, SEEDS, row.means) for row in (Row(SINGLE_TASK, (), single), *rows))
 
 
 def published_remark(name: str, config: Mapping[str, Any]) -> str:
-    """Whose rows these are, and how their protocol differs from that of some runs."""
+    """Name the source of published rows, and how their protocol differs from some runs'."""
     source, benchmark = SOURCES[name], get_benchmark(name)
-    own = {
-        'frames': benchmark.num_frames,
-        'image size': benchmark.image_size,
-        'model': source.model,
-        'epochs': source.epochs,
-        'batch size': source.batch_size,
+    facts = {
+        'frames': (benchmark.num_frames, config.get('num_frames')),
+        'image size': (benchmark.image_size, config.get('image_size')),
+        'model': (source.model, f'{config.get("arch")} {config.get("backbone")}'),
+        'epochs': (source.epochs, config.get('epochs')),
+        'batch size': (source.batch_size, config.get('batch_size')),
     }
-    other = {
-        'frames': config.get('num_frames'),
-        'image size': config.get('image_size'),
-        'model': f'{config.get("arch")} {config.get("backbone")}',
-        'epochs': config.get('epochs'),
-        'batch size': config.get('batch_size'),
-    }
+    pairs = {key: tuple(map(_say, values)) for key, values in facts.items()}
     differing = [
-        f'{key} {_say(own[key])} there, {_say(other[key])} here'
-        for key in own
-        if _say(own[key]) != _say(other[key])
+        f'{key} {own} there, {now} here' for key, (own, now) in pairs.items() if own != now
     ]
     return (
         f'Rows marked (published) are those of the GO4Align paper, arXiv 2404.06486, '
@@ -89,7 +86,7 @@ def published_remark(name: str, config: Mapping[str, Any]) -> str:
 
 
 def published_runs(name: str) -> tuple[list[Run], list[Run]]:
-    """The same table as if it had been trained here: what :func:`build_report` takes.
+    """Read the same table as if it had been trained here, for :func:`build_report`.
 
     Returns:
         Multi-task runs and single-task runs, of one epoch and no time.
@@ -97,45 +94,35 @@ def published_runs(name: str) -> tuple[list[Run], list[Run]]:
     Raises:
         ValueError: as :func:`published_rows`.
     """
-    benchmark = get_benchmark(name)
+    names = get_benchmark(name).task_names
     single, *rows = published_rows(name)
-    baselines = [_run(benchmark, [task], single) for task in benchmark.task_names]
-    return [_run(benchmark, list(benchmark.task_names), row) for row in rows], baselines
+    return [_run(name, names, row) for row in rows], [_run(name, [task], single) for task in names]
 
 
-def _single_task(benchmark: Benchmark) -> Row:
-    means: dict[Key, float] = {
-        (task, metric): value
-        for task, metrics in (benchmark.single_task or {}).items()
-        for metric, value in metrics.items()
-    }
-    return Row(SINGLE_TASK, SEEDS, means)
-
-
-def _run(benchmark: Benchmark, tasks: list[str], row: Row) -> Run:
-    source = SOURCES[benchmark.name]
+def _run(name: str, tasks: Any, row: Row) -> Run:
+    benchmark = get_benchmark(name)
     config = {
         'framework': 'published',
-        'benchmark': benchmark.name,
-        'tasks': tasks,
+        'benchmark': name,
+        'tasks': list(tasks),
         'weighting': row.method,
         'protocol': 'published',
-        'arch': source.model,
+        'arch': SOURCES[name].model,
         'backbone': '',
         'num_frames': benchmark.num_frames,
         'epochs': 1,
         'seed': 0,
     }
     metrics = {
-        name: {metric.name: row.means[name, metric.name] for metric in benchmark.task(name).metrics}
-        for name in tasks
+        task: {metric.name: row.means[task, metric.name] for metric in benchmark.task(task).metrics}
+        for task in tasks
     }
     entry = {'epoch': 0, 'test': {'metrics': metrics}, 'seconds': {'train': nan}}
-    return Run(PAPERS / benchmark.name / row.method, config, (entry,))
+    return Run(PAPERS / name / row.method, config, (entry,))
 
 
 def _say(value: Any) -> str:
-    """A fact in words; lists and tuples alike."""
+    """Print a fact; lists and tuples alike."""
     if isinstance(value, Mapping):
         return ' + '.join(f'{count} {split}' for split, count in value.items())
     if isinstance(value, (list, tuple)):

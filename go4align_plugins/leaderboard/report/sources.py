@@ -1,4 +1,4 @@
-"""Where results come from: leaderboards, stores and run folders."""
+"""Read results from leaderboards, stores and run folders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from go4align_plugins.leaderboard.run.store import RESULTS, Entry, Store
 
 
 def load_results(paths: Iterable[str | Path]) -> tuple[list[Run], list[Failure]]:
-    """Reads what was trained, whether it succeeded or not.
+    """Read finished runs, and failed ones.
+
+    Results of a leaderboard come in the order of its plan, whichever was finished first.
 
     Args:
         paths: each the folder of a leaderboard, a store (``.jsonl``) or a run folder.
@@ -32,7 +34,10 @@ def load_results(paths: Iterable[str | Path]) -> tuple[list[Run], list[Failure]]
                 )
             runs.append(load_run(path))
             continue
-        for entry in in_order(Store(store).entries().values(), store.with_name(PLAN)):
+        cells = load_plan(store.parent).cells() if store.with_name(PLAN).exists() else []
+        places = {cell.name: place for place, cell in enumerate(cells)}
+        entries = Store(store).entries().values()
+        for entry in sorted(entries, key=lambda entry: places.get(entry.cell, len(places))):
             if entry.finished:
                 runs.append(entry.run)
             else:
@@ -40,19 +45,7 @@ def load_results(paths: Iterable[str | Path]) -> tuple[list[Run], list[Failure]]
     return runs, failures
 
 
-def in_order(entries: Iterable[Entry], plan: Path) -> list[Entry]:
-    """Entries in the order of their plan, whichever was finished first; others behind them.
-
-    Args:
-        entries: of a store.
-        plan: the plan's file, if there is one.
-    """
-    cells = load_plan(plan.parent).cells() if plan.exists() else []
-    places = {cell.name: place for place, cell in enumerate(cells)}
-    return sorted(entries, key=lambda entry: places.get(entry.cell, len(places)))
-
-
 def failure_of(entry: Entry, label: str) -> Failure:
-    """A failed entry, as a report lists it under a method's name."""
+    """Describe a failed entry under a method's name."""
     name = label if entry.task is None else f'{label} ({entry.task})'
     return Failure(name, entry.seed, entry.reason or 'not recorded', entry.log or 'none')

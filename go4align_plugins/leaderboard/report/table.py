@@ -1,21 +1,18 @@
-"""A table of methods, and its plain forms: Markdown, CSV and text for the console."""
+"""Hold a table of methods: columns, rows, and each figure as printed."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from math import isfinite, nan
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from go4align_plugins.benchmarks.optional import import_optional
 from go4align_plugins.benchmarks.table import Benchmark, Metric
-from go4align_plugins.leaderboard.report.escaping import as_text, escape_markdown, printable
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run
 
-Key = tuple[str, str]  # task and metric; the task is empty for what judges a method as a whole
+Key = tuple[str, str]  # task and metric; the task is empty for scores of the method as a whole
 ARROWS = {True: '↑', False: '↓'}
 MAX_METRICS = 12  # columns of them in what is read as a page; more are shown by their means
 FAILED = 'Failed, and in no row above; a method with failed seeds stands over those that it has:'
@@ -23,11 +20,10 @@ OPTIMISTIC = (
     'Best epoch on the test set, as LibMTL reports it: optimistic, chosen by what it is judged by'
 )
 SPREAD = '± is the standard deviation over seeds.'
-BEST = 'best'  # in the column `epochs` of a CSV: the rest are means over the last epochs
 
 
 def printed_unit(metric: Metric) -> tuple[float, str]:
-    """The factor from a stored figure to the printed one, and the unit that it then has."""
+    """Return the factor from a stored figure to the printed one, and the unit that it then has."""
     # A relative error is no share of pixels: the papers print it as it is.
     if metric.unit == 'share':
         return (100.0, '%') if metric.higher_is_better else (1.0, '')
@@ -55,13 +51,13 @@ class Column:
     digits: int = 2
 
     def text(self, value: float | None) -> str:
-        """A figure as printed; a dash where there is none."""
+        """Print a figure; a dash where there is none."""
         return '–' if value is None else f'{value * self.factor:.{self.digits}f}'  # noqa: RUF001
 
 
 @dataclass(frozen=True)
 class Row:
-    """One method: its figures' means over the seeds, standard deviations and intervals.
+    """One method: its figures' means over the seeds, standard deviations, intervals, and values.
 
     A figure that a method has not is absent; so is every deviation if there is one seed.
     """
@@ -71,10 +67,11 @@ class Row:
     means: dict[Key, float]
     deviations: dict[Key, float] = field(default_factory=dict)
     intervals: dict[Key, tuple[float, float]] = field(default_factory=dict)
+    values: dict[Key, list[float]] = field(default_factory=dict)
 
 
 class Cell(NamedTuple):
-    """A figure as printed, what it is sure to, and whether it is the best of the methods."""
+    """A figure as printed, its deviation and interval, and whether it is the best."""
 
     figure: str
     spread: str
@@ -100,8 +97,8 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Report:
-    """A table of methods, with what it is a table of.
+class Table:
+    """A table of methods.
 
     Attributes:
         columns: every figure.
@@ -111,7 +108,7 @@ class Report:
         benchmark: that they are results of.
         config: what the runs share; empty for results that were entered by hand.
         published: rows of a paper, as it prints them; never ranked with ``rows``.
-        failures: what was trained in vain.
+        failures: trainings without a result.
         runs: that the rows are made of, for their curves.
         best: the same table over each run's best epoch, if asked for.
     """
@@ -125,7 +122,7 @@ class Report:
     published: tuple[Row, ...] = ()
     failures: tuple[Failure, ...] = ()
     runs: tuple[Run, ...] = ()
-    best: Report | None = None
+    best: Table | None = None
 
     @property
     def brief(self) -> tuple[Column, ...]:
@@ -136,143 +133,52 @@ class Report:
         return tuple(column for column in self.columns if not column.key[0])
 
     def cells(self, columns: Sequence[Column], rows: Sequence[Row]) -> list[list[Cell]]:
-        """The figures of some rows as printed, a list a row; only ``self.rows`` have a best."""
-        table: list[list[Cell]] = [[] for _ in rows]
-        for column in columns:
-            best = _best(column, self.rows)
-            for cells, row in zip(table, rows):
-                figure, spread = column.text(row.means.get(column.key)), ''
-                if column.key in row.deviations:
-                    spread = f' ± {column.text(row.deviations[column.key])}'
-                if column.key in row.intervals:
-                    low, high = map(column.text, row.intervals[column.key])
-                    spread += f' [{low}, {high}]'
-                is_rival = rows is self.rows and row.method != SINGLE_TASK
-                cells.append(Cell(figure, spread, is_rival and figure == best))
-        return table
+        """Print the figures of some rows, a list a row; only ``self.rows`` have a best."""
+        best = {column.key: _best(column, self.rows) for column in columns}
+        return [[_cell(column, row, best, rows is self.rows) for column in columns] for row in rows]
 
-    def markdown(self) -> str:
-        """As Markdown tables; the best of the multi-task methods is bold, a paper's rows italic."""
-        columns = self.brief
-        titles = [
-            '<br>'.join(filter(None, (c.key[0], escape_markdown(c.title), c.unit))) for c in columns
-        ]
-        lines = [['method', *titles], ['---', *('---:' for _ in titles)]]
+    def lines(self, columns: Sequence[Column]) -> Iterator[tuple[str, list[Cell], bool]]:
+        """Yield each row's name and cells, and whether it is a published one."""
         for row, cells in zip(self.rows, self.cells(columns, self.rows)):
-            figures = [f'**{cell.text}**' if cell.best else cell.text for cell in cells]
-            lines.append([escape_markdown(row.method), *figures])
+            yield row.method, cells, False
         for row, cells in zip(self.published, self.cells(columns, self.published)):
-            texts = [escape_markdown(f'{row.method} (published)'), *(cell.text for cell in cells)]
-            lines.append([f'*{text}*' for text in texts])
-        table = _markdown_table(lines)
-        failures = '\n'.join(f'- {escape_markdown(str(failure))}' for failure in self.failures)
-        parts = [table, *map(escape_markdown, (self.caption, *self.notes))]
-        details = [column for column in self.columns if column not in columns]
-        if details:
-            parts.append(self._markdown_details(details))
-        if failures:
-            parts += [FAILED, failures]
-        if self.best is not None:
-            parts += [f'### {OPTIMISTIC}', self.best.markdown().rstrip('\n')]
-        return '\n\n'.join(parts) + '\n'
+            yield f'{row.method} (published)', cells, True
 
-    def _markdown_details(self, columns: Sequence[Column]) -> str:
-        """A line a metric and a column a method: 40 tasks are longer than a page is wide."""
-        methods = [escape_markdown(row.method) for row in self.rows]
-        lines = [['metric', *methods], ['---', *('---:' for _ in methods)]]
-        for column, *cells in zip(columns, *self.cells(columns, self.rows)):
-            name = ' '.join(filter(None, (column.key[0], column.title, column.unit)))
-            figures = [f'**{cell.text}**' if cell.best else cell.text for cell in cells]
-            lines.append([escape_markdown(name), *figures])
-        return _markdown_table(lines)
 
-    def console(self) -> str:
-        """With aligned columns; the best of the multi-task methods carries a star."""
-        columns = self.brief
-        bodies = [
-            [
-                [name, *(f'{cell.text}{"*" if cell.best else " "}' for cell in cells)]
-                for name, cells in zip(names, self.cells(columns, rows))
-            ]
-            for rows, names in (
-                (self.rows, [printable(row.method) for row in self.rows]),
-                (self.published, [f'{row.method} (published)' for row in self.published]),
-            )
-        ]
-        titles = ['', *(f'{column.title} ' for column in columns)]
-        units = ['method', *(f'{column.unit} ' for column in columns)]
-        lines = [titles, units, *bodies[0], *bodies[1]]
-        widths = [max(map(len, column)) for column in zip(*lines)]
-        heads = _align([''], widths[:1])
-        for task, group in groupby(zip(columns, widths[1:]), lambda pair: pair[0].key[0]):
-            span = sum(width + 2 for _, width in group)
-            heads += '  ' + task[: span - 3].center(span - 2)
-        rule = '-' * len(_align(titles, widths))
-        blocks = [[titles, units], *filter(None, bodies)]
-        text = [heads.rstrip()]
-        for block in blocks:
-            text += [*(_align(line, widths) for line in block), rule]
-        text += [self.caption, *self.notes]
-        if self.failures:
-            text += [FAILED, *(f'  {printable(str(failure))}' for failure in self.failures)]
-        if self.best is not None:
-            text += ['', OPTIMISTIC, self.best.console().rstrip('\n')]
-        return '\n'.join(text) + '\n'
+def frame(lines: Sequence[Sequence[str]], heads: Sequence[Sequence[str]], label: str) -> Any:
+    """Return a pandas frame of lines that begin with a name, below heads of several levels.
 
-    def csv(self) -> str:
-        """As comma-separated values: one line a method, figures as stored at full precision.
+    Raises:
+        ImportError: if pandas is absent.
+    """
+    pandas = import_optional('pandas', user='Tables')
+    names, texts = [line[0] for line in lines], [list(line[1:]) for line in lines]
+    levels = [''] * (len(heads[0]) - 1) + [label]
+    columns = pandas.MultiIndex.from_tuples(list(map(tuple, heads)), names=levels)
+    return pandas.DataFrame(texts, index=names, columns=columns, dtype=object)
 
-        The best epochs' lines follow, told apart by the column ``epochs``.
-        """
-        rows = [('last', row) for row in self.rows]
-        if self.best is not None:
-            rows += [(BEST, row) for row in self.best.rows]
-        columns: dict[str, list[float | str]] = {'benchmark': [self.benchmark.name] * len(rows)}
-        if self.best is not None:
-            columns['epochs'] = [epochs for epochs, _ in rows]
-        for column in self.columns:
-            key, name = column.key, '/'.join(filter(None, column.key))
-            columns[name] = [row.means.get(key, '') for _, row in rows]
-            if any(key in row.deviations for _, row in rows):
-                columns[f'{name} std'] = [row.deviations.get(key, '') for _, row in rows]
-            if any(key in row.intervals for _, row in rows):
-                for end, side in enumerate(('low', 'high')):
-                    columns[f'{name} {side}'] = [
-                        row.intervals[key][end] if key in row.intervals else '' for _, row in rows
-                    ]
-        stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator='\n')
-        writer.writerow(['method', 'seeds', *columns])
-        for (_, row), *figures in zip(rows, *columns.values()):
-            writer.writerow([as_text(row.method), ' '.join(map(str, row.seeds)), *figures])
-        return stream.getvalue()
 
-    def write(self, folder: str | Path, formats: Sequence[str] = ('md', 'csv')) -> list[Path]:
-        """Writes ``report.FORMAT`` into a folder, as :func:`formats.write_report` does."""
-        from go4align_plugins.leaderboard.report.formats import (
-            write_report,  # it renders what this is
-        )
+def spans(columns: Sequence[Column]) -> list[tuple[str, int]]:
+    """Return each task and its number of columns, in their order."""
+    tasks = groupby(columns, lambda column: column.key[0])
+    return [(task, len(list(group))) for task, group in tasks]
 
-        return write_report(self, folder, formats)
+
+def _cell(column: Column, row: Row, best: Mapping[Key, str | None], ranked: bool) -> Cell:
+    key = column.key
+    figure, spread = column.text(row.means.get(key)), ''
+    if key in row.deviations:
+        spread = f' ± {column.text(row.deviations[key])}'
+    if key in row.intervals:
+        low, high = map(column.text, row.intervals[key])
+        spread += f' [{low}, {high}]'
+    return Cell(figure, spread, ranked and row.method != SINGLE_TASK and figure == best[key])
 
 
 def _best(column: Column, rows: Sequence[Row]) -> str | None:
-    """The best figure of the multi-task methods as printed; None where there is nothing to win."""
+    """Find the best figure of the multi-task methods as printed; None of a single method."""
     rivals = [row.means.get(column.key, nan) for row in rows if row.method != SINGLE_TASK]
     finite = list(filter(isfinite, rivals))
     if column.higher_is_better is None or len(rivals) < 2 or not finite:
         return None
     return column.text(max(finite) if column.higher_is_better else min(finite))
-
-
-def _markdown_table(lines: Sequence[Sequence[str]]) -> str:
-    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
-
-
-def _align(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """The method to the left, figures to the right."""
-    first, *others = (
-        cell.rjust(width) if index else cell.ljust(width)
-        for index, (cell, width) in enumerate(zip(cells, widths))
-    )
-    return '  '.join((first, *others))

@@ -1,7 +1,7 @@
-"""The process that trains one cell: ``python -m go4align_plugins.leaderboard.run.cell``.
+"""Train one cell: ``python -m go4align_plugins.leaderboard.run.cell``.
 
-It calls the framework's training tool, keeps other processes out of the run folder, ends with the
-process that started it, and leaves behind on what machine it ran and how much memory it took.
+The process calls the framework's training tool, keeps other processes out of the run folder, ends
+with the process that started it, and records its machine and the memory that it took.
 """
 
 from __future__ import annotations
@@ -57,17 +57,17 @@ def _end_with_input() -> None:
 
 
 def read_usage(path: Path) -> dict[str, Any]:
-    """What :func:`main` left behind; nothing where that is missing or damaged: it is no result."""
+    """Read the record of memory and machine; empty where it is missing or damaged."""
     try:
         found = dict(json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError):
         return {}
-    kinds = {'peak_memory': int, 'peak_gpu_memory': int, 'machine': dict}
-    return {name: found[name] for name, kind in kinds.items() if isinstance(found.get(name), kind)}
+    types = {'peak_memory': int, 'peak_gpu_memory': int, 'machine': dict}
+    return {name: found[name] for name, kind in types.items() if isinstance(found.get(name), kind)}
 
 
 def _record_usage(path: Path) -> None:
-    """The machine, and the most memory that the run took, over all processes that worked at it."""
+    """Record the machine, and the most memory of all processes that worked at the run."""
     kilobyte = 1 if sys.platform == 'darwin' else 1024
     now = {'peak_memory': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilobyte}
     if torch.cuda.is_available():

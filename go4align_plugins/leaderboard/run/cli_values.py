@@ -1,4 +1,4 @@
-"""From a command line's words to values, and from a plan's options to words."""
+"""Convert between a command line's words and values."""
 
 from __future__ import annotations
 
@@ -8,22 +8,27 @@ from typing import Any
 
 
 def literal(text: str) -> Any:
-    """A value from a command line: a number, true or false, another literal, or the text."""
+    """Convert a word to a value: a number, true or false, another literal, or the text."""
     if text.lower() in ('true', 'false'):
         return text.lower() == 'true'
     try:
         return ast.literal_eval(text)
-    except (ValueError, TypeError, SyntaxError):  # such as {{}}, a set of what can be in none
+    except (ValueError, TypeError, SyntaxError):  # {{}} is a TypeError: a set of unhashable values
         return text
 
 
-def listed(value: Any) -> Sequence[Any]:
-    """A list or tuple as it is, anything else as the only one of a list."""
+def as_list(value: Any) -> Sequence[Any]:
+    """Return a list or tuple as it is, anything else as the only item of a list."""
     return value if isinstance(value, (list, tuple)) else [value]
 
 
+def unique(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Drop repeated values; the order stays."""
+    return tuple(dict.fromkeys(values))
+
+
 def tokens(options: Mapping[str, Any] | Sequence[Any]) -> Iterable[str]:
-    """Options as a command line's words; in a plan they may be a mapping of names to values.
+    """Convert a plan's options, a list or a mapping, to a command line's words.
 
     Raises:
         ValueError: if they are neither.
@@ -41,4 +46,4 @@ def tokens(options: Mapping[str, Any] | Sequence[Any]) -> Iterable[str]:
         if isinstance(value, bool):
             yield f'--{flag}' if value else f'--no-{flag}'
         else:
-            yield from (f'--{flag}', *map(str, listed(value)))
+            yield from (f'--{flag}', *map(str, as_list(value)))

@@ -1,4 +1,4 @@
-"""Starts the processes of cells as jobs of a cluster, by submitit: Slurm's, or its local executor.
+"""Start the processes of cells as jobs of a cluster, by submitit: Slurm's, or its local executor.
 
 Jobs outlive the process that submitted them. A leaderboard that was interrupted finds those that
 still run by ``submitted.json`` and waits for them.
@@ -10,7 +10,7 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,7 @@ from go4align_plugins.benchmarks.optional import import_optional
 
 CLUSTERS = ('slurm', 'local')
 JOBS, SUBMITTED = 'jobs', 'submitted.json'
-DEFAULTS = {'timeout_min': 24 * 60, 'name': 'leaderboard'}
-"""submitit's own limit is minutes."""
+DEFAULTS = {'timeout_min': 24 * 60, 'name': 'leaderboard'}  # submitit's own limit is minutes
 ANY_NUMBER = 10_000
 
 
@@ -33,9 +32,6 @@ class ClusterLauncher:
         parameters: of submitit's ``update_parameters``: ``slurm_partition``, ``gpus_per_node``,
             ``cpus_per_task``, ``mem_gb``, ``timeout_min``, ...
         workers: how many jobs at a time; None (default): the cluster's queue decides.
-
-    Attributes:
-        capacity: how many jobs at a time.
 
     Raises:
         ValueError: if a parameter is unknown, or there is no such cluster here.
@@ -70,7 +66,7 @@ class ClusterLauncher:
         return ClusterJob(job, log, lambda: self._note(name, None))
 
     def _find(self, name: str) -> Any:
-        """The job of that name which is at work, or has ended without anybody noticing."""
+        """Find the job of a name, at work or ended unnoticed."""
         number = self._submitted().get(name)
         if number is None:
             return None
@@ -93,17 +89,12 @@ class ClusterLauncher:
 
 
 def import_submitit() -> Any:
-    """The package, or an error that says how to install it."""
+    """Import submitit, or raise an error that says how to install it."""
     return import_optional('submitit', 'cluster', 'Jobs of a cluster')
 
 
 class Command:
-    """What a job does: run a command; queued again when it is preempted or its time is over.
-
-    Args:
-        arguments: the command.
-        log: what it prints is added to this file.
-    """
+    """Runs a command as a job; queued again when it is preempted or its time is over."""
 
     def __init__(self, arguments: list[str], log: Path) -> None:
         self.arguments = arguments
@@ -112,27 +103,27 @@ class Command:
     def __call__(self) -> int:
         """Return the exit status, negative the number of a signal."""
         with self.log.open('ab') as output:
-            # The open input tells it that the job is there: it ends with it.
+            # The open input ends with the job, and the command with the input.
             process = subprocess.Popen(
                 self.arguments, stdin=subprocess.PIPE, stdout=output, stderr=output
             )
             return process.wait()
 
     def checkpoint(self) -> Any:
-        """The same again: a cell goes on by itself."""
+        """Submit the same command again: a cell goes on by itself."""
         return import_submitit().helpers.DelayedSubmission(self)
 
 
 class ClusterJob:
     """A job of a cluster."""
 
-    def __init__(self, job: Any, log: Path, forget: Any) -> None:
+    def __init__(self, job: Any, log: Path, forget: Callable[[], None]) -> None:
         self._job = job
         self._log = log
         self._forget = forget
 
     def poll(self) -> int | None:
-        """The exit status, negative the number of a signal; None while it waits or is at work."""
+        """Return the exit status, negative a signal's number; None while it waits or is at work."""
         if not self._job.done():
             return None
         incomplete = import_submitit().core.utils.UncompletedJobError
@@ -141,13 +132,13 @@ class ClusterJob:
             return self._job.result()
         except incomplete:  # cancelled, or lost with its node
             return -signal.SIGKILL
-        except Exception as error:  # whatever the job raised
+        except Exception as error:  # any error of the job
             with self._log.open('a') as log:
                 print(f'The job {self._job.job_id} failed: {error}', file=log)
             return 1
 
     def stop(self) -> None:
-        """Cancel it, and wait for that."""
+        """Cancel it, and wait for its end."""
         self._job.cancel()
         while not self._job.done():
             time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""How a cell of a plan is trained: by which words on the command line of a training tool."""
+"""Give the command line of a training tool that trains a cell, and check it beforehand."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from go4align_plugins.benchmarks.files import save_bytes
-from go4align_plugins.leaderboard.report.columns import EQUAL_WEIGHTING
 from go4align_plugins.leaderboard.run.plan import Cell, Method, Plan
-from go4align_plugins.leaderboard.run.runs import SINGLE_TASK
+from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING, SINGLE_TASK
 
 CONFIGS = 'configs'
 RESERVED = {
@@ -21,17 +20,17 @@ RESERVED = {
 
 
 def training_arguments(plan: Plan, cell: Cell, folder: Path) -> list[str]:
-    """The command line that trains a cell, or goes on with it.
+    """Give the command line that trains a cell, or goes on with it.
 
     For MMSegmentation the cell's config is written into the leaderboard's ``configs``.
 
     Args:
         plan: of the leaderboard.
         cell: one of its cells.
-        folder: of the leaderboard's runs, the cell's.
+        folder: the cell's run folder.
     """
     if plan.framework == 'libmtl':
-        return libmtl_arguments(plan, cell, folder)
+        return _libmtl_arguments(plan, cell, folder)
     from go4align_plugins.leaderboard.run.mmseg_config import build_config
 
     path = folder.parents[1] / CONFIGS / f'{cell.name}.py'
@@ -40,8 +39,44 @@ def training_arguments(plan: Plan, cell: Cell, folder: Path) -> list[str]:
     return [str(path), '--work-dir', str(folder), '--resume', *plan.options]
 
 
-def libmtl_arguments(plan: Plan, cell: Cell, folder: Path) -> list[str]:
-    """The command line for ``tools/train_libmtl.py``."""
+def libmtl_option(method: str, name: str) -> str:
+    """Give an argument's name on LibMTL's command line, where this package's carry a prefix."""
+    if method.startswith('AGRM_') and name in ('num_groups', 'grouping'):
+        return f'AGRM_{name}'
+    if method == 'GO4Align' and not name.startswith('GO4Align_'):
+        return f'GO4Align_{name}'
+    return name
+
+
+def check_methods(plan: Plan, folder: Path) -> None:
+    """Refuse methods and options that the framework does not know, before anything is trained.
+
+    Raises:
+        ValueError: if there is one; the message is the training tool's.
+        ImportError: if the framework is not installed.
+    """
+    reserved = RESERVED[plan.framework]
+    for word in plan.options:
+        if word.partition('=')[0] in reserved:
+            raise ValueError(
+                f'Options for the training tool should leave out {", ".join(reserved)}, which the '
+                f'plan gives. Found `{word}`.'
+            )
+    for method in plan.methods:
+        _check_arguments(method)
+    for method in plan.methods:
+        cell = next(cell for cell in plan.cells() if cell.method == method)
+        try:
+            with redirect_stderr(io.StringIO()) as printed, redirect_stdout(io.StringIO()):
+                _check(plan, cell, folder)
+        except (ValueError, FileNotFoundError) as error:
+            raise ValueError(f'Method {method.spec}: {error}') from error
+        except SystemExit as error:  # argparse prints and leaves
+            reason = (printed.getvalue().strip().splitlines() or [''])[-1]
+            raise ValueError(f'Method {method.spec}: {reason}') from error
+
+
+def _libmtl_arguments(plan: Plan, cell: Cell, folder: Path) -> list[str]:
     single = cell.method.name == SINGLE_TASK
     tasks = (cell.task,) if cell.task else plan.tasks
     arguments = ['--dataset', plan.benchmark, '--data', str(plan.data_folder)]
@@ -53,49 +88,8 @@ def libmtl_arguments(plan: Plan, cell: Cell, folder: Path) -> list[str]:
     return arguments
 
 
-def libmtl_option(method: str, name: str) -> str:
-    """An argument's name on LibMTL's command line, where this package's carry a prefix."""
-    if method.startswith('AGRM_') and name in ('num_groups', 'grouping'):
-        return f'AGRM_{name}'
-    if method == 'GO4Align' and not name.startswith('GO4Align_'):
-        return f'GO4Align_{name}'
-    return name
-
-
-def check_methods(plan: Plan, folder: Path) -> None:
-    """Refuse methods and options that the framework does not know, before anything is trained.
-
-    Args:
-        plan: of the leaderboard.
-        folder: the leaderboard's.
-
-    Raises:
-        ValueError: if there is one; the message is the training tool's.
-        ImportError: if the framework is not installed.
-    """
-    for word in plan.options:
-        if word.partition('=')[0] in RESERVED[plan.framework]:
-            raise ValueError(
-                'Options for the training tool should leave out '
-                f'{", ".join(RESERVED[plan.framework])}, which the plan gives. Found `{word}`.'
-            )
-    for method in plan.methods:
-        _check_arguments(method)
-    check = _check_libmtl if plan.framework == 'libmtl' else _check_mmseg
-    for method in plan.methods:
-        cell = next(cell for cell in plan.cells() if cell.method == method)
-        try:
-            with redirect_stderr(io.StringIO()) as told, redirect_stdout(io.StringIO()):
-                check(plan, cell, folder)
-        except (ValueError, FileNotFoundError) as error:
-            raise ValueError(f'Method {method.spec}: {error}') from error
-        except SystemExit as error:  # argparse prints and leaves
-            reason = (told.getvalue().strip().splitlines() or [''])[-1]
-            raise ValueError(f'Method {method.spec}: {reason}') from error
-
-
 def _check_arguments(method: Method) -> None:
-    """Arguments of a method may come from an imported store: they move no file of a run."""
+    """Refuse arguments that move a run's files: a method may come from an imported store."""
     for name, value in method.arguments:
         flag = f'--{libmtl_option(method.name, name)}'.replace('_', '-')
         if flag in RESERVED['libmtl'] or not re.fullmatch(r'\w[\w-]*', name):
@@ -110,13 +104,12 @@ def _check_arguments(method: Method) -> None:
             )
 
 
-def _check_libmtl(plan: Plan, cell: Cell, folder: Path) -> None:
-    from go4align_plugins.libmtl import train
+def _check(plan: Plan, cell: Cell, folder: Path) -> None:
+    if plan.framework == 'libmtl':
+        from go4align_plugins.libmtl import train
 
-    train.resolve(*train.build_parser().parse_known_args(libmtl_arguments(plan, cell, folder)))
-
-
-def _check_mmseg(plan: Plan, cell: Cell, folder: Path) -> None:
+        train.resolve(*train.build_parser().parse_known_args(_libmtl_arguments(plan, cell, folder)))
+        return
     from go4align_plugins.leaderboard.run.mmseg_config import build_config
     from go4align_plugins.mmseg.apis.train import build_parser
 

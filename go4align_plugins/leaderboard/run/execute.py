@@ -1,4 +1,4 @@
-"""Trains cells of a plan, several at a time, and puts what becomes of each into the store."""
+"""Train cells of a plan, several at a time, and store the outcome of each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from go4align_plugins.leaderboard.run.cell import USAGE, read_usage
 from go4align_plugins.leaderboard.run.commands import training_arguments
 from go4align_plugins.leaderboard.run.plan import Cell, Plan
 from go4align_plugins.leaderboard.run.processes import Job, Launcher
-from go4align_plugins.leaderboard.run.progress import Watch
+from go4align_plugins.leaderboard.run.progress import Progress
 from go4align_plugins.leaderboard.run.runs import load_run
 from go4align_plugins.leaderboard.run.store import FAILED, FINISHED, RESULTS, Entry, Store
 
@@ -36,21 +36,12 @@ NO_ROOM = {code: os.strerror(code) for code in (*files.NO_ROOM, errno.EROFS)}
 
 @dataclass
 class Attempt:
-    """A cell at work.
-
-    Attributes:
-        cell: which one.
-        number: 1 for the first start of its process, 2 for the next.
-        job: the process.
-        watch: of its run folder.
-        log: its log.
-        log_start: the size that the log had before.
-    """
+    """One start of a cell's process; the log had ``log_start`` bytes before it."""
 
     cell: Cell
     number: int
     job: Job
-    watch: Watch
+    progress: Progress
     log: Path
     log_start: int
 
@@ -63,7 +54,7 @@ class Execution:
     the most, and then left for the next call.
 
     Args:
-        plan: what the cells belong to.
+        plan: of the leaderboard.
         folder: the leaderboard's; it is made.
         launcher: starts the processes.
 
@@ -78,19 +69,18 @@ class Execution:
         self.store = Store(folder / RESULTS)
         for name in (RUNS, LOGS):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        require_room(folder)
+        _require_room(folder)
         self._running: list[Attempt] = []
         self._entries: list[Entry] = []
 
     def run(self, cells: Sequence[Cell]) -> list[Entry]:
-        """Train cells; return what became of them.
+        """Train cells; return their outcomes.
 
         Raises:
-            OSError: if the folder cannot be written to any longer, or its disk is full; what is
-                finished is kept.
+            OSError: if the folder cannot be written to any longer, or its disk is full; finished
+                cells are kept.
         """
         waiting = deque((cell, 1) for cell in cells)
-        ended = 0
         with tqdm(total=len(cells), bar_format=BAR, disable=None) as bar:
             try:
                 while waiting or self._running:
@@ -98,10 +88,10 @@ class Execution:
                         self._running.append(self._start(*waiting.popleft()))
                     time.sleep(POLL_SECONDS)
                     for attempt in list(self._running):
-                        again = self._look_after(attempt)
-                        waiting.extend([(attempt.cell, attempt.number + 1)] if again else [])
+                        if self._killed(attempt):
+                            waiting.append((attempt.cell, attempt.number + 1))
                     ended = len(cells) - len(waiting) - len(self._running)
-                    bar.n = ended + sum(attempt.watch.progress for attempt in self._running)
+                    bar.n = ended + sum(attempt.progress.share for attempt in self._running)
                     bar.set_postfix_str(' '.join(a.cell.name for a in self._running), False)
                     bar.refresh()
             finally:
@@ -111,79 +101,74 @@ class Execution:
 
     def _start(self, cell: Cell, number: int) -> Attempt:
         log, folder = self.folder / LOGS / f'{cell.name}.log', self.folder / RUNS / cell.name
-        set_aside_if_diverged(folder)
+        _set_aside_if_diverged(folder)
         log_start = log.stat().st_size if log.exists() else 0
         # Unbuffered: the log is read while the process works, and its last line where it failed.
         command = [sys.executable, '-u', '-m', 'go4align_plugins.leaderboard.run.cell']
         command += ['--attached', self.plan.framework, str(folder), '--']
         command += training_arguments(self.plan, cell, folder)
         job = self.launcher.start(cell.name, command, log)
-        return Attempt(cell, number, job, Watch(folder), log, log_start)
+        return Attempt(cell, number, job, Progress(folder), log, log_start)
 
-    def _look_after(self, attempt: Attempt) -> bool:
-        """Whether an attempt has ended in a way that another one should follow."""
+    def _killed(self, attempt: Attempt) -> bool:
+        """Store an attempt that has ended; return whether it was killed, to be started again."""
         status = attempt.job.poll()
-        attempt.watch.look()  # after the poll: of a process that has ended it misses nothing
-        if attempt.watch.divergence:
+        attempt.progress.update()  # after the poll: of a process that has ended it misses nothing
+        if attempt.progress.divergence:
             attempt.job.stop()
-            self._end(attempt, attempt.watch.divergence)
+            self._end(attempt, attempt.progress.divergence)
         elif status == 0:
             self._end(attempt)
         elif status is not None and -status in FROM_OUTSIDE:
             self._running.remove(attempt)
             again = attempt.number < ATTEMPTS
             next_step = 'going on with it' if again else 'left for the next call'
-            tqdm.write(f'{attempt.cell.name}: killed by {_name(status)}, {next_step}')
+            name = signal.Signals(-status).name
+            tqdm.write(f'{attempt.cell.name}: killed by {name}, {next_step}')
             return again
         elif status is not None:
-            reason = last_line(attempt.log, attempt.log_start) or 'nothing in its log'
-            reason += f' ({_name(status)})' if status < 0 else ''
-            require_room(self.folder, reason)
+            reason = _last_line(attempt.log, attempt.log_start) or 'nothing in its log'
+            reason += f' ({signal.Signals(-status).name})' if status < 0 else ''
+            _require_room(self.folder, reason)
             self._end(attempt, reason)
         return False
 
     def _end(self, attempt: Attempt, failure: str | None = None) -> None:
         self._running.remove(attempt)
-        folder, cell = attempt.watch.folder, attempt.cell
-        outcome: dict[str, Any] = {'status': FAILED, 'reason': failure}
+        cell, outcome = attempt.cell, {}
         if failure is None:
             try:
-                outcome = _finished(folder)
+                outcome = _read_outcome(attempt.progress.folder)
             except (ValueError, TypeError) as error:
                 failure = f'its run folder cannot be read: {error}'
-                outcome['reason'] = failure
         entry = Entry(
-            cell.name, cell.method.spec, cell.task, cell.seed,
-            log=str(attempt.log.relative_to(self.folder)), **outcome,
+            cell.name, cell.method.spec, cell.task, cell.seed, FAILED if failure else FINISHED,
+            failure, str(attempt.log.relative_to(self.folder)), **outcome,
         )  # fmt: skip
         self.store.append(entry)
         self._entries.append(entry)
         seconds = '' if entry.seconds is None else f', {entry.seconds:.0f} s'
-        told = f'{entry.reason} (see {attempt.log})' if failure else f'finished{seconds}'
-        tqdm.write(f'{cell.name}: {told}')
+        message = f'{failure} (see {attempt.log})' if failure else f'finished{seconds}'
+        tqdm.write(f'{cell.name}: {message}')
 
 
-def _finished(folder: Path) -> dict[str, Any]:
+def _read_outcome(folder: Path) -> dict[str, Any]:
     run = load_run(folder)
-    return {
-        'status': FINISHED,
-        'config': run.config,
-        'epochs': run.epochs,
-        'seconds': sum(sum(entry['seconds'].values()) for entry in run.epochs),
-        **read_usage(folder / USAGE),
-    }
+    seconds = sum(sum(entry['seconds'].values()) for entry in run.epochs)
+    usage = read_usage(folder / USAGE)
+    return {'config': run.config, 'epochs': run.epochs, 'seconds': seconds, **usage}
 
 
-def set_aside_if_diverged(folder: Path) -> None:
-    """Rename the folder of a run that diverged: tried again, it begins anew."""
-    watch = Watch(folder)
-    watch.look()
-    if watch.divergence:
+def _set_aside_if_diverged(folder: Path) -> None:
+    """Rename the folder of a run that diverged: tried again, it begins from the start."""
+    progress = Progress(folder)
+    progress.update()
+    if progress.divergence:
         names = (folder.with_name(f'{folder.name}.diverged-{n}') for n in itertools.count(1))
         folder.rename(next(name for name in names if not name.exists()))
 
 
-def require_room(folder: Path, reason: str = '') -> None:
+def _require_room(folder: Path, reason: str = '') -> None:
     """Refuse a folder that cannot be written to, so that not every cell fails for that reason.
 
     Args:
@@ -206,14 +191,7 @@ def require_room(folder: Path, reason: str = '') -> None:
         raise OSError(code, os.strerror(code), str(folder))
 
 
-def last_line(log: Path, start: int) -> str:
-    """The last line of a log that says something, of what was written after ``start`` bytes."""
-    with log.open('rb') as file:
-        file.seek(start)
-        lines = file.read().decode(errors='replace').replace('\r', '\n').splitlines()
+def _last_line(log: Path, start: int) -> str:
+    """Find the last line of a log that is not blank, after ``start`` bytes."""
+    lines = log.read_bytes()[start:].decode(errors='replace').replace('\r', '\n').splitlines()
     return next((line.strip() for line in reversed(lines) if line.strip()), '')[:500]
-
-
-def _name(status: int) -> str:
-    """The name of the signal that a process ended by."""
-    return signal.Signals(-status).name

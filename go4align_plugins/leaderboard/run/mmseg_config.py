@@ -1,4 +1,4 @@
-"""The config of a cell that MMSegmentation trains. Importing this module needs MMSegmentation."""
+"""Build the config of a cell that MMSegmentation trains. The import needs MMSegmentation."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from mmseg.registry import METRICS
 import go4align_plugins
 import go4align_plugins.mmengine
 import go4align_plugins.mmseg
-from go4align_plugins.leaderboard.report.columns import EQUAL_WEIGHTING
 from go4align_plugins.leaderboard.run.cli_values import literal
+from go4align_plugins.leaderboard.run.commands import libmtl_option
 from go4align_plugins.leaderboard.run.plan import Cell, Method, Plan
-from go4align_plugins.leaderboard.run.runs import SINGLE_TASK
+from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING, SINGLE_TASK
 from go4align_plugins.mmseg.apis.launch import register_package
 from go4align_plugins.weighting import GO4Align
 
@@ -28,11 +28,7 @@ PREFIX = 'GO4Align_'  # of its options in LibMTL
 
 
 def build_config(plan: Plan, cell: Cell) -> Config:
-    """The plan's config, made the cell's: its data, seed, tasks and weighting.
-
-    Args:
-        plan: of the leaderboard.
-        cell: one of its cells.
+    """Complete the plan's config by the data, seed, tasks and weighting of a cell.
 
     Raises:
         ValueError: if the plan's config does not serve, or a method's arguments are wrong.
@@ -45,7 +41,7 @@ def build_config(plan: Plan, cell: Cell) -> Config:
     imports = config.custom_imports['imports']
     config.custom_imports['imports'] = [*dict.fromkeys([*imports, PLUGINS])]
     config.randomness = {**config.get('randomness', {}), 'seed': cell.seed}
-    # What a leaderboard reads, and what makes a killed run go on exactly.
+    # A leaderboard reads the run folder; the seeds make a killed run go on exactly.
     hooks = config.setdefault('default_hooks', {})
     for name, kind in {'run_folder': 'RunFolderHook', 'epoch_seed': 'EpochSeedHook'}.items():
         hooks.setdefault(name, {'type': kind})
@@ -61,7 +57,7 @@ def build_config(plan: Plan, cell: Cell) -> Config:
 
 
 def find_config(benchmark: str) -> Path:
-    """The config of the small SegNet with equal weighting.
+    """Find the config of the small SegNet with equal weighting.
 
     Raises:
         ValueError: if the benchmark has none.
@@ -78,11 +74,7 @@ def find_config(benchmark: str) -> Path:
 
 
 def weighting_options(method: Method, num_tasks: int) -> dict[str, Any]:
-    """What a method adds to an optimizer wrapper.
-
-    Args:
-        method: STL, EW, GO4Align, or a strategy of LibMTL's.
-        num_tasks: M.
+    """Give a method's options for an optimizer wrapper, with M tasks.
 
     Raises:
         ValueError: if there is no such method, or an argument is unknown or out of its range.
@@ -99,7 +91,6 @@ def weighting_options(method: Method, num_tasks: int) -> dict[str, Any]:
             raise ValueError(f'GO4Align takes {", ".join(known)}. Found `{unknown[0]}`.')
         GO4Align(num_tasks, **arguments)
         return {'type': 'GO4AlignOptimWrapper', **arguments}
-    from go4align_plugins.leaderboard.run.commands import libmtl_option
     from go4align_plugins.mmengine.libmtl_model import complete_options, find_strategy
 
     find_strategy(method.name)
@@ -109,7 +100,7 @@ def weighting_options(method: Method, num_tasks: int) -> dict[str, Any]:
 
 
 def _check_plain(config: Config, plan: Plan) -> None:
-    """A config serves all methods if it names none itself."""
+    """Refuse a config that names a method: it could not serve the others."""
     kind = config.get('optim_wrapper', {}).get('type', PLAIN[0])
     hooks = [str(hook.get('type')) for hook in config.get('custom_hooks') or ()]
     weighting = [name for name in hooks if name.endswith(('GO4AlignHook', 'LibMTLHook'))]

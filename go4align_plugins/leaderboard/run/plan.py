@@ -1,9 +1,9 @@
-"""What a leaderboard compares: methods and seeds on one benchmark, as cells to be trained."""
+"""Plan a leaderboard: methods and seeds on one benchmark, as cells to be trained."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 from go4align_plugins.benchmarks.files import save_bytes
 from go4align_plugins.benchmarks.optional import import_optional
 from go4align_plugins.benchmarks.table import get_benchmark
-from go4align_plugins.leaderboard.run.cli_values import listed, tokens
+from go4align_plugins.leaderboard.run.cli_values import as_list, tokens, unique
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK
 
 FRAMEWORKS = ('libmtl', 'mmseg')
@@ -33,13 +33,13 @@ class Method:
 
     @property
     def spec(self) -> str:
-        """``NAME:key=value,key=value``: what :meth:`parse` reads."""
+        """The form ``NAME:key=value,key=value``, which :meth:`parse` reads."""
         values = ','.join(f'{key}={value}' for key, value in self.arguments)
         return f'{self.name}:{values}' if values else self.name
 
     @classmethod
     def parse(cls, spec: str | Mapping[str, Mapping[str, Any]]) -> Method:
-        """Reads ``NAME``, ``NAME:key=value,...``, or a plan's ``{NAME: {key: value}}``.
+        """Read ``NAME``, ``NAME:key=value,...``, or a plan's ``{NAME: {key: value}}``.
 
         Raises:
             ValueError: if it is none of these.
@@ -91,7 +91,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Its name as a folder's: readable, and another one for every cell."""
+        """The name of its folder: readable, and different for every cell."""
         spec = self.method.spec.replace(':', '-')
         readable = re.sub(r'[^\w.,=+-]', '_', spec)[:80]
         if readable != spec:
@@ -133,11 +133,10 @@ class Plan:
                 f'Found `{self.framework}`.'
             )
         get_benchmark(self.benchmark).select(self.tasks)
-        if not self.methods:
-            raise ValueError('Parameter `methods` should name at least one method. Found none.')
         _seeds(self.seeds)
-        if not self.seeds:
-            raise ValueError('Parameter `seeds` should hold at least one seed. Found none.')
+        for name in ('methods', 'seeds'):
+            if not getattr(self, name):
+                raise ValueError(f'Parameter `{name}` should hold at least one. Found none.')
         if self.config is not None and self.framework != 'mmseg':
             raise ValueError(
                 'Parameter `config` should be left out with framework libmtl. '
@@ -151,11 +150,11 @@ class Plan:
 
     @property
     def data_folder(self) -> Path:
-        """Where the data is."""
+        """The folder of the data."""
         return Path(self.data or Path('data', self.benchmark)).expanduser()
 
     def cells(self) -> list[Cell]:
-        """All cells, seed by seed: after the first seed every method can be compared."""
+        """List all cells, seed by seed: after the first seed every method can be compared."""
         return [
             Cell(method, seed, task)
             for seed in self.seeds
@@ -165,7 +164,7 @@ class Plan:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Plan:
-        """A plan from plain values, as in a YAML file.
+        """Make a plan from plain values, as in a YAML file.
 
         Raises:
             ValueError: if a key is unknown or missing, or a value is out of its range.
@@ -181,16 +180,16 @@ class Plan:
         return cls(
             str(values['framework']),
             str(values['benchmark']),
-            _unique(map(Method.parse, listed(values['methods']))),
-            _seeds(listed(values.get('seeds', 0))),
+            unique(map(Method.parse, as_list(values['methods']))),
+            _seeds(as_list(values.get('seeds', 0))),
             None if data is None else str(data),
-            None if tasks is None else _unique(map(str, listed(tasks))),
+            None if tasks is None else unique(map(str, as_list(tasks))),
             None if config is None else str(config),
             tuple(tokens(values.get('options') or ())),
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, which :meth:`from_dict` takes; what was left out stays out."""
+        """Return plain values for :meth:`from_dict`, without those that were left out."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         values['methods'] = [method.spec for method in self.methods]
         return {
@@ -200,7 +199,7 @@ class Plan:
         }
 
     def extended(self, other: Plan) -> Plan:
-        """This plan with the methods and seeds of another one besides.
+        """Add the methods and seeds of another plan.
 
         Raises:
             ValueError: if they differ in anything else: their runs would not fit one table.
@@ -208,16 +207,20 @@ class Plan:
         for field in fields(self):
             before, now = getattr(self, field.name), getattr(other, field.name)
             if field.name not in ('methods', 'seeds', 'data') and before != now:
+                there, found = (
+                    ' '.join(map(str, value)) if isinstance(value, tuple) else value
+                    for value in (before, now)
+                )
                 raise ValueError(
                     f'Parameter `{field.name}` should be as in the leaderboard that is there: '
-                    f'`{_shown(before)}`. Found `{_shown(now)}`.'
+                    f'`{there}`. Found `{found}`.'
                 )
         methods, seeds = (*self.methods, *other.methods), (*self.seeds, *other.seeds)
-        return replace(self, methods=_unique(methods), seeds=_unique(seeds), data=other.data)
+        return replace(self, methods=unique(methods), seeds=unique(seeds), data=other.data)
 
 
 def read_plan(path: str | Path) -> dict[str, Any]:
-    """The plain values of a plan's YAML file.
+    """Read the plain values of a plan's YAML file.
 
     Raises:
         ValueError: if it cannot be read or holds no mapping.
@@ -233,7 +236,7 @@ def read_plan(path: str | Path) -> dict[str, Any]:
 
 
 def load_plan(folder: Path) -> Plan:
-    """The plan of the leaderboard in a folder.
+    """Read the plan of a leaderboard's folder.
 
     Raises:
         ValueError: if it cannot be read; the message names the file and says what to do.
@@ -245,12 +248,12 @@ def load_plan(folder: Path) -> Plan:
         said = ' '.join(str(error).removeprefix(f'{path}: ').split()).rstrip('.')
         raise ValueError(
             f'{path}: {said}. Put the file back as it was, or delete it and give `run` all options '
-            'anew: what is finished is kept.'
+            'again: what is finished is kept.'
         ) from error
 
 
 def save_plan(plan: Plan, path: Path) -> None:
-    """Writes a plan as YAML, aside and renamed."""
+    """Write a plan as YAML, aside and renamed."""
     text = import_optional('yaml').safe_dump(plan.to_dict(), sort_keys=False)
     save_bytes(path, text.encode())
 
@@ -261,12 +264,4 @@ def _seeds(values: Sequence[Any]) -> tuple[int, ...]:
             raise ValueError(
                 f'Parameter `seeds` should be integers of at least 0. Found `seeds = {values}`.'
             )
-    return _unique(values)
-
-
-def _unique(values: Iterable[Any]) -> tuple[Any, ...]:
-    return tuple(dict.fromkeys(values))
-
-
-def _shown(value: Any) -> Any:
-    return ' '.join(map(str, value)) if isinstance(value, tuple) else value
+    return unique(values)

@@ -1,4 +1,4 @@
-"""Starts the processes of cells on this machine, and shares out its cores and GPUs."""
+"""Start the processes of cells on this machine, and share out its cores and GPUs."""
 
 from __future__ import annotations
 
@@ -24,21 +24,17 @@ class Job(Protocol):
     """A process that has been started."""
 
     def poll(self) -> int | None:
-        """The exit status, negative the number of a signal; None while it is at work."""
+        """Return the exit status, negative the number of a signal; None while it is at work."""
 
     def stop(self) -> None:
-        """End it, and wait for that."""
+        """End it, and wait for its end."""
 
     def leave(self) -> None:
-        """Do with it what should be done when this process ends before it."""
+        """Prepare for the end of this process, which comes before the job's."""
 
 
 class Launcher(Protocol):
-    """What starts processes.
-
-    Attributes:
-        capacity: how many at a time.
-    """
+    """Starts processes, ``capacity`` at a time."""
 
     capacity: int
 
@@ -46,6 +42,8 @@ class Launcher(Protocol):
         """Start a command, its input a pipe that ends with this; its output is added to the log."""
 
 
+# submitit's local executor is no substitute: its jobs outlive the process that submitted them, so
+# a leaderboard that is interrupted would go on unseen.
 class LocalLauncher:
     """Starts processes on this machine; they end when this one does.
 
@@ -66,58 +64,42 @@ class LocalLauncher:
         self._slots: list[LocalJob | None] = [None] * workers
 
     def start(self, name: str, command: Sequence[str], log: Path) -> LocalJob:
-        """Start a command in a free slot; what it prints is added to the log."""
+        """Start a command in a free slot; its output is added to the log."""
         slot = next(i for i, job in enumerate(self._slots) if job is None or job.poll() is not None)
-        environment = {**os.environ, **share_of_machine(slot, self.capacity)}
         with log.open('ab') as output:
-            process = subprocess.Popen(
+            job = LocalJob(
                 [*command],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
-                env=environment,
+                env={**os.environ, **share_of_machine(slot, self.capacity)},
                 start_new_session=True,  # Ctrl-C is for the leaderboard, which ends its processes
             )
-        self._slots[slot] = LocalJob(process)
-        return LocalJob(process)
+        self._slots[slot] = job
+        return job
 
 
-class LocalJob:
+class LocalJob(subprocess.Popen):
     """A process of this machine."""
 
-    def __init__(self, process: subprocess.Popen) -> None:
-        self._process = process
-
-    def poll(self) -> int | None:
-        """The exit status, negative the number of a signal; None while it is at work."""
-        return self._process.poll()
-
     def stop(self) -> None:
-        """End it, and wait for that."""
-        self._process.kill()
-        self._process.wait()
+        """End it, and wait for its end."""
+        self.kill()
+        self.wait()
 
-    def leave(self) -> None:
-        """End it: it would go on unseen."""
-        self.stop()
+    leave = stop  # it would go on unseen
 
 
 def share_of_machine(slot: int, workers: int) -> Mapping[str, str]:
-    """The environment variables that give one of several processes its part of the machine.
+    """Return the environment variables that give one of several processes its part of the machine.
 
-    What the user has set stays as it is.
+    Variables that the user has set stay as they are.
     """
     count = torch.cuda.device_count()
     if count:
         visible = os.environ.get('CUDA_VISIBLE_DEVICES') or ','.join(map(str, range(count)))
         return {'CUDA_VISIBLE_DEVICES': visible.split(',')[slot % count]}
-    threads = {'OMP_NUM_THREADS': str(max(1, available_cores() // workers))}
-    wanted = {**threads, **CPU_SETTINGS}
+    affinity = getattr(os, 'sched_getaffinity', None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    wanted = {'OMP_NUM_THREADS': str(max(1, cores // workers)), **CPU_SETTINGS}
     return {name: os.environ.get(name, value) for name, value in wanted.items()}
-
-
-def available_cores() -> int:
-    """The number of cores that this process may use."""
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

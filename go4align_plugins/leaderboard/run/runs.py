@@ -1,4 +1,4 @@
-"""Run folders as they are on disk: one training run each, whatever framework trained it."""
+"""Read run folders, one training run each, whatever framework trained it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
+import numpy as np
+
 from go4align_plugins.benchmarks.table import Task, get_benchmark
 
-SINGLE_TASK = 'STL'
+SINGLE_TASK, EQUAL_WEIGHTING = 'STL', 'EW'
 REQUIRED = ('benchmark', 'tasks', 'weighting', 'protocol', 'arch', 'backbone', 'epochs', 'seed')
-
-KINDS = {
+TYPES = {
     **dict.fromkeys(('benchmark', 'weighting', 'protocol', 'arch', 'backbone'), str),
     **dict.fromkeys(('epochs', 'seed'), int),
     **dict.fromkeys(('weight_args', 'num_frames'), dict),
 }
-"""Of a configuration's values that tables are made of; the last may be left out."""
+"""Of the options that tables show."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,32 @@ class Run:
             for task in self.tasks
         }
 
+    def curve(self, task: str, metric: str) -> list[float]:
+        """A test metric, epoch by epoch."""
+        return [entry['test']['metrics'][task][metric] for entry in self.epochs]
+
+    def relative_weights(self) -> np.ndarray:
+        """Each task's weight over the mean of its epoch's weights; 1 is equal weighting.
+
+        Returns:
+            (epochs, tasks); an epoch without any weight is NaN.
+
+        Raises:
+            ValueError: if a weight is not recorded.
+        """
+        try:
+            weights = [[entry['weights'][task] for task in self.tasks] for entry in self.epochs]
+            values = np.array(weights, dtype=float)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f'{self.folder} should hold the weights of every task. {error}'
+            ) from error
+        with np.errstate(invalid='ignore'):
+            return values / values.mean(axis=1, keepdims=True)
+
 
 def load_run(folder: str | Path) -> Run:
-    """Reads a run folder: ``config.json`` and ``metrics.jsonl``.
+    """Read a run folder: ``config.json`` and ``metrics.jsonl``.
 
     A last line that is only half written, as a killed run leaves it, is ignored with a warning.
     Of an epoch that appears twice, as a resumed run leaves it, the later line counts.
@@ -99,7 +123,6 @@ def load_run(folder: str | Path) -> Run:
     except ValueError as error:
         raise ValueError(f'{config_path} should hold one JSON object. {error}') from error
     tasks = _check_config(config, config_path)
-
     lines = _read(metrics_path).splitlines()
     epochs: dict[int, Mapping[str, Any]] = {}
     for number, line in enumerate(lines, start=1):
@@ -118,10 +141,10 @@ def load_run(folder: str | Path) -> Run:
 
 
 def check_run(run: Run) -> None:
-    """Refuses a run that lacks what tables need.
+    """Refuse a run that lacks a figure of the tables.
 
     Raises:
-        ValueError: if so; the message says what is missing.
+        ValueError: if so; the message names the missing figure.
     """
     tasks = _check_config(run.config, run.folder)
     for entry in run.epochs:
@@ -130,10 +153,10 @@ def check_run(run: Run) -> None:
 
 
 def by_method(runs: Iterable[Run]) -> dict[str, list[Run]]:
-    """Groups runs by their method, methods in the order of their first run.
+    """Group runs by their method, methods in the order of their first run.
 
-    Runs of one weighting with other arguments are another method: the arguments that tell them
-    apart are then added to the label, as in ``GO4Align (num_groups=3)``.
+    Runs of one weighting with other arguments are another method: the arguments that differ are
+    then added to the label, as in ``GO4Align (num_groups=3)``.
     """
     variants: dict[str, dict[str, list[Run]]] = {}
     for run in runs:
@@ -161,16 +184,15 @@ def _read(path: Path) -> bytes:
 
 
 def _check_config(config: Any, path: Path) -> list[Task]:
-    """The tasks that the run trained; every key that tables need is there."""
     missing = [key for key in REQUIRED if not isinstance(config, dict) or key not in config]
     if missing:
         raise ValueError(
             f'{path} should hold {", ".join(REQUIRED)}. Missing: {", ".join(missing)}.'
         )
-    for key, kind in KINDS.items():
+    for key, kind in TYPES.items():
         value = config.get(key)
-        optional = key not in REQUIRED and value is None
-        if not optional and (not isinstance(value, kind) or isinstance(value, bool)):
+        absent = key not in REQUIRED and value is None
+        if not absent and (not isinstance(value, kind) or isinstance(value, bool)):
             raise ValueError(
                 f'{path}: `{key}` should be {"an" if kind is int else "a"} {kind.__name__}. '
                 f'Found {value!r:.80}.'
@@ -192,7 +214,6 @@ def _check_complete(epochs: Iterable[int], where: Path) -> None:
 
 
 def _check_entry(entry: Any, tasks: Iterable[Task], where: str) -> None:
-    """An entry has its epoch, its time and every test metric of every task."""
     try:
         figures = {'epoch': entry['epoch'], 'seconds': entry['seconds']['train']}
         for task in tasks:

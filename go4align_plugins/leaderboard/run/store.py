@@ -1,6 +1,6 @@
-"""The results of a leaderboard: one file, a line a training run, only ever added to.
+"""Store the results of a leaderboard: one file, a line a training run, only ever added to.
 
-A line holds all that a report needs, so that it can be made, or joined with another machine's
+A line holds all figures of a report, so that it can be made, or joined with another machine's
 results, without the run folders. A line that a killed process left half-written is passed over, and
 taken out before the next one is added.
 """
@@ -14,17 +14,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from numbers import Real
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from filelock import FileLock
 
-from go4align_plugins.leaderboard.report.escaping import printable
 from go4align_plugins.leaderboard.run.runs import Run, check_run
 
 RESULTS = 'results.jsonl'
 FINISHED, FAILED = 'finished', 'failed'
 MAY_LACK = ('task', 'reason', 'log', 'seconds', 'peak_memory', 'peak_gpu_memory', 'machine')
-KINDS = {
+TYPES = {
     'cell': str, 'method': str, 'task': str, 'seed': int, 'status': str, 'reason': str, 'log': str,
     'config': dict, 'epochs': list, 'seconds': Real, 'peak_memory': int, 'peak_gpu_memory': int,
     'machine': dict,
@@ -46,7 +45,7 @@ class Entry:
         seconds: of training and testing, over all epochs.
         peak_memory: of the training process, in bytes; None if not known.
         peak_gpu_memory: of the GPU, in bytes; None without one.
-        machine: what it ran on.
+        machine: its system, processor and GPUs.
         config: the run's ``config.json``: all options, versions, commit.
         epochs: the run's ``metrics.jsonl``.
     """
@@ -75,6 +74,11 @@ class Entry:
         """The run, as a report takes it."""
         return Run(Path(self.cell), self.config, self.epochs)
 
+    @property
+    def line(self) -> bytes:
+        """Its line in a store."""
+        return json.dumps(asdict(self)).encode() + b'\n'
+
 
 class Store:
     """An append-only file of entries. Of a cell's entries the last one counts.
@@ -87,7 +91,7 @@ class Store:
         self.path = Path(path)
 
     def entries(self) -> dict[str, Entry]:
-        """Every cell's last entry, by the cell's name, in the order in which cells came first.
+        """Return every cell's last entry, by the cell's name, in the order of their first ones.
 
         Lines that cannot be read are passed over with a warning: their cells count as not run.
 
@@ -97,23 +101,25 @@ class Store:
         return {entry.cell: entry for entry in self._read()}
 
     def append(self, entry: Entry) -> None:
-        """Adds an entry, whole or not at all.
+        """Add an entry, whole or not at all.
 
         Raises:
             OSError: if it cannot be written; the file is then as it was.
         """
-        line = json.dumps(asdict(entry)).encode() + b'\n'
+        line = entry.line
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(f'{self.path}.lock'), self.path.open('ab+', buffering=0) as file:
-                end = _end_of_last_line(file)
-                file.seek(end)
-                rest = file.read()
-                if _is_entry(rest):  # whole but for the line's end
-                    end, line = end + len(rest), b'\n' + line
+                file.seek(0)
+                content = file.read()
+                end = content.rfind(b'\n') + 1
+                if _is_entry(content[end:]):  # whole but for the line's end
+                    end, line = len(content), b'\n' + line
                 file.truncate(end)
                 try:
-                    _write_whole(file, line)
+                    while line:  # a disk that is nearly full takes a part
+                        line = line[file.write(line) :]
+                    os.fsync(file.fileno())
                 except OSError:
                     file.truncate(end)
                     raise
@@ -121,7 +127,7 @@ class Store:
             raise OSError(error.errno, error.strerror, str(self.path)) from error
 
     def join(self, others: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
-        """Adds the entries of other stores; what is finished here is never replaced.
+        """Add the entries of other stores; cells that are finished here are never replaced.
 
         Returns:
             The entries added, and those left out because this store's cell is finished already
@@ -158,16 +164,16 @@ class Store:
 
 
 def parse_entry(line: bytes) -> Entry:
-    """Reads a line of a store.
+    """Read a line of a store.
 
     Raises:
-        ValueError: if it is no entry; the message says what is wrong.
+        ValueError: if it is no entry; the message names the wrong value.
     """
     try:
         entry = Entry(**json.loads(line))
     except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f'Should be an entry of a leaderboard. Found: {error}') from error
-    for name, kind in KINDS.items():
+    for name, kind in TYPES.items():
         value = getattr(entry, name)
         if not isinstance(value, kind) and not (value is None and name in MAY_LACK):
             raise ValueError(f'`{name}` should be a {kind.__name__}. Found {value!r:.80}.')
@@ -184,6 +190,11 @@ def parse_entry(line: bytes) -> Entry:
     return entry
 
 
+def printable(text: str) -> str:
+    """Replace every character that could steer a terminal by a blank."""
+    return ''.join(character if character.isprintable() else ' ' for character in text)
+
+
 def _is_entry(line: bytes) -> bool:
     try:
         parse_entry(line)
@@ -194,23 +205,3 @@ def _is_entry(line: bytes) -> bool:
 
 def _figures(entry: Entry) -> list[Any]:
     return [epoch.get('test') for epoch in entry.epochs]
-
-
-def _write_whole(file: BinaryIO, content: bytes) -> None:
-    written = 0
-    while written < len(content):  # a disk that is nearly full takes a part
-        written += file.write(content[written:])
-    os.fsync(file.fileno())
-
-
-def _end_of_last_line(file: BinaryIO) -> int:
-    """The size of a file without what follows its last line's end."""
-    end = file.seek(0, os.SEEK_END)
-    while end > 0:
-        start = max(0, end - 65536)
-        file.seek(start)
-        newline = file.read(end - start).rfind(b'\n')
-        if newline >= 0:
-            return start + newline + 1
-        end = start
-    return 0

@@ -1,4 +1,4 @@
-"""The analysis ``runtime``: training steps of LibMTL's methods side by side."""
+"""Run the analysis ``runtime``: training steps of LibMTL's methods side by side."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from go4align_plugins.benchmarks.canvas import new_figure
 from go4align_plugins.benchmarks.files import save_json
 from go4align_plugins.benchmarks.run_folder import describe_environment
-from go4align_plugins.leaderboard.cli.options import add_picture, tell_absent
-from go4align_plugins.leaderboard.report.columns import EQUAL_WEIGHTING
+from go4align_plugins.leaderboard.analyse.runtime import (
+    Cell,
+    draw_runtime,
+    explain_failure,
+    time_steps,
+    timing_table,
+)
+from go4align_plugins.leaderboard.cli.options import add_command, add_picture, print_absent
+from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING
 
 if TYPE_CHECKING:
-    from go4align_plugins.leaderboard.analyse.runtime import Cell, Timing
     from go4align_plugins.leaderboard.analyse.workloads import Workload
 
 METHODS = (
@@ -23,7 +29,6 @@ METHODS = (
     'Nash_MTL',
 )  # fmt: skip
 COUNTS = (2, 3, 11, 40)
-
 DESCRIPTION = """\
 Times training steps of LibMTL's methods side by side in one process: one step of each method in
 each round, relative to equal weighting in the same round; medians and quartiles over the rounds.
@@ -31,15 +36,10 @@ The models are those of streets (2 tasks), rooms (3), QM9 (11) and CelebA (40) i
 protocol; the data is random: nothing is read or downloaded."""
 
 
-def add_parsers(analyses: argparse._SubParsersAction) -> None:
+def add_parser(analyses: argparse._SubParsersAction) -> None:
     """Add ``runtime``."""
-    parser = analyses.add_parser(
-        'runtime',
-        help='relative runtime and the number of tasks (Fig. 4)',
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    meaning = 'relative runtime and the number of tasks (Fig. 4)'
+    parser = add_command(analyses, 'runtime', _runtime, meaning, DESCRIPTION)
     add = parser.add_argument
     add('--methods', nargs='+', help=f'(those of {", ".join(METHODS)} that LibMTL has)')
     add('--tasks', nargs='+', type=int, choices=COUNTS, default=COUNTS, help='(2 3 11 40)')
@@ -47,20 +47,12 @@ def add_parsers(analyses: argparse._SubParsersAction) -> None:
     add('--batch-size', type=int, help="samples a step (the small protocol's)")
     add('--device', help='cpu, cuda:1, ... (a GPU where there is one)')
     add('--json', type=Path, default=Path('runtime.json'), help='all figures (runtime.json)')
-    add_picture(parser, '.png, .pdf or .svg (the name of --json with .png)')
-    parser.set_defaults(command=runtime)
+    add_picture(parser, ' (the name of --json with .png)')
 
 
-def runtime(options: argparse.Namespace) -> int:
-    """The analysis ``runtime``; 1 if a method could not be timed.
-
-    Raises:
-        ValueError: if an option is out of its range.
-        ImportError: if LibMTL or matplotlib is not installed.
-    """
-    # torch, LibMTL and what they load take seconds: not for every command.
-    from go4align_plugins.leaderboard.analyse.runtime import time_steps, timing_table
-    from go4align_plugins.leaderboard.analyse.runtime_picture import draw_runtime
+def _runtime(options: argparse.Namespace) -> int:
+    """Return 1 if a method could not be timed."""
+    # LibMTL takes seconds to load: not for every command.
     from go4align_plugins.leaderboard.analyse.workloads import build_workload
     from go4align_plugins.speed.hardware import describe_hardware
 
@@ -92,12 +84,27 @@ def runtime(options: argparse.Namespace) -> int:
         notes.append(f'{method} fails with {count} tasks.')
         print(f'{method} fails with {count} tasks: {reason}')
     picture = options.picture or options.json.with_suffix('.png')
+    figures = [
+        {
+            'tasks': timing.num_tasks,
+            'method': timing.method,
+            'median_ratio': timing.ratio,
+            'quartiles': timing.quartiles,
+            'seconds': timing.seconds,
+            'ratios': timing.ratios,
+        }
+        for timing in timings
+    ]
     record = {
         'hardware': hardware,
         **describe_environment('torch', 'LibMTL', 'torch_geometric'),
         'repeats': options.repeats,
         'notes': notes,
-        **_figures(timings, failures),
+        'timings': figures,
+        'failures': [
+            {'tasks': count, 'method': method, 'reason': reason}
+            for (count, method), reason in failures.items()
+        ],
     }
     save_json(options.json, record)
     draw_runtime(timings, ' '.join(notes), picture)
@@ -106,56 +113,29 @@ def runtime(options: argparse.Namespace) -> int:
 
 
 def _methods(asked: Sequence[str] | None) -> list[str]:
-    """Equal weighting, and what was asked for or else all that LibMTL has of the known ones."""
+    """Return equal weighting, and the methods asked for or all known ones that LibMTL has."""
     from go4align_plugins.libmtl.compat import import_libmtl
 
     if asked is None:
         offered = import_libmtl().weighting.__all__
         asked = [method for method in METHODS if method in offered]
-        tell_absent(METHODS, asked)
+        print_absent(METHODS, asked)
     return list(dict.fromkeys((EQUAL_WEIGHTING, *asked)))
 
 
 def _prepare(
     workloads: Mapping[int, Workload], methods: Sequence[str], device: str | None
 ) -> tuple[dict[Cell, Callable[[], None]], dict[Cell, str]]:
-    """The steps to be timed; and of the methods that cannot be set up the reason.
-
-    Raises:
-        ValueError: if there is no method of a name, or its steps cannot be compared.
-    """
-    from go4align_plugins.speed.rounds import explain_failure
-
+    """Return the steps to be timed; and of the methods that cannot be set up the reason."""
     steps, failures = {}, {}
     for count, workload in workloads.items():
         for method in methods:
             try:
                 steps[count, method] = workload.prepare(method, device)
-            except ValueError:
+            except ValueError:  # there is no method of that name
                 raise
-            except Exception as error:  # whatever LibMTL's code may raise
+            except Exception as error:  # any error of LibMTL's code
                 if method == EQUAL_WEIGHTING:
                     raise
                 failures[count, method] = explain_failure(error)
     return steps, failures
-
-
-def _figures(timings: Sequence[Timing], failures: Mapping[Cell, str]) -> dict[str, Any]:
-    """What was timed and what failed, as plain values."""
-    return {
-        'timings': [
-            {
-                'tasks': timing.num_tasks,
-                'method': timing.method,
-                'median_ratio': timing.ratio,
-                'quartiles': timing.quartiles,
-                'seconds': timing.seconds,
-                'ratios': timing.ratios,
-            }
-            for timing in timings
-        ],
-        'failures': [
-            {'tasks': count, 'method': method, 'reason': reason}
-            for (count, method), reason in failures.items()
-        ],
-    }
