@@ -26,7 +26,7 @@ class Comparison:
     def values(self, label: str, key: Key) -> list[float]:
         """Return one figure of a variant in each seed; empty where it has no run."""
         rows = (row for row in self.report.rows if row.method == label)
-        return next((row.values.get(key, []) for row in rows), [])
+        return next((list(row.values.get(key, {}).values()) for row in rows), [])
 
 
 def compare(

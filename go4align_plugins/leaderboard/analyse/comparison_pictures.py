@@ -39,7 +39,7 @@ def draw_dots(
         comparison: their figures, and those of equal weighting.
         variants: from top to bottom.
         keys: the figures, of :data:`TITLES`; one that no variant has is left out.
-        path: of the picture, its format by the suffix.
+        path: of the picture.
         note: about the variants, for the caption.
     """
     rows = list(dict.fromkeys(variant.row for variant in variants))
@@ -90,10 +90,6 @@ def draw_counts(comparison: Comparison, variants: Mapping[int, Variant], path: s
 
     Of more metrics than fit on a page the means over the tasks are drawn, as in the table.
 
-    Args:
-        comparison: the figures of the variants, and those of equal weighting.
-        variants: number of groups -> GO4Align with so many.
-        path: of the picture, its format by the suffix.
     """
     summary = {column.key for column in SUMMARY} - {DELTA_M}
     columns = [column for column in comparison.report.brief if column.key not in summary]

@@ -83,14 +83,7 @@ def _epochs(run: Run, share: float, window: int) -> dict[str, float]:
 def draw_convergence(
     methods: Sequence[Convergence], path: str | Path, share: float = 0.95, window: int = 5
 ) -> None:
-    """Draw a line of epochs a method, with a mark a task, and the standard deviation beside it.
-
-    Args:
-        methods: of :func:`measure_convergence`, from top to bottom.
-        path: of the picture, its format by the suffix.
-        share: as in the measurement, for the caption.
-        window: likewise.
-    """
+    """Draw a line of epochs a method, with a mark a task, and the standard deviation beside it."""
     figure = new_figure(10, 1.5 + 0.42 * len(methods))
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
     rows = range(len(methods))

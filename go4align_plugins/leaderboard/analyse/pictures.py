@@ -38,10 +38,6 @@ def weights_heatmap(runs: Sequence[Run], path: str | Path) -> None:
     numbers are the weight relative to the mean of the epoch's weights, on a log scale; 1 is equal
     weighting. A strip below each row shows the share of steps that the task spent in each group.
 
-    Args:
-        runs: with the weights of their tasks in every epoch, and with groups if they have any.
-        path: of the picture, its format by the suffix.
-
     Raises:
         ValueError: if there is no run, or a run has no weights.
     """
@@ -82,10 +78,6 @@ def learning_curves(runs: Sequence[Run], path: str | Path) -> None:
 
     Several seeds are a line for their mean in a band from the lowest to the highest; single-task
     runs are grey and dashed.
-
-    Args:
-        runs: of one benchmark, multi-task and single-task.
-        path: of the picture, its format by the suffix.
 
     Raises:
         ValueError: if there is no run, or the runs are of several benchmarks.
@@ -140,13 +132,8 @@ def predictions_grid(
 ) -> None:
     """Draw frames: the image, then for each task its true map and the map of every method.
 
-    Args:
-        rows: as for :func:`~go4align_plugins.benchmarks.maps.draw_maps`.
-        path: of the picture, its format by the suffix.
-        benchmark: whose tasks and classes these are.
-
     Raises:
-        ValueError: as there, and if the benchmark has no such task.
+        ValueError: as ``draw_maps`` does, and if the benchmark has no such task.
     """
     for row in rows:
         benchmark.select(row['truth'])

@@ -130,13 +130,7 @@ def timing_table(timings: Sequence[Timing]) -> str:
 
 
 def draw_runtime(timings: Sequence[Timing], caption: str, path: str | Path) -> None:
-    """Draw a line a method: the median of its ratios, and a bar from quartile to quartile.
-
-    Args:
-        timings: of the methods.
-        caption: the models and the machine.
-        path: of the picture, its format by the suffix.
-    """
+    """Draw a line a method: the median of its ratios, and a bar from quartile to quartile."""
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
     timings = sorted(timings, key=lambda timing: timing.num_tasks)

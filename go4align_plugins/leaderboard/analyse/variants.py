@@ -31,11 +31,7 @@ class Variant:
 
 
 def group_counts(num_tasks: int, counts: Sequence[int] | None = None) -> dict[int, Variant]:
-    """List GO4Align with K = 1, ..., M groups, by K.
-
-    Args:
-        num_tasks: M.
-        counts: the K to compare; None: all.
+    """List GO4Align with the given numbers of groups K, by default 1, ..., M, by K.
 
     Raises:
         ValueError: if a count is not between 1 and M.
@@ -53,9 +49,7 @@ def group_counts(num_tasks: int, counts: Sequence[int] | None = None) -> dict[in
 def ablation(num_tasks: int, num_groups: int) -> list[Variant]:
     """List GO4Align without some of Eq. 4 (grouping), 5 (scale balance), 6 (smooth alignment).
 
-    Args:
-        num_tasks: M; without Eq. 4 there are as many groups.
-        num_groups: K with Eq. 4.
+    Without Eq. 4 there are as many groups as tasks.
 
     Raises:
         ValueError: if K is not between 1 and M - 1.
@@ -106,12 +100,7 @@ def indicators(
 def clusterings(
     num_tasks: int, num_groups: int, names: Iterable[str] | None = None
 ) -> list[Variant]:
-    """List GO4Align with each grouping.
-
-    Args:
-        num_tasks: M.
-        num_groups: K.
-        names: the groupings; None: those whose packages are installed.
+    """List GO4Align with each named grouping, by default those whose packages are installed.
 
     Raises:
         ValueError: if there is no grouping of a name, or K is not between 1 and M - 1.

@@ -62,9 +62,7 @@ class Workload:
     def prepare(self, method: str, device: str | None = None) -> Callable[..., None]:
         """Return a function that takes steps with a method, one by default, and waits for them.
 
-        Args:
-            method: name of a weighting strategy; its options are LibMTL's defaults.
-            device: where to train; None: a GPU where there is one.
+        Options of the method are LibMTL's defaults, the device a GPU where there is one.
 
         Raises:
             ValueError: if the installed LibMTL has no such method, or its steps are of another
@@ -91,11 +89,7 @@ class Workload:
 
 
 def build_workload(num_tasks: int, batch_size: int | None = None) -> Workload:
-    """Build the workload of a number of tasks: streets, rooms, QM9 or CelebA.
-
-    Args:
-        num_tasks: one of :data:`BENCHMARK_OF`.
-        batch_size: None: the small protocol's.
+    """Build the workload of a number of tasks, of :data:`BENCHMARK_OF`, by the small protocol.
 
     Raises:
         ValueError: if there is none with so many tasks, or the batch size is below 2.
@@ -124,10 +118,6 @@ def build_workload(num_tasks: int, batch_size: int | None = None) -> Workload:
 def perceptron_workload(num_tasks: int, batch_size: int = 64) -> Workload:
     """Build a multilayer perceptron with the first attributes of CelebA, little but the weighting.
 
-    Args:
-        num_tasks: between 1 and 40.
-        batch_size: samples a step.
-
     Raises:
         ValueError: if there are not so many tasks.
     """
@@ -143,10 +133,14 @@ def perceptron_workload(num_tasks: int, batch_size: int = 64) -> Workload:
 
 
 def _labels(benchmark: Benchmark, batch_size: int, generator: torch.Generator) -> dict[str, Tensor]:
-    return {task.name: _draw(task, benchmark, batch_size, generator) for task in benchmark.tasks}
+    return {
+        task.name: random_labels(task, benchmark, batch_size, generator) for task in benchmark.tasks
+    }
 
 
-def _draw(task: Task, benchmark: Benchmark, batch_size: int, generator: torch.Generator) -> Tensor:
+def random_labels(
+    task: Task, benchmark: Benchmark, batch_size: int, generator: torch.Generator
+) -> Tensor:
     """Draw labels as a task's loss takes them."""
     height, width = benchmark.image_size or (0, 0)
     if task.kind == 'segmentation':

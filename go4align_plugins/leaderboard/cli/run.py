@@ -24,7 +24,7 @@ from go4align_plugins.leaderboard.run.plan import (
     read_plan,
     save_plan,
 )
-from go4align_plugins.leaderboard.run.processes import Launcher, LocalLauncher
+from go4align_plugins.leaderboard.run.processes import LocalLauncher
 from go4align_plugins.leaderboard.run.store import RESULTS, Entry, Store
 
 PLANNED = ('framework', 'benchmark', 'methods', 'seeds', 'data', 'tasks', 'config')
@@ -142,7 +142,7 @@ def _status(options: argparse.Namespace) -> int:
     return 0
 
 
-def _launcher(options: argparse.Namespace, folder: Path) -> Launcher:
+def _launcher(options: argparse.Namespace, folder: Path) -> LocalLauncher | ClusterLauncher:
     if options.workers is not None and options.workers < 1:
         raise ValueError(
             f'Parameter `workers` should be at least 1. Found `workers = {options.workers}`.'

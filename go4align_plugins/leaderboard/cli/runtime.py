@@ -54,7 +54,7 @@ def _runtime(options: argparse.Namespace) -> int:
     """Return 1 if a method could not be timed."""
     # LibMTL takes seconds to load: not for every command.
     from go4align_plugins.leaderboard.analyse.workloads import build_workload
-    from go4align_plugins.speed.hardware import describe_hardware
+    from go4align_plugins.leaderboard.run.hardware import describe_hardware
 
     new_figure(1, 1)  # where matplotlib is absent, say so before the timing and not after it
     methods = _methods(options.methods)

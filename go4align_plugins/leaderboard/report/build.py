@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import inf, isfinite, isnan, nan
 from statistics import fmean, stdev
@@ -22,9 +22,6 @@ from go4align_plugins.leaderboard.report.scores import (
 )
 from go4align_plugins.leaderboard.report.table import SPREAD, Failure, Key, Row
 from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING, SINGLE_TASK, Run, by_method
-
-Metrics = Mapping[str, Mapping[str, float]]
-Choose = Callable[[Run], Metrics]
 
 
 def build_report(
@@ -59,97 +56,71 @@ def build_report(
             or if nothing is published of the benchmark.
     """
     check_comparable(runs, baseline_runs, benchmark)
-    wanted = [run for run in baseline_runs if run.tasks[0] in runs[0].tasks]
     epochs = len(runs[0].epochs)
+    everything = [run for run in baseline_runs if run.tasks[0] in runs[0].tasks] + [*runs]
+    finals = [_flat(run.final(last)) for run in everything]
     period = f'mean of the last {min(last, epochs)} of {epochs} epochs'
-    scoring = _scoring(runs, wanted, benchmark, lambda run: run.final(last))
-    report = _report(runs, wanted, benchmark, scoring, lambda run: run.final(last), period)
-    report = replace(report, failures=tuple(failures), runs=(*wanted, *runs))
+    report, scoring = _report(everything, finals, benchmark, period)
+    report = replace(report, failures=tuple(failures), runs=tuple(everything))
     if published:
-        report = replace(
-            report,
-            published=published_rows(benchmark.name),
-            notes=(*report.notes, published_remark(benchmark.name, runs[0].config)),
-        )
-    if not best:
-        return report
-    if scoring.obstacle:
+        rows = published_rows(benchmark.name)
+        remark = published_remark(benchmark.name, runs[0].config)
+        report = replace(report, published=rows, notes=(*report.notes, remark))
+    if best and scoring.obstacle:
         note = 'The best epochs are left out: they are chosen by the improvement on STL.'
         return replace(report, notes=(*report.notes, note))
-
-    def choose(run: Run) -> Metrics:
-        return _best_epoch(run, scoring)
-
-    own = _scoring(runs, wanted, benchmark, choose)
-    period = f'best of {epochs} epochs on the test set'
-    chosen = _report(runs, wanted, benchmark, own, choose, period)
-    further = tuple(note for note in chosen.notes if note not in report.notes)
-    return replace(report, best=replace(chosen, notes=further))
+    if best:
+        chosen = [_best_epoch(run, scoring) for run in everything]
+        period = f'best of {epochs} epochs on the test set'
+        table, _ = _report(everything, chosen, benchmark, period)
+        further = tuple(note for note in table.notes if note not in report.notes)
+        return replace(report, best=replace(table, notes=further))
+    return report
 
 
 def _report(
-    runs: Sequence[Run],
-    wanted: Sequence[Run],
-    benchmark: Benchmark,
-    scoring: Scoring,
-    choose: Choose,
-    period: str,
-) -> Report:
-    """Build the table of the metrics that ``choose`` takes from each run."""
-    rows: list[Row] = []
-    for method, group in by_method(runs).items():
-        figures = [_figures(run, choose) for run in group]
-        for found in figures:
-            found.update(scoring.scores(found))
-            found.update(scoring.averages(found))
-        rows.append(_row(method, group, figures))
-    notes = [scoring.obstacle or BOTH, *_compare(rows, by_method(runs))]
-    if wanted:
-        rows.insert(0, _row(SINGLE_TASK, wanted, [_figures(run, choose) for run in wanted]))
-    notes += _relate_times(rows, wanted, scoring)
+    runs: Sequence[Run], figures: Sequence[dict[Key, float]], benchmark: Benchmark, period: str
+) -> tuple[Report, Scoring]:
+    """Build the table of the figures of each run; single-task runs come first."""
+    first = next(run for run in runs if not run.single_task)
+    found = {id(run): dict(own) for run, own in zip(runs, figures)}
+    methods = by_method(runs)
+    single = methods.get(SINGLE_TASK, [])
+    baseline = _row(SINGLE_TASK, single, found).means
+    scoring = Scoring(benchmark.select(first.tasks), baseline)
+    for run in runs:
+        if not run.single_task:
+            own = found[id(run)]
+            own.update({SECONDS: run.seconds, **scoring.scores(own), **scoring.averages(own)})
+    rows = [_row(method, group, found) for method, group in methods.items()]
+    notes = [scoring.obstacle or BOTH, *_compare(rows), *_relate_times(rows, single, scoring)]
     columns = scoring.tabulate(rows)
     if any(row.deviations for row in rows):
         notes.append(SPREAD)
-    caption = _caption(runs, rows, benchmark, period)
-    return Report(columns, tuple(rows), caption, tuple(notes), benchmark, runs[0].config)
+    caption = _caption(first, rows, benchmark, period)
+    return Report(columns, tuple(rows), caption, tuple(notes), benchmark, first.config), scoring
 
 
-def _scoring(
-    runs: Sequence[Run], wanted: Sequence[Run], benchmark: Benchmark, choose: Choose
-) -> Scoring:
-    baseline = _row(SINGLE_TASK, wanted, [_figures(run, choose) for run in wanted])
-    return Scoring(benchmark.select(runs[0].tasks), baseline.means)
-
-
-def _best_epoch(run: Run, scoring: Scoring) -> Metrics:
+def _best_epoch(run: Run, scoring: Scoring) -> dict[Key, float]:
     """Choose the epoch with the greatest improvement, as LibMTL does."""
-    tests = [entry['test']['metrics'] for entry in run.epochs]
     tasks = [task for task in scoring.tasks if task.name in run.tasks]
 
-    def improvement(test: Metrics) -> float:
-        found = scoring.improvement(_flat(test), tasks)
+    def improvement(figures: dict[Key, float]) -> float:
+        found = scoring.improvement(figures, tasks)
         return -inf if isnan(found) else found
 
-    test = max(tests, key=improvement)
-    return {task: test[task] for task in run.tasks}
+    best = max((_flat(entry['test']['metrics']) for entry in run.epochs), key=improvement)
+    return {key: value for key, value in best.items() if key[0] in run.tasks}
 
 
-def _compare(rows: Sequence[Row], methods: Mapping[str, Sequence[Run]]) -> list[str]:
+def _compare(rows: Sequence[Row]) -> list[str]:
     """Add each row's difference to equal weighting; return the notes about it."""
-    deltas = {
-        row.method: {
-            run.config['seed']: value
-            for run, value in zip(methods[row.method], row.values.get(DELTA_M, ()))
-        }
-        for row in rows
-    }
-    equal = deltas.get(EQUAL_WEIGHTING)
-    if len(rows) < 2 or not equal:
-        return []
+    deltas = {row.method: row.values.get(DELTA_M, {}) for row in rows}
+    equal = deltas.get(EQUAL_WEIGHTING, {})
     alone, counts = [], []
-    for row in rows:
+    for row in rows if equal else ():
         seeds = sorted(set(equal) & set(deltas[row.method]))
-        if row.method == EQUAL_WEIGHTING:
+        if row.method in (SINGLE_TASK, EQUAL_WEIGHTING):
             continue
         if len(seeds) < 2:
             alone.append(row.method)
@@ -177,11 +148,11 @@ def _compare(rows: Sequence[Row], methods: Mapping[str, Sequence[Run]]) -> list[
     return notes
 
 
-def _relate_times(rows: Sequence[Row], wanted: Sequence[Run], scoring: Scoring) -> list[str]:
+def _relate_times(rows: Sequence[Row], single: Sequence[Run], scoring: Scoring) -> list[str]:
     """Add each row's time relative to equal weighting; return a note if there is none."""
     for row in rows:
         if row.method == SINGLE_TASK:  # the single tasks are trained one after another
-            groups = [[r.seconds for r in wanted if t.name in r.tasks] for t in scoring.tasks]
+            groups = [[r.seconds for r in single if t.name in r.tasks] for t in scoring.tasks]
             if all(groups):
                 row.means[SECONDS] = sum(map(fmean, groups))
     equal = next((row.means[SECONDS] for row in rows if row.method == EQUAL_WEIGHTING), None)
@@ -191,53 +162,45 @@ def _relate_times(rows: Sequence[Row], wanted: Sequence[Run], scoring: Scoring) 
         time = row.means.get(SECONDS, nan) / equal
         if not isnan(time):  # results that were entered by hand have none
             row.means[TIME] = time
-            row.values[TIME] = [seconds / equal for seconds in row.values.get(SECONDS, ())]
+            own = row.values.get(SECONDS, {})
+            row.values[TIME] = {seed: seconds / equal for seed, seconds in own.items()}
     return []
 
 
-def _flat(metrics: Metrics) -> dict[Key, float]:
+def _flat(metrics: Mapping[str, Mapping[str, float]]) -> dict[Key, float]:
     return {(task, name): value for task in metrics for name, value in metrics[task].items()}
 
 
-def _figures(run: Run, choose: Choose) -> dict[Key, float]:
-    figures = _flat(choose(run))
-    return figures if run.single_task else {**figures, SECONDS: run.seconds}
-
-
-def _row(method: str, runs: Sequence[Run], figures: Sequence[Mapping[Key, float]]) -> Row:
-    """Average each figure over the runs that have it."""
-    values: dict[Key, list[float]] = {}
-    for run in figures:
-        for key, value in run.items():
-            values.setdefault(key, []).append(value)
+def _row(method: str, runs: Sequence[Run], figures: Mapping[int, Mapping[Key, float]]) -> Row:
+    """Average each figure over the seeds of the runs that have it."""
+    values: dict[Key, dict[int, float]] = {}
+    for run in runs:
+        for key, value in figures[id(run)].items():
+            values.setdefault(key, {})[run.config['seed']] = value
     seeds = tuple(sorted({run.config['seed'] for run in runs}))
-    means = {key: fmean(group) for key, group in values.items()}
+    means = {key: fmean(group.values()) for key, group in values.items()}
     deviations = {
-        key: stdev(group) if all(map(isfinite, group)) else nan
+        key: stdev(group.values()) if all(map(isfinite, group.values())) else nan
         for key, group in values.items()
         if len(group) > 1
     }
     return Row(method, seeds, means, deviations, values=values)
 
 
-def _caption(runs: Sequence[Run], rows: Sequence[Row], benchmark: Benchmark, period: str) -> str:
+def _caption(run: Run, rows: Sequence[Row], benchmark: Benchmark, period: str) -> str:
     """Describe the runs of the table in one line."""
-    config = runs[0].config
-    frames = config.get('num_frames')
+    frames = run.config.get('num_frames') or {}
+    counts = ' + '.join(f'{count} {split}' for split, count in frames.items())
     methods: dict[str, list[str]] = {}
     for row in rows:
         methods.setdefault(' '.join(map(str, row.seeds)), []).append(row.method)
     seeds = [f'{seed} ({", ".join(names)})' for seed, names in methods.items()]
-    counts = f'number of {benchmark.inputs} not recorded'
-    if frames:
-        splits = ' + '.join(f'{count} {split}' for split, count in frames.items())
-        counts = f'{splits} {benchmark.inputs}'
     facts = (
         benchmark.title,
-        counts,
+        f'{counts} {benchmark.inputs}' if frames else f'number of {benchmark.inputs} not recorded',
         period,
         'seeds ' + (', '.join(seeds) if len(seeds) > 1 else next(iter(methods))),
-        f'model {config["arch"]} {config["backbone"]}',
-        f'protocol {config["protocol"]}',
+        f'model {run.config["arch"]} {run.config["backbone"]}',
+        f'protocol {run.config["protocol"]}',
     )
     return '; '.join(facts) + '.'

@@ -52,6 +52,12 @@ class Scoring:
         return {(task.name, metric.name): metric for task in self.tasks for metric in task.metrics}
 
     @property
+    def averaged(self) -> list[str]:
+        """The names of metrics whose means over the tasks are shown: where there are many."""
+        many = len(self.metrics) > MAX_METRICS
+        return list(dict.fromkeys(name for _, name in self.metrics)) if many else []
+
+    @property
     def obstacle(self) -> str | None:
         """Why nothing can be scored against the baseline; None if all can."""
         absent = dict.fromkeys(key[0] for key in self.metrics if key not in self.baseline)
@@ -91,10 +97,8 @@ class Scoring:
 
         A method that lacks one of them has no mean.
         """
-        if len(self.metrics) <= MAX_METRICS:
-            return {}
         means = {}
-        for name in dict.fromkeys(name for _, name in self.metrics):
+        for name in self.averaged:
             keys = [key for key in self.metrics if key[1] == name]
             if all(key in figures for key in keys):
                 means['', f'mean {name}'] = fmean(figures[key] for key in keys)
@@ -113,14 +117,17 @@ class Scoring:
             row.means.update(self.averages(row.means))
         columns = [_column(key, metric, rows) for key, metric in metrics.items()]
         scores = [column for column in SUMMARY if any(column.key in row.means for row in rows)]
-        if len(metrics) <= MAX_METRICS:
-            return (*columns, *scores)
-        averages = [
-            _column(('', f'mean {name}'), _average(metrics, name), rows)
-            for name in dict.fromkeys(name for _, name in metrics)
-            if any(('', f'mean {name}') in row.means for row in rows)
-        ]
-        return (*averages, *scores, *columns)  # behind 40 metrics nobody would find the scores
+        averages = []
+        for name in self.averaged:
+            alike = [metric for metric in metrics.values() if metric.name == name]
+            units = {metric.unit for metric in alike}
+            unit = units.pop() if len(units) == 1 else 'mixed units'
+            mean = replace(alike[0], name=f'mean {name}', unit=unit)
+            if any(('', mean.name) in row.means for row in rows):
+                averages.append(_column(('', mean.name), mean, rows))
+        if self.averaged:  # behind 40 metrics nobody would find the scores
+            return (*averages, *scores, *columns)
+        return (*columns, *scores)
 
 
 def bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
@@ -150,14 +157,6 @@ def bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
         (differences,), np.mean, n_resamples=9999, method='percentile', random_state=0
     )
     return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
-
-
-def _average(metrics: Mapping[Key, Metric], name: str) -> Metric:
-    """Describe the mean over the tasks of the metrics of a name."""
-    alike = [metric for metric in metrics.values() if metric.name == name]
-    units = {metric.unit for metric in alike}
-    unit = units.pop() if len(units) == 1 else 'mixed units'
-    return replace(alike[0], name=f'mean {name}', unit=unit)
 
 
 def _column(key: Key, metric: Metric, rows: Sequence[Row]) -> Column:

@@ -57,7 +57,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """One method: its figures' means over the seeds, standard deviations, intervals, and values.
+    """One method: means, standard deviations, intervals and values by seed of its figures.
 
     A figure that a method has not is absent; so is every deviation if there is one seed.
     """
@@ -67,7 +67,7 @@ class Row:
     means: dict[Key, float]
     deviations: dict[Key, float] = field(default_factory=dict)
     intervals: dict[Key, tuple[float, float]] = field(default_factory=dict)
-    values: dict[Key, list[float]] = field(default_factory=dict)
+    values: dict[Key, dict[int, float]] = field(default_factory=dict)
 
 
 class Cell(NamedTuple):

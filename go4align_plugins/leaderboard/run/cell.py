@@ -21,7 +21,7 @@ import torch
 from filelock import FileLock
 
 from go4align_plugins.benchmarks.files import save_bytes
-from go4align_plugins.speed.hardware import describe_machine
+from go4align_plugins.leaderboard.run.hardware import describe_machine
 
 USAGE = 'usage.json'
 TRAINERS = {

@@ -23,11 +23,6 @@ def training_arguments(plan: Plan, cell: Cell, folder: Path) -> list[str]:
     """Give the command line that trains a cell, or goes on with it.
 
     For MMSegmentation the cell's config is written into the leaderboard's ``configs``.
-
-    Args:
-        plan: of the leaderboard.
-        cell: one of its cells.
-        folder: the cell's run folder.
     """
     if plan.framework == 'libmtl':
         return _libmtl_arguments(plan, cell, folder)

@@ -18,9 +18,10 @@ from tqdm import tqdm
 
 from go4align_plugins.benchmarks import files
 from go4align_plugins.leaderboard.run.cell import USAGE, read_usage
+from go4align_plugins.leaderboard.run.cluster import ClusterJob, ClusterLauncher
 from go4align_plugins.leaderboard.run.commands import training_arguments
 from go4align_plugins.leaderboard.run.plan import Cell, Plan
-from go4align_plugins.leaderboard.run.processes import Job, Launcher
+from go4align_plugins.leaderboard.run.processes import LocalJob, LocalLauncher
 from go4align_plugins.leaderboard.run.progress import Progress
 from go4align_plugins.leaderboard.run.runs import load_run
 from go4align_plugins.leaderboard.run.store import FAILED, FINISHED, RESULTS, Entry, Store
@@ -40,7 +41,7 @@ class Attempt:
 
     cell: Cell
     number: int
-    job: Job
+    job: LocalJob | ClusterJob
     progress: Progress
     log: Path
     log_start: int
@@ -53,16 +54,11 @@ class Execution:
     and the others go on. One whose process is killed from outside is gone on with, three times at
     the most, and then left for the next call.
 
-    Args:
-        plan: of the leaderboard.
-        folder: the leaderboard's; it is made.
-        launcher: starts the processes.
-
     Raises:
-        OSError: if the folder cannot be written to.
+        OSError: if the leaderboard's folder cannot be written to.
     """
 
-    def __init__(self, plan: Plan, folder: Path, launcher: Launcher) -> None:
+    def __init__(self, plan: Plan, folder: Path, launcher: LocalLauncher | ClusterLauncher) -> None:
         self.plan = plan
         self.folder = folder
         self.launcher = launcher
@@ -169,15 +165,7 @@ def _set_aside_if_diverged(folder: Path) -> None:
 
 
 def _require_room(folder: Path, reason: str = '') -> None:
-    """Refuse a folder that cannot be written to, so that not every cell fails for that reason.
-
-    Args:
-        folder: the leaderboard's.
-        reason: why a cell failed.
-
-    Raises:
-        OSError: if a file cannot be written, or the cell failed since one could not be.
-    """
+    """Raise OSError for a full disk or a read-only one, so that not every cell fails by it."""
     probe = folder / '.probe'
     code = next((code for code, text in NO_ROOM.items() if text in reason), None)
     try:

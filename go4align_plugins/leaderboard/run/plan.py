@@ -21,12 +21,7 @@ PLAN = 'plan.yaml'
 
 @dataclass(frozen=True)
 class Method:
-    """A weighting strategy and its arguments.
-
-    Attributes:
-        name: of the strategy; ``STL`` trains each task alone.
-        arguments: pairs of name and value, by name.
-    """
+    """A weighting strategy, and its arguments by name; ``STL`` trains each task alone."""
 
     name: str
     arguments: tuple[tuple[str, str], ...] = ()
@@ -51,39 +46,31 @@ class Method:
             pairs = [(str(key), str(value)) for key, value in named]
         else:
             name, _, values = str(spec).partition(':')
-            pairs = [(key, value) for key, _, value in _split(values)]
-        if not re.fullmatch(r'\w+', str(name)) or not all(key and value for key, value in pairs):
-            raise ValueError(
-                'Parameter `methods` should name methods as NAME or NAME:key=value,key=value. '
-                f'Found `{spec}`.'
-            )
-        if name == SINGLE_TASK and pairs:
-            raise ValueError(
-                f'Parameter `methods` should give {SINGLE_TASK} no arguments. Found `{spec}`.'
-            )
+            pairs = _pairs(values)
+        rule = None
         method = cls(str(name), tuple(sorted(pairs)))
-        written = sorted((key, value) for key, _, value in _split(method.spec.partition(':')[2]))
-        if written != sorted(dict(pairs).items()):
-            raise ValueError(
-                'Parameter `methods` should give each argument once, without commas, `=` in its '
-                f'name or blanks around it: a plan writes them as key=value. Found `{spec}`.'
+        if not re.fullmatch(r'\w+', str(name)) or not all(key and value for key, value in pairs):
+            rule = 'name methods as NAME or NAME:key=value,key=value'
+        elif name == SINGLE_TASK and pairs:
+            rule = f'give {SINGLE_TASK} no arguments'
+        elif sorted(_pairs(method.spec.partition(':')[2])) != sorted(dict(pairs).items()):
+            rule = (
+                'give each argument once, without commas, `=` in its name or blanks around it: a '
+                'plan writes them as key=value'
             )
+        if rule:
+            raise ValueError(f'Parameter `methods` should {rule}. Found `{spec}`.')
         return method
 
 
-def _split(values: str) -> list[tuple[str, str, str]]:
-    return [item.strip().partition('=') for item in values.split(',')] if values else []
+def _pairs(values: str) -> list[tuple[str, str]]:
+    items = [item.strip().partition('=') for item in values.split(',')] if values else []
+    return [(key, value) for key, _, value in items]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One training run of a leaderboard.
-
-    Attributes:
-        method: what weights the losses.
-        seed: of initialisation, order and augmentation.
-        task: the only task of a single-task baseline; None: the plan's tasks.
-    """
+    """One training run: a method, a seed, and the only task of a single-task baseline."""
 
     method: Method
     seed: int
@@ -192,11 +179,8 @@ class Plan:
         """Return plain values for :meth:`from_dict`, without those that were left out."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         values['methods'] = [method.spec for method in self.methods]
-        return {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in values.items()
-            if value not in (None, ())
-        }
+        given = {key: value for key, value in values.items() if value not in (None, ())}
+        return {k: list(value) if isinstance(value, tuple) else value for k, value in given.items()}
 
     def extended(self, other: Plan) -> Plan:
         """Add the methods and seeds of another plan.
@@ -204,15 +188,12 @@ class Plan:
         Raises:
             ValueError: if they differ in anything else: their runs would not fit one table.
         """
-        for field in fields(self):
-            before, now = getattr(self, field.name), getattr(other, field.name)
-            if field.name not in ('methods', 'seeds', 'data') and before != now:
-                there, found = (
-                    ' '.join(map(str, value)) if isinstance(value, tuple) else value
-                    for value in (before, now)
-                )
+        for name in ('framework', 'benchmark', 'tasks', 'config', 'options'):
+            values = getattr(self, name), getattr(other, name)
+            if values[0] != values[1]:
+                there, found = (' '.join(v) if isinstance(v, tuple) else v for v in values)
                 raise ValueError(
-                    f'Parameter `{field.name}` should be as in the leaderboard that is there: '
+                    f'Parameter `{name}` should be as in the leaderboard that is there: '
                     f'`{there}`. Found `{found}`.'
                 )
         methods, seeds = (*self.methods, *other.methods), (*self.seeds, *other.seeds)
@@ -245,23 +226,21 @@ def load_plan(folder: Path) -> Plan:
     try:
         return Plan.from_dict(read_plan(path))
     except ValueError as error:
-        said = ' '.join(str(error).removeprefix(f'{path}: ').split()).rstrip('.')
+        reason = ' '.join(str(error).removeprefix(f'{path}: ').split()).rstrip('.')
         raise ValueError(
-            f'{path}: {said}. Put the file back as it was, or delete it and give `run` all options '
-            'again: what is finished is kept.'
+            f'{path}: {reason}. Put the file back as it was, or delete it and give `run` all '
+            'options again: what is finished is kept.'
         ) from error
 
 
 def save_plan(plan: Plan, path: Path) -> None:
     """Write a plan as YAML, aside and renamed."""
-    text = import_optional('yaml').safe_dump(plan.to_dict(), sort_keys=False)
-    save_bytes(path, text.encode())
+    save_bytes(path, import_optional('yaml').safe_dump(plan.to_dict(), sort_keys=False).encode())
 
 
 def _seeds(values: Sequence[Any]) -> tuple[int, ...]:
-    for seed in values:
-        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-            raise ValueError(
-                f'Parameter `seeds` should be integers of at least 0. Found `seeds = {values}`.'
-            )
+    if any(not isinstance(seed, int) or isinstance(seed, bool) or seed < 0 for seed in values):
+        raise ValueError(
+            f'Parameter `seeds` should be integers of at least 0. Found `seeds = {values}`.'
+        )
     return unique(values)

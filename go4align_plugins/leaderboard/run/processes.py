@@ -6,7 +6,6 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import torch
 
@@ -20,51 +19,20 @@ CPU_SETTINGS = {
 }
 
 
-class Job(Protocol):
-    """A process that has been started."""
-
-    def poll(self) -> int | None:
-        """Return the exit status, negative the number of a signal; None while it is at work."""
-
-    def stop(self) -> None:
-        """End it, and wait for its end."""
-
-    def leave(self) -> None:
-        """Prepare for the end of this process, which comes before the job's."""
-
-
-class Launcher(Protocol):
-    """Starts processes, ``capacity`` at a time."""
-
-    capacity: int
-
-    def start(self, name: str, command: Sequence[str], log: Path) -> Job:
-        """Start a command, its input a pipe that ends with this; its output is added to the log."""
-
-
 # submitit's local executor is no substitute: its jobs outlive the process that submitted them, so
 # a leaderboard that is interrupted would go on unseen.
 class LocalLauncher:
-    """Starts processes on this machine; they end when this one does.
+    """Starts processes on this machine, ``workers`` at a time; they end when this one does.
 
-    Args:
-        workers: how many at a time, at least 1. Each has its share of the cores, and one GPU in
-            turn if there are any.
-
-    Raises:
-        ValueError: if ``workers`` is out of its range.
+    Each has its share of the cores, and one GPU in turn if there are any.
     """
 
     def __init__(self, workers: int = 1) -> None:
-        if workers < 1:
-            raise ValueError(
-                f'Parameter `workers` should be at least 1. Found `workers = {workers}`.'
-            )
         self.capacity = workers
         self._slots: list[LocalJob | None] = [None] * workers
 
     def start(self, name: str, command: Sequence[str], log: Path) -> LocalJob:
-        """Start a command in a free slot; its output is added to the log."""
+        """Start a command in a free slot, its input a pipe; its output is added to the log."""
         slot = next(i for i, job in enumerate(self._slots) if job is None or job.poll() is not None)
         with log.open('ab') as output:
             job = LocalJob(
@@ -80,14 +48,14 @@ class LocalLauncher:
 
 
 class LocalJob(subprocess.Popen):
-    """A process of this machine."""
+    """A process; ``poll`` returns its exit status, negative a signal's number, or None."""
 
     def stop(self) -> None:
         """End it, and wait for its end."""
         self.kill()
         self.wait()
 
-    leave = stop  # it would go on unseen
+    leave = stop  # at the leaderboard's own end: the process would go on unseen
 
 
 def share_of_machine(slot: int, workers: int) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from go4align_plugins.benchmarks.run_folder import CONFIG, METRICS
 from go4align_plugins.benchmarks.table import Task, get_benchmark
 
 SINGLE_TASK, EQUAL_WEIGHTING = 'STL', 'EW'
@@ -26,13 +27,7 @@ TYPES = {
 
 @dataclass(frozen=True)
 class Run:
-    """One training run.
-
-    Attributes:
-        folder: where it was read from.
-        config: its ``config.json``.
-        epochs: the entries of its ``metrics.jsonl``, one an epoch, in the order of the epochs.
-    """
+    """One training run: its folder, ``config.json``, and ``metrics.jsonl`` epoch by epoch."""
 
     folder: Path
     config: Mapping[str, Any]
@@ -73,14 +68,11 @@ class Run:
         if last < 1:
             raise ValueError(f'Parameter `last` should be at least 1. Found `last = {last}`.')
         tests = [entry['test']['metrics'] for entry in self.epochs[-last:]]
-        return {
-            task: {
-                name: fmean(test[task][name] for test in tests)
-                for name in tests[-1][task]
-                if all(name in test[task] for test in tests)
-            }
-            for task in self.tasks
-        }
+        means: dict[str, dict[str, float]] = {}
+        for task in self.tasks:
+            names = [name for name in tests[-1][task] if all(name in test[task] for test in tests)]
+            means[task] = {name: fmean(test[task][name] for test in tests) for name in names}
+        return means
 
     def curve(self, task: str, metric: str) -> list[float]:
         """A test metric, epoch by epoch."""
@@ -99,9 +91,8 @@ class Run:
             weights = [[entry['weights'][task] for task in self.tasks] for entry in self.epochs]
             values = np.array(weights, dtype=float)
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f'{self.folder} should hold the weights of every task. {error}'
-            ) from error
+            rule = 'should hold the weights of every task'
+            raise ValueError(f'{self.folder} {rule}. {error}') from error
         with np.errstate(invalid='ignore'):
             return values / values.mean(axis=1, keepdims=True)
 
@@ -116,7 +107,7 @@ def load_run(folder: str | Path) -> Run:
         ValueError: if a file is missing or broken; the message names it.
     """
     folder = Path(folder)
-    config_path, metrics_path = folder / 'config.json', folder / 'metrics.jsonl'
+    config_path, metrics_path = folder / CONFIG, folder / METRICS
     text = _read(config_path)
     try:
         config = json.loads(text)
@@ -166,12 +157,9 @@ def by_method(runs: Iterable[Run]) -> dict[str, list[Run]]:
     methods = {}
     for label, groups in variants.items():
         decoded = [json.loads(key) for key in groups]
-        for arguments, group in zip(decoded, groups.values()):
-            distinct = ', '.join(
-                f'{name.removeprefix(label + "_")}={value}'
-                for name, value in arguments.items()
-                if any(other.get(name) != value for other in decoded)
-            )
+        for own, group in zip(decoded, groups.values()):
+            names = [n for n in own if any(other.get(n) != own[n] for other in decoded)]
+            distinct = ', '.join(f'{name.removeprefix(label + "_")}={own[name]}' for name in names)
             methods[f'{label} ({distinct})' if distinct else label] = group
     return methods
 
@@ -186,17 +174,14 @@ def _read(path: Path) -> bytes:
 def _check_config(config: Any, path: Path) -> list[Task]:
     missing = [key for key in REQUIRED if not isinstance(config, dict) or key not in config]
     if missing:
-        raise ValueError(
-            f'{path} should hold {", ".join(REQUIRED)}. Missing: {", ".join(missing)}.'
-        )
+        rule = f'should hold {", ".join(REQUIRED)}'
+        raise ValueError(f'{path} {rule}. Missing: {", ".join(missing)}.')
     for key, kind in TYPES.items():
         value = config.get(key)
         absent = key not in REQUIRED and value is None
         if not absent and (not isinstance(value, kind) or isinstance(value, bool)):
-            raise ValueError(
-                f'{path}: `{key}` should be {"an" if kind is int else "a"} {kind.__name__}. '
-                f'Found {value!r:.80}.'
-            )
+            rule = f'`{key}` should be {"an" if kind is int else "a"} {kind.__name__}'
+            raise ValueError(f'{path}: {rule}. Found {value!r:.80}.')
     if not isinstance(config['tasks'], list) or not config['tasks']:
         raise ValueError(f'{path}: `tasks` should be a list of names. Found {config["tasks"]!r}.')
     try:
@@ -221,9 +206,8 @@ def _check_entry(entry: Any, tasks: Iterable[Task], where: str) -> None:
             for name in (*(metric.name for metric in task.metrics), *found):
                 figures[f'{task.name} {name}'] = found[name]
     except (KeyError, TypeError) as error:
-        raise ValueError(
-            f'{where} should hold epoch, seconds and every test metric. Missing: {error}.'
-        ) from error
+        rule = 'should hold epoch, seconds and every test metric'
+        raise ValueError(f'{where} {rule}. Missing: {error}.') from error
     for name, value in figures.items():
         kind = int if name == 'epoch' else (int, float)
         if not isinstance(value, kind) or isinstance(value, bool):

@@ -197,10 +197,9 @@ def printable(text: str) -> str:
 
 def _is_entry(line: bytes) -> bool:
     try:
-        parse_entry(line)
+        return parse_entry(line) is not None
     except ValueError:
         return False
-    return True
 
 
 def _figures(entry: Entry) -> list[Any]:
