@@ -26,7 +26,7 @@ from go4align_plugins.leaderboard.run.plan import Method, Plan
 from go4align_plugins.leaderboard.run.processes import LocalLauncher
 from go4align_plugins.leaderboard.run.store import RESULTS, Store
 
-from .. import ROOT, TOOLS
+from ... import ROOT, TOOLS
 
 pytestmark = pytest.mark.integration
 

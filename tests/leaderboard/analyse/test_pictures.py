@@ -11,7 +11,7 @@ from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.benchmarks.scenes import class_colours
 from go4align_plugins.leaderboard import Run, learning_curves, predictions_grid, weights_heatmap
 
-from .. import TOOLS
+from ... import TOOLS
 
 ROOMS = get_benchmark('rooms')
 SIZE = (12, 16)

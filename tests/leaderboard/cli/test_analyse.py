@@ -10,8 +10,8 @@ from go4align_plugins.leaderboard.cli import main
 from go4align_plugins.leaderboard.run.plan import Plan, read_plan, save_plan
 from go4align_plugins.leaderboard.run.store import Entry, Store
 
-from .run_folders import MULTI, SINGLE
-from .stores import make_entry
+from ..run_folders import MULTI, SINGLE
+from ..stores import make_entry
 
 GROUPS = ['GO4Align:num_groups=1', 'GO4Align:num_groups=2']
 ANALYSES = {

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from go4align_plugins.leaderboard.run.store import Store, parse_entry
 
-from .run_folders import scaled
-from .stores import failed, make_entry
+from ..run_folders import scaled
+from ..stores import failed, make_entry
 
 EW = make_entry('EW')
 UW = make_entry('UW', scaled(2))

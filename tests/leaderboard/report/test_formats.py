@@ -17,7 +17,7 @@ from go4align_plugins.leaderboard.report.metafile import render_metafile
 from go4align_plugins.leaderboard.report.scores import Scoring
 from go4align_plugins.leaderboard.report.table import Failure, Row
 
-from .run_folders import STREETS, make, make_singles, scaled
+from ..run_folders import STREETS, make, make_singles, scaled
 
 EVIL = '</script><script>alert("1")</script>|&_%\n'
 

@@ -7,7 +7,7 @@ from go4align_plugins.leaderboard import load_run
 from go4align_plugins.leaderboard.cli import main
 from go4align_plugins.leaderboard.run.store import Entry, Store
 
-from .run_folders import SINGLE, TASKS, scaled, write_run
+from ..run_folders import SINGLE, TASKS, scaled, write_run
 
 
 def add_run(store, folder, method, seed, task=None, **options):

@@ -4,7 +4,7 @@ from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.leaderboard import build_report
 from go4align_plugins.leaderboard.report.csv_results import report_of_table
 
-from .run_folders import STREETS, make, make_singles, scaled
+from ..run_folders import STREETS, make, make_singles, scaled
 
 HEADER = 'method,seeds,segmentation/mIoU,segmentation/pixAcc,depth/abs_err,depth/rel_err'
 STL = 'STL,,0.5,0.8,0.02,20'

@@ -11,8 +11,8 @@ from go4align_plugins.leaderboard.analyse.convergence import (
     measure_convergence,
 )
 
-from .run_folders import MULTI
-from .stores import make_entry
+from ..run_folders import MULTI
+from ..stores import make_entry
 
 
 def rising(spec, segmentation, depth, seed=0, epochs=12):

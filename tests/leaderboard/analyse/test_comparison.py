@@ -10,8 +10,8 @@ from go4align_plugins.leaderboard.analyse.comparison_pictures import draw_counts
 from go4align_plugins.leaderboard.analyse.variants import ablation, group_counts, indicators
 from go4align_plugins.leaderboard.report.scores import DELTA_M, TIME
 
-from .run_folders import MULTI, SINGLE
-from .stores import failed, make_entry, singles
+from ..run_folders import MULTI, SINGLE
+from ..stores import failed, make_entry, singles
 
 STREETS = get_benchmark('streets')
 VARIANTS = ablation(2, 1)
