@@ -27,8 +27,8 @@ TITLES = {DELTA_M: 'delta_m (%) â†“', TIME: 'time of an epoch, relative to EW â†
 def draw_dots(
     comparison: Comparison,
     variants: Sequence[Variant],
-    keys: Sequence[Key],
     path: str | Path,
+    figures: Sequence[Key] = (DELTA_M,),
     note: str = '',
 ) -> None:
     """Draw a row a variant and a panel a figure: the mean over seeds, and a small dot a seed.
@@ -38,8 +38,8 @@ def draw_dots(
     Args:
         comparison: their figures, and those of equal weighting.
         variants: from top to bottom.
-        keys: the figures, of :data:`TITLES`; one that no variant has is left out.
         path: of the picture.
+        figures: keys of :data:`TITLES`; one that no variant has is left out.
         note: about the variants, for the caption.
     """
     rows = list(dict.fromkeys(variant.row for variant in variants))
@@ -47,7 +47,7 @@ def draw_dots(
     paired = len(series) > 1
     # Grey for the first of two series, which the other is compared with.
     colours = [GREY, *PALETTE] if paired else list(PALETTE)
-    present = [key for key in keys if any(comparison.values(v.label, key) for v in variants)]
+    present = [key for key in figures if any(comparison.values(v.label, key) for v in variants)]
     figure = new_figure(10, 1.4 + (0.85 if paired else 0.45) * len(rows))
     ratios = [2, 1, 1][: len(present)]
     grid = figure.subplots(1, len(present), squeeze=False, sharey=True, width_ratios=ratios)[0]
@@ -85,7 +85,7 @@ def draw_dots(
     save(figure, path)
 
 
-def draw_counts(comparison: Comparison, variants: Mapping[int, Variant], path: str | Path) -> None:
+def draw_counts(comparison: Comparison, variants: Sequence[Variant], path: str | Path) -> None:
     """Draw delta_m and every metric over the number of groups, a panel each.
 
     Of more metrics than fit on a page the means over the tasks are drawn, as in the table.
@@ -149,10 +149,11 @@ def _draw_seeds(
 
 
 def _draw_counts(
-    axes: Axes, comparison: Comparison, variants: Mapping[int, Variant], column: Column
+    axes: Axes, comparison: Comparison, variants: Sequence[Variant], column: Column
 ) -> None:
     points: dict[int, list[float]] = {}
-    for count, variant in variants.items():
+    for variant in variants:
+        count = int(variant.row)
         values = comparison.values(variant.label, column.key)
         if values:
             points[count] = [column.factor * value for value in values]

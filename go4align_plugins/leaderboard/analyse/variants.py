@@ -30,8 +30,8 @@ class Variant:
     series: str = ''
 
 
-def group_counts(num_tasks: int, counts: Sequence[int] | None = None) -> dict[int, Variant]:
-    """List GO4Align with the given numbers of groups K, by default 1, ..., M, by K.
+def group_counts(num_tasks: int, counts: Sequence[int] | None = None) -> list[Variant]:
+    """List GO4Align with the given numbers of groups K, by default 1, ..., M; a row each.
 
     Raises:
         ValueError: if a count is not between 1 and M.
@@ -43,7 +43,7 @@ def group_counts(num_tasks: int, counts: Sequence[int] | None = None) -> dict[in
             f'Parameter `groups` should be between 1 and {num_tasks}, the number of tasks. '
             f'Found `{wrong[0]}`.'
         )
-    return {count: _go4align(f'K = {count}', num_groups=count) for count in chosen}
+    return [_go4align(f'K = {count}', str(count), num_groups=count) for count in chosen]
 
 
 def ablation(num_tasks: int, num_groups: int) -> list[Variant]:
@@ -122,12 +122,12 @@ def _check_groups(num_tasks: int, num_groups: int) -> None:
         )
 
 
-def _go4align(label: str, **arguments: str | int) -> Variant:
+def _go4align(label: str, row: str = '', **arguments: str | int) -> Variant:
     """Name GO4Align with its arguments in order, so that comparisons share runs."""
     if arguments.get('grouping') == 'exact':  # the default
         del arguments['grouping']
     values = ','.join(f'{name}={arguments[name]}' for name in sorted(arguments))
-    return Variant(label, f'GO4Align:{values}', label)
+    return Variant(label, f'GO4Align:{values}', row or label)
 
 
 def _installed(name: str) -> bool:

@@ -15,6 +15,7 @@ from ..stores import failed, make_entry, singles
 
 STREETS = get_benchmark('streets')
 VARIANTS = ablation(2, 1)
+BOTH = (DELTA_M, TIME)
 ORANGE = (0xD5, 0x5E, 0x00)
 
 
@@ -68,11 +69,11 @@ def test_without_baselines_or_without_any_variant_it_is_refused():
 
 def test_dots_of_every_variant(tmp_path):
     path = tmp_path / 'dots.png'
-    draw_dots(compare(full(), VARIANTS, STREETS), VARIANTS, (DELTA_M,), path)
+    draw_dots(compare(full(), VARIANTS, STREETS), VARIANTS, path)
     five = count(path, ORANGE)
     fewer = [e for e in full() if e.method not in (VARIANTS[1].spec, VARIANTS[2].spec)]
-    draw_dots(compare(fewer, VARIANTS, STREETS), VARIANTS, (DELTA_M, TIME), tmp_path / 'two.png')
-    draw_dots(compare(fewer, VARIANTS, STREETS), VARIANTS, (DELTA_M,), path)
+    draw_dots(compare(fewer, VARIANTS, STREETS), VARIANTS, tmp_path / 'two.png', BOTH)
+    draw_dots(compare(fewer, VARIANTS, STREETS), VARIANTS, path)
     assert 0.4 < count(path, ORANGE) / five < 0.8  # three variants of five
     assert count(tmp_path / 'two.png', ORANGE) > 1.5 * count(path, ORANGE)
 
@@ -81,7 +82,7 @@ def test_dots_of_pairs_have_two_colours(tmp_path):
     pairs = indicators(['UW', 'AGRM_UW'], 2, 1)
     entries = [*singles(), make_entry('EW', SINGLE), make_entry('UW')]
     entries.append(make_entry('AGRM_UW:num_groups=1', {**MULTI, 'mIoU': 0.9}))
-    draw_dots(compare(entries, pairs, STREETS), pairs, (DELTA_M,), tmp_path / 'pairs.png')
+    draw_dots(compare(entries, pairs, STREETS), pairs, tmp_path / 'pairs.png')
     grey = (round(0.45 * 255),) * 3
     assert count(tmp_path / 'pairs.png', ORANGE) > 100
     assert count(tmp_path / 'pairs.png', grey) > 100
@@ -95,7 +96,7 @@ def test_a_figure_that_no_variant_has_takes_no_room(tmp_path):
     without = [entry for entry in full() if entry.method != 'EW']  # so no relative time
     for name, entries in (('both', full()), ('one', without)):
         comparison = compare(entries, VARIANTS, STREETS)
-        draw_dots(comparison, VARIANTS, (DELTA_M, TIME), tmp_path / f'{name}.svg')
+        draw_dots(comparison, VARIANTS, tmp_path / f'{name}.svg', BOTH)
     assert (panels(tmp_path / 'both.svg'), panels(tmp_path / 'one.svg')) == (2, 1)
 
 
@@ -112,9 +113,9 @@ def test_one_variant_is_enough_and_failed_baselines_are_named():
 @pytest.mark.parametrize('suffix', ['png', 'pdf', 'svg'])
 def test_counts_have_a_panel_a_metric(tmp_path, suffix):
     counts = group_counts(2)
-    entries = [*singles(), make_entry('EW'), *(make_entry(v.spec) for v in counts.values())]
+    entries = [*singles(), make_entry('EW'), *(make_entry(v.spec) for v in counts)]
     path = tmp_path / f'groups.{suffix}'
-    draw_counts(compare(entries, [*counts.values()], STREETS), counts, path)
+    draw_counts(compare(entries, counts, STREETS), counts, path)
     content = path.read_bytes()
     signatures = {'png': b'\x89PNG', 'pdf': b'%PDF', 'svg': b'<?xml'}
     assert content.startswith(signatures[suffix])

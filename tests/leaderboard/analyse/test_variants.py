@@ -30,9 +30,9 @@ def test_ablation_by_hand():
 
 def test_groups_go_from_one_to_all():
     counts = group_counts(3)
-    assert [*counts] == [1, 2, 3]
-    assert counts[3].spec == 'GO4Align:num_groups=3'
-    assert [*group_counts(40, [40, 5, 5])] == [5, 40]
+    assert [variant.row for variant in counts] == ['1', '2', '3']
+    assert counts[2].spec == 'GO4Align:num_groups=3'
+    assert [variant.label for variant in group_counts(40, [40, 5, 5])] == ['K = 5', 'K = 40']
 
 
 def test_indicators_come_alone_and_with_agrm():
@@ -51,7 +51,7 @@ def test_indicators_come_alone_and_with_agrm():
 def test_clusterings_share_the_run_of_the_default():
     pytest.importorskip('cvxpy', reason='needs the extra `clustering`')
     found = specs(clusterings(3, 2, ['exact', 'sdp']))
-    assert found['exact'] == group_counts(3)[2].spec
+    assert found['exact'] == group_counts(3)[1].spec
     assert found['sdp'] == 'GO4Align:grouping=sdp,num_groups=2'
 
 
@@ -63,7 +63,7 @@ def test_absent_clusterings_are_left_out_unless_asked_for(monkeypatch):
 
 
 def test_every_spec_is_a_plans():
-    variants = [*group_counts(5).values(), *ablation(5, 2), *indicators(OFFERED, 5, 4)]
+    variants = [*group_counts(5), *ablation(5, 2), *indicators(OFFERED, 5, 4)]
     for variant in variants:
         assert Method.parse(variant.spec).spec == variant.spec
 
