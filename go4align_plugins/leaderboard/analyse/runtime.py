@@ -39,6 +39,13 @@ class Timing:
     ratios: tuple[float, ...]
 
     @property
+    def record(self) -> dict[str, Any]:
+        """All figures, as plain values."""
+        names = {'tasks': self.num_tasks, 'method': self.method, 'median_ratio': self.ratio}
+        series = {'seconds': self.seconds, 'ratios': self.ratios}
+        return {**names, 'quartiles': self.quartiles, **series}
+
+    @property
     def ratio(self) -> float:
         """The median of the ratios."""
         return float(np.median(self.ratios))

@@ -58,9 +58,8 @@ def _runtime(options: argparse.Namespace) -> int:
 
     new_figure(1, 1)  # where matplotlib is absent, say so before the timing and not after it
     methods = _methods(options.methods)
-    workloads = {
-        count: build_workload(count, options.batch_size) for count in sorted(set(options.tasks))
-    }
+    counts = sorted(set(options.tasks))
+    workloads = {count: build_workload(count, options.batch_size) for count in counts}
     notes = [
         f'{count} tasks: {load.benchmark.title}, {load.backbone}, batch {load.batch_size}.'
         + (f' {load.note}' if load.note else '')
@@ -84,23 +83,12 @@ def _runtime(options: argparse.Namespace) -> int:
         notes.append(f'{method} fails with {count} tasks.')
         print(f'{method} fails with {count} tasks: {reason}')
     picture = options.picture or options.json.with_suffix('.png')
-    figures = [
-        {
-            'tasks': timing.num_tasks,
-            'method': timing.method,
-            'median_ratio': timing.ratio,
-            'quartiles': timing.quartiles,
-            'seconds': timing.seconds,
-            'ratios': timing.ratios,
-        }
-        for timing in timings
-    ]
     record = {
         'hardware': hardware,
         **describe_environment('torch', 'LibMTL', 'torch_geometric'),
         'repeats': options.repeats,
         'notes': notes,
-        'timings': figures,
+        'timings': [timing.record for timing in timings],
         'failures': [
             {'tasks': count, 'method': method, 'reason': reason}
             for (count, method), reason in failures.items()

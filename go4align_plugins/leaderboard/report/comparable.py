@@ -27,10 +27,8 @@ def check_comparable(
         raise ValueError('Parameter `runs` should hold a run of several tasks. Found none.')
     for run in (*runs, *baseline_runs):
         if run.config['benchmark'] != benchmark.name:
-            raise ValueError(
-                f'Runs should be of benchmark {benchmark.name}. '
-                f'Found {run.config["benchmark"]} in {run.folder}.'
-            )
+            found = f'{run.config["benchmark"]} in {run.folder}'
+            raise ValueError(f'Runs should be of benchmark {benchmark.name}. Found {found}.')
         if len(run.epochs) != run.config['epochs']:
             raise ValueError(
                 f'Runs should be finished. Found {run.folder} at {len(run.epochs)} of '

@@ -13,14 +13,7 @@ from typing import Any
 import numpy as np
 
 from go4align_plugins.benchmarks.canvas import PALETTE
-from go4align_plugins.leaderboard.report.table import (
-    FAILED,
-    OPTIMISTIC,
-    Column,
-    Row,
-    Table,
-    spans,
-)
+from go4align_plugins.leaderboard.report.table import FAILED, OPTIMISTIC, Column, Table, spans
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run, by_method
 
 TEMPLATES = Path(__file__).with_name('templates')
@@ -53,13 +46,14 @@ def _section(table: Table) -> str:
         for task, span in spans(table.columns)
     )
     heads = ''.join(map(_head, table.columns))
-    body = ''.join(_rows(table, table.rows, ''))
+    rows = _rows(table)
     if table.published:
-        body += (
+        rows.insert(
+            len(table.rows),
             '</tbody><tbody class="published"><tr class="block"><th scope="rowgroup">Published'
-            f'</th><td colspan="{len(table.columns)}"></td></tr>'
-            + ''.join(_rows(table, table.published, ' (published)'))
+            f'</th><td colspan="{len(table.columns)}"></td></tr>',
         )
+    body = ''.join(rows)
     notes = ''.join(f'<li>{escape(note)}</li>' for note in table.notes)
     return (
         f'<p class="caption">{escape(table.caption)}</p>'
@@ -79,9 +73,9 @@ def _head(column: Column) -> str:
     )
 
 
-def _rows(table: Table, rows: Sequence[Row], mark: str) -> list[str]:
+def _rows(table: Table) -> list[str]:
     lines = []
-    for row, cells in zip(rows, table.cells(table.columns, rows)):
+    for row, (name, cells, _) in zip((*table.rows, *table.published), table.lines(table.columns)):
         figures = ''
         for column, (figure, spread, best) in zip(table.columns, cells):
             value = row.means.get(column.key)
@@ -89,7 +83,7 @@ def _rows(table: Table, rows: Sequence[Row], mark: str) -> list[str]:
             shown = f'<strong>{escape(figure)}</strong>' if best else escape(figure)
             figures += f'<td{data}>{shown}<small>{escape(spread)}</small></td>'
         seeds = f' title="seeds {" ".join(map(str, row.seeds))}"' if row.seeds else ''
-        lines.append(f'<tr><th scope="row"{seeds}>{escape(row.method + mark)}</th>{figures}</tr>')
+        lines.append(f'<tr><th scope="row"{seeds}>{escape(name)}</th>{figures}</tr>')
     return lines
 
 

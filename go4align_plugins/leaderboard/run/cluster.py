@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ class ClusterLauncher:
         parameters: Mapping[str, Any] | None = None,
         workers: int | None = None,
     ) -> None:
-        submitit = import_submitit()
+        submitit = _import_submitit()
         self._file = folder / SUBMITTED
         self.capacity = ANY_NUMBER if workers is None else workers
         try:
@@ -83,22 +84,22 @@ class ClusterLauncher:
             return {}
 
     def _note(self, name: str, number: str | None) -> None:
-        numbers = {**self._submitted(), name: number}
-        kept = {each: number for each, number in numbers.items() if number is not None}
-        save_bytes(self._file, json.dumps(kept).encode())
+        numbers = self._submitted()
+        numbers.pop(name, None)
+        numbers.update({} if number is None else {name: number})
+        save_bytes(self._file, json.dumps(numbers).encode())
 
 
-def import_submitit() -> Any:
-    """Import submitit, or raise an error that says how to install it."""
+def _import_submitit() -> Any:
     return import_optional('submitit', 'cluster', 'Jobs of a cluster')
 
 
+@dataclass
 class Command:
     """Runs a command as a job; queued again when it is preempted or its time is over."""
 
-    def __init__(self, arguments: list[str], log: Path) -> None:
-        self.arguments = arguments
-        self.log = log
+    arguments: list[str]
+    log: Path
 
     def __call__(self) -> int:
         """Return the exit status, negative the number of a signal."""
@@ -111,38 +112,38 @@ class Command:
 
     def checkpoint(self) -> Any:
         """Submit the same command again: a cell goes on by itself."""
-        return import_submitit().helpers.DelayedSubmission(self)
+        return _import_submitit().helpers.DelayedSubmission(self)
 
 
+@dataclass
 class ClusterJob:
-    """A job of a cluster."""
+    """A job of a cluster; ``forget`` is called when it has ended."""
 
-    def __init__(self, job: Any, log: Path, forget: Callable[[], None]) -> None:
-        self._job = job
-        self._log = log
-        self._forget = forget
+    job: Any
+    log: Path
+    forget: Callable[[], None]
 
     def poll(self) -> int | None:
         """Return the exit status, negative a signal's number; None while it waits or is at work."""
-        if not self._job.done():
+        if not self.job.done():
             return None
-        incomplete = import_submitit().core.utils.UncompletedJobError
-        self._forget()
+        incomplete = _import_submitit().core.utils.UncompletedJobError
+        self.forget()
         try:
-            return self._job.result()
+            return self.job.result()
         except incomplete:  # cancelled, or lost with its node
             return -signal.SIGKILL
         except Exception as error:  # any error of the job
-            with self._log.open('a') as log:
-                print(f'The job {self._job.job_id} failed: {error}', file=log)
+            with self.log.open('a') as log:
+                print(f'The job {self.job.job_id} failed: {error}', file=log)
             return 1
 
     def stop(self) -> None:
         """Cancel it, and wait for its end."""
-        self._job.cancel()
-        while not self._job.done():
+        self.job.cancel()
+        while not self.job.done():
             time.sleep(0.2)
-        self._forget()
+        self.forget()
 
     def leave(self) -> None:
         """Leave it to the cluster: the next call finds it."""
