@@ -1,8 +1,6 @@
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.leaderboard.analyse.comparison import compare
@@ -10,13 +8,13 @@ from go4align_plugins.leaderboard.analyse.comparison_pictures import draw_counts
 from go4align_plugins.leaderboard.analyse.variants import ablation, group_counts, indicators
 from go4align_plugins.leaderboard.report.scores import DELTA_M, TIME
 
+from ..images import ORANGE, count
 from ..run_folders import MULTI, SINGLE
 from ..stores import failed, make_entry, singles
 
 STREETS = get_benchmark('streets')
 VARIANTS = ablation(2, 1)
 BOTH = (DELTA_M, TIME)
-ORANGE = (0xD5, 0x5E, 0x00)
 
 
 def full(spec_of=lambda variant: variant.spec):
@@ -27,10 +25,6 @@ def full(spec_of=lambda variant: variant.spec):
         for seed in (0, 1):
             entries.append(make_entry(spec_of(variant), figures, seed, seconds=3.0))
     return entries
-
-
-def count(path, colour):
-    return (np.asarray(Image.open(path).convert('RGB')) == colour).all(axis=-1).sum()
 
 
 def test_figures_by_hand():

@@ -1,9 +1,7 @@
 import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from go4align_plugins.leaderboard.analyse.convergence import (
     Convergence,
@@ -11,6 +9,7 @@ from go4align_plugins.leaderboard.analyse.convergence import (
     measure_convergence,
 )
 
+from ..images import BLUE, ORANGE, colours_in, pixels
 from ..run_folders import MULTI
 from ..stores import make_entry
 
@@ -20,14 +19,11 @@ def rising(spec, segmentation, depth, seed=0, epochs=12):
     run = make_entry(spec, seed=seed, epochs=epochs).run
     entries = []
     for entry in run.epochs:
-        metrics = {}
-        for task, end in (('segmentation', segmentation), ('depth', depth)):
-            progress = min(entry['epoch'] / end, 1)
-            signs = {'mIoU': 1, 'pixAcc': 1, 'abs_err': -1, 'rel_err': -1}
-            metrics[task] = {
-                name: MULTI[name] * (1 + signs[name] * 0.5 * progress)
-                for name in entry['test']['metrics'][task]
-            }
+        gained = [0.5 * min(entry['epoch'] / end, 1) for end in (segmentation, depth)]
+        metrics = {
+            'segmentation': {name: MULTI[name] * (1 + gained[0]) for name in ('mIoU', 'pixAcc')},
+            'depth': {name: MULTI[name] * (1 - gained[1]) for name in ('abs_err', 'rel_err')},
+        }
         entries.append({**entry, 'test': {'metrics': metrics}})
     return replace(run, epochs=tuple(entries))
 
@@ -58,12 +54,10 @@ def test_a_metric_that_is_not_finite_is_named():
 def test_picture_has_a_colour_a_task(tmp_path):
     runs = [rising('EW', 4, 10), rising('EW', 5, 9, seed=1), rising('UW', 5, 5)]
     draw_convergence(measure_convergence(runs), tmp_path / 'convergence.png')
-    pixels = np.asarray(Image.open(tmp_path / 'convergence.png').convert('RGB'))
-    colours = {tuple(colour) for colour in np.unique(pixels.reshape(-1, 3), axis=0).tolist()}
-    assert {(0xD5, 0x5E, 0x00), (0x00, 0x72, 0xB2)} <= colours
+    assert {ORANGE, BLUE} <= colours_in(tmp_path / 'convergence.png')
 
 
 def test_picture_of_forty_tasks(tmp_path):
     epochs = {f'task {number}': (float(number),) for number in range(40)}
     draw_convergence([Convergence('EW', epochs, (11.5,))], tmp_path / 'many.png')
-    assert Image.open(tmp_path / 'many.png').width == 1500
+    assert pixels(tmp_path / 'many.png').shape[1] == 1500

@@ -1,4 +1,4 @@
-import importlib.util
+import importlib
 import math
 import sys
 from pathlib import Path
@@ -12,28 +12,25 @@ from go4align_plugins.benchmarks.scenes import class_colours
 from go4align_plugins.leaderboard import Run, learning_curves, predictions_grid, weights_heatmap
 
 from ... import TOOLS
+from ..images import BLUE, GREEN, ORANGE, colours_in, count, pixels
 
 ROOMS = get_benchmark('rooms')
+NAMES = {task.name: [metric.name for metric in task.metrics] for task in ROOMS.tasks}
 SIZE = (12, 16)
 
 
 def make_run(weighting='GO4Align', tasks=ROOMS.task_names, seed=0, num_epochs=4, groups=True):
     epochs = []
     for epoch in range(num_epochs):
-        metrics = {
-            task: {metric.name: 0.5 + 0.1 * epoch + seed for metric in ROOMS.task(task).metrics}
-            for task in tasks
+        value, late = 0.5 + 0.1 * epoch + seed, epoch / num_epochs
+        entry = {
+            'epoch': epoch,
+            'test': {'metrics': {task: dict.fromkeys(NAMES[task], value) for task in tasks}},
+            'weights': {task: 10.0**index for index, task in enumerate(tasks)},
+            'groups': {task: [1 - late, late] for task in tasks} if groups else {},
+            'seconds': {'train': 1.0, 'test': 1.0},
         }
-        late = epoch / num_epochs
-        epochs.append(
-            {
-                'epoch': epoch,
-                'test': {'metrics': metrics},
-                'weights': {task: 10.0**index for index, task in enumerate(tasks)},
-                'groups': {task: [1 - late, late] for task in tasks} if groups else {},
-                'seconds': {'train': 1.0, 'test': 1.0},
-            }
-        )
+        epochs.append(entry)
     config = {'benchmark': 'rooms', 'tasks': tasks, 'weighting': weighting, 'seed': seed}
     return Run(Path('runs') / weighting, config, tuple(epochs))
 
@@ -50,15 +47,6 @@ def make_frame(methods=('GO4Align',), seed=0):
         'truth': truth,
         'predictions': {method: dict(truth) for method in methods},
     }
-
-
-def colours_in(path):
-    pixels = np.asarray(Image.open(path).convert('RGB')).reshape(-1, 3)
-    return {tuple(colour) for colour in np.unique(pixels, axis=0).tolist()}
-
-
-def count(path, colour):
-    return (np.asarray(Image.open(path).convert('RGB')) == colour).all(axis=-1).sum()
 
 
 def test_equal_weights_are_neutral_and_groups_grey(tmp_path):
@@ -103,8 +91,8 @@ def test_curves_have_a_colour_a_method(tmp_path):
     singles = [make_run(tasks=(task,)) for task in ROOMS.task_names]
     learning_curves([*runs, *singles], tmp_path / 'curves.png')
     colours = colours_in(tmp_path / 'curves.png')
-    assert {(0xD5, 0x5E, 0x00), (0x00, 0x72, 0xB2)} <= colours
-    assert (0x00, 0x9E, 0x73) not in colours
+    assert {ORANGE, BLUE} <= colours
+    assert GREEN not in colours
 
 
 def test_curves_of_two_benchmarks_are_refused(tmp_path):
@@ -127,8 +115,8 @@ def test_grid_shows_class_colours_and_blanks(tmp_path):
     frame['predictions'] = {}
     frame['image'] = np.zeros((*SIZE, 3), np.uint8)
     predictions_grid([frame], tmp_path / 'grid.png', ROOMS)
-    pixels = np.asarray(Image.open(tmp_path / 'grid.png').convert('RGB'))
-    row = pixels[pixels.shape[0] // 2]
+    picture = pixels(tmp_path / 'grid.png')
+    row = picture[len(picture) // 2]
     assert (row == 0).all(axis=1).sum() > 500  # the image is black
     truth = row[np.flatnonzero((row == 0).all(axis=1)).max() + 100 :][:400]
     assert (truth == 255).all()  # depth without any measurement is blank
@@ -165,13 +153,11 @@ def test_absent_matplotlib_names_the_extra(tmp_path, monkeypatch):
         weights_heatmap([make_run()], tmp_path / 'weights.png')
 
 
-def test_command_names_the_bad_folder(tmp_path, capsys):
-    path = TOOLS / 'plot.py'
-    spec = importlib.util.spec_from_file_location('plot_tool', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def test_command_names_the_bad_folder(tmp_path, capsys, monkeypatch):
+    monkeypatch.syspath_prepend(TOOLS)
+    tool = importlib.import_module('plot')
     with pytest.raises(SystemExit) as stop:
-        module.main(['curves', str(tmp_path / 'nowhere'), '--out', str(tmp_path / 'x.png')])
+        tool.main(['curves', str(tmp_path / 'nowhere'), '--out', str(tmp_path / 'x.png')])
     assert stop.value.code == 2
     assert 'nowhere' in capsys.readouterr().err
 

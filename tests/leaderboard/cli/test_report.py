@@ -1,41 +1,20 @@
-import json
 import re
+from dataclasses import replace
 
 import pytest
 
-from go4align_plugins.leaderboard import load_run
 from go4align_plugins.leaderboard.cli import main
-from go4align_plugins.leaderboard.run.store import Entry, Store
 
-from ..run_folders import SINGLE, TASKS, scaled, write_run
-
-
-def add_run(store, folder, method, seed, task=None, **options):
-    """Trains nothing: puts a made-up run into a store, as `leaderboard.py run` does."""
-    name = f'{method}-{seed}' if task is None else f'{method}-{task}-{seed}'
-    values, tasks = (SINGLE, [task]) if task else (options.pop('values', scaled(1)), TASKS)
-    weighting = 'EW' if task else method
-    run = load_run(
-        write_run(folder / name, values, tasks, weighting=weighting, seed=seed, **options)
-    )
-    store.append(Entry(name, method, task, seed, 'finished', config=run.config, epochs=run.epochs))
+from ..run_folders import scaled, write_run
+from ..stores import failed, make_entry, singles, write_store
 
 
 @pytest.fixture
 def board(tmp_path):
     """A leaderboard: EW and UW with two seeds, of which one of UW's failed, and STL."""
-    folder, runs = tmp_path / 'board', tmp_path / 'runs'
-    runs.mkdir()
-    store = Store(folder / 'results.jsonl')
-    for task in TASKS:
-        add_run(store, runs, 'STL', 0, task)
-    for seed in (0, 1):
-        add_run(store, runs, 'EW', seed)
-    add_run(store, runs, 'UW', 0, values=scaled(1.1))
-    store.append(
-        Entry('UW-1', 'UW', None, 1, 'failed', 'the loss is not finite in epoch 2', 'logs/UW-1.log')
-    )
-    return folder
+    lost = replace(failed('UW', 'the loss is not finite in epoch 2', 1), log='logs/UW-1.log')
+    runs = [make_entry('EW'), make_entry('EW', seed=1), make_entry('UW', scaled(1.1))]
+    return write_store(tmp_path / 'board', [*singles(), *runs, lost])
 
 
 def test_a_leaderboard_is_reported_with_what_failed(board, tmp_path, capsys):
@@ -77,7 +56,7 @@ def test_protocols_are_not_mixed(board, tmp_path, capsys):
     faster = write_run(tmp_path / 'faster', weighting='DWA', optim_param={'lr': 0.1})
     assert main(['report', str(board), str(faster)]) == 2
     error = capsys.readouterr().err
-    assert "share their optim_param. Found None in EW-0, {'lr': 0.1} in" in error
+    assert "share their optim_param. Found None in EW-None-0, {'lr': 0.1} in" in error
 
 
 def test_optimizers_within_mmengine_s_wrappers_are_compared(tmp_path, capsys):
@@ -93,12 +72,11 @@ def test_optimizers_within_mmengine_s_wrappers_are_compared(tmp_path, capsys):
 
 
 def test_where_all_failed_the_reasons_are_told(tmp_path, capsys):
-    store = Store(tmp_path / 'results.jsonl')
-    store.append(Entry('EW-0', 'EW', None, 0, 'failed', 'exit status 1', 'logs/EW-0.log'))
+    write_store(tmp_path, [failed('EW', 'exit status 1')])
     assert main(['report', str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert '1 failed' in error
-    assert 'EW, seed 0: exit status 1 (log: logs/EW-0.log)' in error
+    assert 'EW, seed 0: exit status 1 (log: logs/EW.log)' in error
 
 
 @pytest.mark.parametrize(
@@ -118,6 +96,6 @@ def test_mistakes_are_named(tmp_path, capsys, monkeypatch, arguments, message):
 
 
 def test_a_folder_that_cannot_be_written_is_named(board, tmp_path, capsys):
-    (tmp_path / 'file').write_text(json.dumps('in the way'))
+    (tmp_path / 'file').write_text('in the way')
     assert main(['report', str(board), '--out', str(tmp_path / 'file')]) == 2
     assert 'file' in capsys.readouterr().err

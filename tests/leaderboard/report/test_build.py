@@ -1,5 +1,5 @@
 import csv
-import importlib.util
+import importlib
 import io
 import json
 import math
@@ -198,12 +198,9 @@ def test_broken_files_are_named(tmp_path, name, text, message):
 
 
 @pytest.fixture
-def tool():
-    path = TOOLS / 'report.py'
-    spec = importlib.util.spec_from_file_location('report_tool', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+def tool(monkeypatch):
+    monkeypatch.syspath_prepend(TOOLS)
+    return importlib.import_module('report').main
 
 
 def test_command_prints_and_writes_the_table(tmp_path, singles, tool, capsys):
