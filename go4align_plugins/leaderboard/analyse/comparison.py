@@ -32,13 +32,7 @@ class Comparison:
 def compare(
     entries: Iterable[Entry], variants: Sequence[Variant], benchmark: Benchmark, last: int = 10
 ) -> Comparison:
-    """Compare variants with each other and with equal weighting.
-
-    Args:
-        entries: of a leaderboard's store.
-        variants: in the order of the table.
-        benchmark: whose metrics are compared.
-        last: number of epochs at the end over which test metrics are averaged.
+    """Compare variants with each other and with equal weighting, over the last epochs.
 
     Raises:
         ValueError: if nothing is left to compare, or a single-task run, which delta_m needs, is

@@ -20,13 +20,7 @@ NAMED_TASKS = len(PALETTE)  # more tasks than colours are points of one colour
 
 @dataclass(frozen=True)
 class Convergence:
-    """A method's convergence.
-
-    Attributes:
-        method: its name.
-        epochs: task -> the epoch at which it converges, one a seed.
-        differences: the standard deviation over the tasks, one a seed.
-    """
+    """A method's epochs of convergence of each task, and their standard deviation, by seed."""
 
     method: str
     epochs: dict[str, tuple[float, ...]]

@@ -67,13 +67,13 @@ def time_steps(
     before it times it.)
 
     Args:
-        steps: number of tasks and method -> a function that takes a step. Equal weighting is among
-            the methods with each number of tasks.
+        steps: number of tasks and method -> a function that takes a step; with EW among the
+            methods.
         repeats: number of rounds, after some to warm up.
 
     Returns:
-        The timings, in the order given; and of those of which a step failed the reason: some of
-        LibMTL's methods are for few tasks only, some call a solver that may find nothing.
+        The timings, in the order given; and the reasons of steps that failed: some of LibMTL's
+        methods are for few tasks only, some call a solver that may find nothing.
 
     Raises:
         ValueError: if ``repeats`` is below 1, or equal weighting is missing or fails.

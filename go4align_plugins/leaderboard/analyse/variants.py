@@ -15,13 +15,9 @@ INDICATORS = ('MGDA', 'Nash_MTL', 'FAMO', 'CAGrad', 'IMTL', 'UW', 'DWA')
 
 @dataclass(frozen=True)
 class Variant:
-    """One method of a comparison.
+    """One method of a comparison: its label, its spec in a plan, and its row in the picture.
 
-    Attributes:
-        label: in the table.
-        spec: the method, as a leaderboard's plan names it.
-        row: in the picture; several variants may share one.
-        series: of those, the one that it belongs to.
+    Of several variants in one row each belongs to another series.
     """
 
     label: str

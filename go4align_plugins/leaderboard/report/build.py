@@ -47,9 +47,8 @@ def build_report(
 
     Returns:
         The table: every metric, mean rank among the multi-task methods, delta_m (mean relative
-        change in % against the single-task runs, lower is better) with its difference to equal
-        weighting, LibMTL's improvement (averaged over the tasks, higher is better), and training
-        seconds an epoch relative to equal weighting.
+        change in % against the single-task runs) with its difference to equal weighting, LibMTL's
+        improvement, and training seconds an epoch relative to equal weighting.
 
     Raises:
         ValueError: if the runs cannot stand in one table, the message names them and the reason;

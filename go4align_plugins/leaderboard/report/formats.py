@@ -29,14 +29,7 @@ class Report(Table):
     csv = render_csv
 
     def write(self, folder: str | Path, formats: Sequence[str] = ('md', 'csv')) -> list[Path]:
-        """Write the report into a folder, which is made if need be.
-
-        Args:
-            folder: where to.
-            formats: keys of ``FORMATS``.
-
-        Returns:
-            The files written.
+        """Write the report into a folder in some of ``FORMATS``; return the files.
 
         Raises:
             ValueError: if there is no such format.

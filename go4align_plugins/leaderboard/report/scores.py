@@ -135,12 +135,7 @@ def bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
 
     With two or three differences it goes from the smallest to the largest: a single one of the n^n
     resamples has more than 2.5 % of the weight.
-
-    Args:
-        differences: one a seed, both methods having been trained with it.
-
-    Returns:
-        The lower and the upper end; both are NaN if a difference is not finite.
+    Both ends are NaN if a difference is not finite.
 
     Raises:
         ValueError: if there are fewer than two.

@@ -14,10 +14,8 @@ from go4align_plugins.leaderboard.run.store import RESULTS, Entry, Store
 def load_results(paths: Iterable[str | Path]) -> tuple[list[Run], list[Failure]]:
     """Read finished runs, and failed ones.
 
-    Results of a leaderboard come in the order of its plan, whichever was finished first.
-
-    Args:
-        paths: each the folder of a leaderboard, a store (``.jsonl``) or a run folder.
+    Each path is a leaderboard, whose results come in the order of its plan, a store (``.jsonl``) or
+    a run folder.
 
     Raises:
         ValueError: if a path is none of these, or a run is broken; the message names it.

@@ -32,15 +32,9 @@ def printed_unit(metric: Metric) -> tuple[float, str]:
 
 @dataclass(frozen=True)
 class Column:
-    """How one figure is printed.
+    """How one figure is printed: its title and unit, its factor to the stored one, its digits.
 
-    Attributes:
-        key: task and metric.
-        title: with an arrow for the direction.
-        unit: as printed.
-        higher_is_better: the direction; None where no row is best.
-        factor: from the stored figure to the printed one.
-        digits: after the decimal point.
+    The direction is None where no row is best.
     """
 
     key: Key

@@ -12,10 +12,7 @@ from go4align_plugins.benchmarks.run_folder import CONFIG, METRICS
 
 
 class Progress:
-    """The progress of a run.
-
-    Args:
-        folder: the run's; it need not be there yet.
+    """The progress of a run, whose folder need not be there yet.
 
     Attributes:
         share: of the epochs that are done, from 0 to 1.

@@ -54,13 +54,9 @@ class Run:
         return median(entry['seconds']['train'] for entry in self.epochs)
 
     def final(self, last: int = 10) -> dict[str, dict[str, float]]:
-        """Test metrics averaged over the last epochs, as the papers do.
+        """Average test metrics, as stored, over the last epochs, as the papers do.
 
-        Args:
-            last: number of epochs to average; a shorter run is averaged as a whole.
-
-        Returns:
-            task -> metric -> mean, as stored: shares in [0, 1], angles in degrees.
+        A shorter run is averaged as a whole.
 
         Raises:
             ValueError: if ``last`` is below 1.
@@ -79,10 +75,7 @@ class Run:
         return [entry['test']['metrics'][task][metric] for entry in self.epochs]
 
     def relative_weights(self) -> np.ndarray:
-        """Each task's weight over the mean of its epoch's weights; 1 is equal weighting.
-
-        Returns:
-            (epochs, tasks); an epoch without any weight is NaN.
+        """Divide weights, (epochs, tasks), by the mean of their epoch; NaN without any weight.
 
         Raises:
             ValueError: if a weight is not recorded.

@@ -81,11 +81,7 @@ class Entry:
 
 
 class Store:
-    """An append-only file of entries. Of a cell's entries the last one counts.
-
-    Args:
-        path: the file; it is made with the first entry.
-    """
+    """An append-only file of entries, made with the first. Of a cell's entries the last counts."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -130,8 +126,7 @@ class Store:
         """Add the entries of other stores; cells that are finished here are never replaced.
 
         Returns:
-            The entries added, and those left out because this store's cell is finished already
-            with other figures.
+            The entries added, and those that differ from a finished cell of this store.
         """
         own = self.entries()
         added, differing = [], []
