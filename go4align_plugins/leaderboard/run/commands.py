@@ -34,15 +34,6 @@ def training_arguments(plan: Plan, cell: Cell, folder: Path) -> list[str]:
     return [str(path), '--work-dir', str(folder), '--resume', *plan.options]
 
 
-def libmtl_option(method: str, name: str) -> str:
-    """Give an argument's name on LibMTL's command line, where this package's carry a prefix."""
-    if method.startswith('AGRM_') and name in ('num_groups', 'grouping'):
-        return f'AGRM_{name}'
-    if method == 'GO4Align' and not name.startswith('GO4Align_'):
-        return f'GO4Align_{name}'
-    return name
-
-
 def check_methods(plan: Plan, folder: Path) -> None:
     """Refuse methods and options that the framework does not know, before anything is trained.
 
@@ -78,15 +69,15 @@ def _libmtl_arguments(plan: Plan, cell: Cell, folder: Path) -> list[str]:
     arguments += ['--weighting', EQUAL_WEIGHTING if single else cell.method.name]
     arguments += ['--tasks', *tasks] if tasks else []
     arguments += ['--seed', str(cell.seed), '--out', str(folder), '--resume', *plan.options]
-    for name, value in cell.method.arguments:
-        arguments += [f'--{libmtl_option(cell.method.name, name)}', value]
+    for name, value in cell.method.libmtl_options:
+        arguments += [f'--{name}', value]
     return arguments
 
 
 def _check_arguments(method: Method) -> None:
     """Refuse arguments that move a run's files: a method may come from an imported store."""
-    for name, value in method.arguments:
-        flag = f'--{libmtl_option(method.name, name)}'.replace('_', '-')
+    for (name, value), (option, _) in zip(method.arguments, method.libmtl_options):
+        flag = f'--{option}'.replace('_', '-')
         if flag in RESERVED['libmtl'] or not re.fullmatch(r'\w[\w-]*', name):
             raise ValueError(
                 f'Method {method.spec}: arguments should leave out '

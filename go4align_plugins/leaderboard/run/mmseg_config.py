@@ -13,7 +13,6 @@ import go4align_plugins
 import go4align_plugins.mmengine
 import go4align_plugins.mmseg
 from go4align_plugins.leaderboard.run.cli_values import literal
-from go4align_plugins.leaderboard.run.commands import libmtl_option
 from go4align_plugins.leaderboard.run.plan import Cell, Method, Plan
 from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING, SINGLE_TASK
 from go4align_plugins.mmseg.apis.launch import register_package
@@ -94,7 +93,7 @@ def weighting_options(method: Method, num_tasks: int) -> dict[str, Any]:
     from go4align_plugins.mmengine.libmtl_model import complete_options, find_strategy
 
     find_strategy(method.name)
-    named = {libmtl_option(method.name, name): value for name, value in arguments.items()}
+    named = {name: literal(value) for name, value in method.libmtl_options}
     complete_options(method.name, named)
     return {'type': 'LibMTLOptimWrapper', 'weighting': method.name, 'weight_args': named}
 

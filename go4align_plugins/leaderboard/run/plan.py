@@ -32,6 +32,16 @@ class Method:
         values = ','.join(f'{key}={value}' for key, value in self.arguments)
         return f'{self.name}:{values}' if values else self.name
 
+    @property
+    def libmtl_options(self) -> list[tuple[str, str]]:
+        """The arguments as LibMTL's command line names them, where this package's have a prefix."""
+        prefix, prefixed = '', {name for name, _ in self.arguments}
+        if self.name.startswith('AGRM_'):
+            prefix, prefixed = 'AGRM_', {'num_groups', 'grouping'}
+        elif self.name == 'GO4Align':
+            prefix, prefixed = 'GO4Align_', {n for n in prefixed if not n.startswith('GO4Align_')}
+        return [(prefix * (name in prefixed) + name, value) for name, value in self.arguments]
+
     @classmethod
     def parse(cls, spec: str | Mapping[str, Mapping[str, Any]]) -> Method:
         """Read ``NAME``, ``NAME:key=value,...``, or a plan's ``{NAME: {key: value}}``.
