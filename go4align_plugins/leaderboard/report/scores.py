@@ -148,9 +148,8 @@ def bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
     if not np.isfinite(differences).all():
         return nan, nan
     stats = import_optional('scipy.stats', user='Intervals')
-    drawn = stats.bootstrap(
-        (differences,), np.mean, n_resamples=9999, method='percentile', random_state=0
-    )
+    seed = np.random.default_rng(0)
+    drawn = stats.bootstrap((differences,), np.mean, method='percentile', random_state=seed)
     return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
 
 
