@@ -23,8 +23,12 @@ def test_its_report_is_the_same(tmp_path, capsys, monkeypatch):
     assert main(['report', str(BOARD), *options]) == 0
     for name in ('report.md', 'report.csv'):
         assert (tmp_path / name).read_text() == (BOARD / name).read_text()
-    assert main(['report', str(BOARD / 'report.csv')]) == 0
     capsys.readouterr()
+    assert main(['report', str(BOARD / 'report.csv')]) == 0
+    assert main(['report', str(BOARD / 'report.csv'), '--benchmark', 'nyuv2']) == 0
+    read = capsys.readouterr().out
+    assert '\nGO4Align ' in read
+    assert 'NYUv2' in read
     monkeypatch.setattr(sys, 'argv', ['leaderboard', 'status', str(BOARD)])
     with pytest.raises(SystemExit, match='0'):
         runpy.run_module('go4align_plugins.leaderboard', run_name='__main__')

@@ -71,21 +71,6 @@ def test_a_failed_variant_is_told_and_the_rest_is_drawn(tmp_path, capsys):
     assert (tmp_path / 'there' / 'k.md').exists()
 
 
-def test_one_variant_is_compared_even_without_equal_weighting(tmp_path, capsys):
-    folder = board(tmp_path / 'board', ['STL', 'EW', *GROUPS], failing=['EW'])
-    assert analyse('groups', folder, '--groups', '2') == 1
-    assert 'EW, seed 0: out of memory' in capsys.readouterr().out
-    assert analyse('clusterings', folder) == 1
-
-
-def test_a_failed_baseline_is_the_reason_that_is_told(tmp_path, capsys):
-    folder = board(tmp_path / 'board', ['STL', 'EW', *GROUPS], failing=['STL-depth-0'])
-    assert analyse('groups', folder) == 2
-    told = capsys.readouterr().err
-    assert 'no single-task run of depth' in told
-    assert 'STL (depth), seed 0: out of memory' in told
-
-
 @pytest.mark.parametrize(
     ('name', 'options', 'message'),
     [

@@ -42,16 +42,6 @@ def test_run_folders_join_a_leaderboard(board, tmp_path, capsys):
     assert '\nDWA ' in capsys.readouterr().out
 
 
-def test_a_table_reads_back(board, tmp_path, capsys):
-    out = tmp_path / 'out'
-    main(['report', str(board), '--out', str(out), '--formats', 'csv'])
-    table = capsys.readouterr().out.splitlines()[:6]
-    assert main(['report', str(out / 'report.csv')]) == 0
-    assert capsys.readouterr().out.splitlines()[:6] == table
-    assert main(['report', str(out / 'report.csv'), '--benchmark', 'cityscapes']) == 0
-    assert 'CityScapes' in capsys.readouterr().out
-
-
 def test_protocols_are_not_mixed(board, tmp_path, capsys):
     faster = write_run(tmp_path / 'faster', weighting='DWA', optim_param={'lr': 0.1})
     assert main(['report', str(board), str(faster)]) == 2
