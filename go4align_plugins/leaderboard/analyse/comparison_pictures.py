@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from go4align_plugins.benchmarks.canvas import GREY, PALETTE, add_caption, new_figure, save
 from go4align_plugins.leaderboard.analyse.comparison import Comparison
+from go4align_plugins.leaderboard.analyse.pictures import tidy
 from go4align_plugins.leaderboard.analyse.variants import Variant
 from go4align_plugins.leaderboard.report.scores import DELTA_M, SUMMARY, TIME
 from go4align_plugins.leaderboard.report.table import Column, Key
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 APART = 0.17  # of marks that share a row, from the row's middle
-LONG_AXIS = 12  # from so many groups on their axis is logarithmic
+LONG_AXIS = 12  # groups, from which on their axis is logarithmic
 ROUND_COUNTS = (1, 2, 5, 10, 20, 40)  # of many numbers of groups, those that the axis names
 TITLES = {DELTA_M: 'delta_m (%) ↓', TIME: 'time of an epoch, relative to EW ↓'}
 
@@ -71,10 +72,7 @@ def draw_dots(
                 axes.annotate('', others[-1], start, zorder=2, arrowprops=arrow)
         axes.set_xlabel(TITLES[key])
         axes.margins(x=0.12)
-        axes.grid(axis='x', color='0.92')
-        axes.set_axisbelow(True)
-        axes.tick_params(axis='y', length=0)
-        axes.spines[['top', 'right', 'left']].set_visible(False)
+        tidy(axes, 'x')
     grid[0].set_yticks(range(len(rows)), rows)
     grid[0].set_ylim(len(rows) - 0.45, -0.65)
     if paired:
@@ -173,5 +171,4 @@ def _draw_counts(
     axes.minorticks_off()
     axes.ticklabel_format(axis='y', useOffset=False)
     axes.margins(x=0.12)
-    axes.grid(axis='y', color='0.92')
-    axes.spines[['top', 'right']].set_visible(False)
+    tidy(axes, 'y')

@@ -10,6 +10,7 @@ from textwrap import fill
 
 from go4align_plugins.benchmarks.canvas import GREY, PALETTE, add_caption, new_figure, save
 from go4align_plugins.benchmarks.table import get_benchmark
+from go4align_plugins.leaderboard.analyse.pictures import tidy
 from go4align_plugins.leaderboard.run.runs import Run, by_method
 from go4align_plugins.measures.convergence import convergence_difference, convergence_epoch
 
@@ -106,10 +107,7 @@ def draw_convergence(
     right.set_xlim(0, 1.3 * max([1, *(max(method.differences) for method in methods)]))
     for axes, ticks in ((left, 8), (right, 4)):
         axes.locator_params(axis='x', integer=True, nbins=ticks)
-        axes.grid(axis='x', color='0.92')
-        axes.set_axisbelow(True)
-        axes.tick_params(axis='y', length=0)
-        axes.spines[['top', 'right', 'left']].set_visible(False)
+        tidy(axes, 'x')
     if left.get_legend_handles_labels()[0]:
         figure.legend(loc='outside upper left', ncols=NAMED_TASKS, frameon=False)
     add_caption(figure, explain_convergence(methods, share, window))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -119,8 +119,7 @@ def learning_curves(runs: Sequence[Run], path: str | Path) -> None:
             if len(curves) > 1:
                 low, high = values.min(0), values.max(0)
                 axes.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
-        axes.grid(axis='y', color='0.92')
-        axes.spines[['top', 'right']].set_visible(False)
+        tidy(axes, 'y')
     _label_epochs(grid[-1])
     lines = list(handles.values())
     figure.legend(lines, list(handles), loc='outside upper center', ncols=8, frameon=False)
@@ -133,11 +132,21 @@ def predictions_grid(
     """Draw frames: the image, then for each task its true map and the map of every method.
 
     Raises:
-        ValueError: as ``draw_maps`` does, and if the benchmark has no such task.
+        ValueError: as ``draw_maps`` does, and if the benchmark lacks a task.
     """
     for row in rows:
         benchmark.select(row['truth'])
     save(draw_maps(rows, Legend.of(benchmark)), path)
+
+
+def tidy(axes: Axes, axis: Literal['x', 'y']) -> None:
+    """Leave a light grid across an axis, and the frame's sides that carry numbers."""
+    axes.grid(axis=axis, color='0.92')
+    axes.set_axisbelow(True)
+    axes.spines[['top', 'right']].set_visible(False)
+    if axis == 'x':  # rows of names
+        axes.tick_params(axis='y', length=0)
+        axes.spines['left'].set_visible(False)
 
 
 def _draw_weights(axes: Axes, panel: np.ndarray, strip: float, norm: LogNorm) -> QuadMesh:

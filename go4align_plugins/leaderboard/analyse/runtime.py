@@ -13,13 +13,13 @@ import numpy as np
 from tqdm import tqdm
 
 from go4align_plugins.benchmarks.canvas import GREY, PALETTE, add_caption, new_figure, save
-from go4align_plugins.leaderboard.analyse.pictures import LINE_STYLES
+from go4align_plugins.leaderboard.analyse.pictures import LINE_STYLES, tidy
 from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING
 
 Cell = tuple[int, str]  # number of tasks and method
 WARM_UP = 2
 MARKERS = 'os^Dv'
-DODGE = 0.02  # of a method from the next one, so that their bars can be told apart
+DODGE = 0.02  # of a method from the next one, so that their bars stay apart
 
 
 @dataclass(frozen=True)
@@ -172,8 +172,7 @@ def draw_runtime(timings: Sequence[Timing], caption: str, path: str | Path) -> N
     axes.margins(x=0.06)
     axes.set_xlabel('number of tasks')
     axes.set_ylabel(f'time of a training step, relative to {EQUAL_WEIGHTING}')
-    axes.grid(axis='y', color='0.92')
-    axes.spines[['top', 'right']].set_visible(False)
+    tidy(axes, 'y')
     figure.legend(list(handles.values()), list(handles), loc='outside right upper', frameon=False)
     add_caption(figure, caption)
     save(figure, path)

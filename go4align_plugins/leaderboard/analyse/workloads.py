@@ -65,7 +65,7 @@ class Workload:
         Options of the method are LibMTL's defaults, the device a GPU where there is one.
 
         Raises:
-            ValueError: if the installed LibMTL has no such method, or its steps are of another
+            ValueError: if the installed LibMTL lacks the method, or its steps are of another
                 kind than the others'.
         """
         if method.removeprefix('AGRM_') in BATCHES_IN_STEP:
@@ -92,7 +92,7 @@ def build_workload(num_tasks: int, batch_size: int | None = None) -> Workload:
     """Build the workload of a number of tasks, of :data:`BENCHMARK_OF`, by the small protocol.
 
     Raises:
-        ValueError: if there is none with so many tasks, or the batch size is below 2.
+        ValueError: if no benchmark has that number of tasks, or the batch size is below 2.
     """
     if num_tasks not in BENCHMARK_OF:
         known = ', '.join(map(str, BENCHMARK_OF))
@@ -119,7 +119,7 @@ def perceptron_workload(num_tasks: int, batch_size: int = 64) -> Workload:
     """Build a multilayer perceptron with the first attributes of CelebA, little but the weighting.
 
     Raises:
-        ValueError: if there are not so many tasks.
+        ValueError: if there are fewer tasks.
     """
     faces = get_benchmark('celeba')
     if not 1 <= num_tasks <= len(faces.tasks):

@@ -52,7 +52,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what to train, all but the methods."""
+    """Add the options of the training, all but the methods."""
     add = parser.add_argument
     add('--framework', choices=FRAMEWORKS, help='which framework trains (libmtl)')
     add('--benchmark', choices=BENCHMARKS, help='which benchmark')

@@ -2,7 +2,7 @@
 
 A line a method: ``method``, ``seeds`` (may be empty) and a column a metric named ``task/metric``,
 with figures as stored (shares in [0, 1]). The method ``STL`` holds the single-task results. Other
-columns of ``report.csv``, such as ``task/metric std``, are read, too; scores are computed again.
+columns of ``report.csv``, as ``task/metric std``, are read, too; scores are computed again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def report_of_table(path: str | Path, benchmark: Benchmark | None = None) -> Rep
             smallest that has all of its tasks and metrics.
 
     Raises:
-        ValueError: if the file is no such table; the message names the place.
+        ValueError: if the file is no table of that form; the message names the place.
     """
     path = Path(path)
     benchmark = benchmark or _find_benchmark(path)
@@ -58,8 +58,8 @@ def read_rows(path: Path, benchmark: Benchmark) -> list[Row]:
     """Read the methods of a table; the lines of best epochs are passed over.
 
     Raises:
-        ValueError: if the file is no such table; the message names the line, the rule and the
-            value.
+        ValueError: if the file is no table of that form; the message names the line, the rule and
+            the value.
     """
     header, *lines = _read(path)
     keys = {name: _split(name) for name in header if name not in LABELS}

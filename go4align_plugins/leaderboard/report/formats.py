@@ -32,7 +32,7 @@ class Report(Table):
         """Write the report into a folder in some of ``FORMATS``; return the files.
 
         Raises:
-            ValueError: if there is no such format.
+            ValueError: if a format is unknown.
             OSError: if a file cannot be written; the message names it.
         """
         unknown = set(formats) - set(FORMATS)

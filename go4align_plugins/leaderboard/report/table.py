@@ -14,7 +14,7 @@ from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run
 
 Key = tuple[str, str]  # task and metric; the task is empty for scores of the method as a whole
 ARROWS = {True: '↑', False: '↓'}
-MAX_METRICS = 12  # columns of them in what is read as a page; more are shown by their means
+MAX_METRICS = 12  # columns of them on a page; more are shown by their means
 FAILED = 'Failed, and in no row above; a method with failed seeds stands over those that it has:'
 OPTIMISTIC = (
     'Best epoch on the test set, as LibMTL reports it: optimistic, chosen by what it is judged by'
@@ -32,7 +32,7 @@ def printed_unit(metric: Metric) -> tuple[float, str]:
 
 @dataclass(frozen=True)
 class Column:
-    """How one figure is printed: its title and unit, its factor to the stored one, its digits.
+    """The print of one figure: its title and unit, its factor to the stored one, its digits.
 
     The direction is None where no row is best.
     """
@@ -97,10 +97,10 @@ class Table:
     Attributes:
         columns: every figure.
         rows: a method each.
-        caption: what was compared, in one line.
-        notes: how to read it, and what is left out.
+        caption: the benchmark and the runs, in one line.
+        notes: how to read it, and the figures that are left out.
         benchmark: that they are results of.
-        config: what the runs share; empty for results that were entered by hand.
+        config: the options that the runs share; empty for results that were entered by hand.
         published: rows of a paper, as it prints them; never ranked with ``rows``.
         failures: trainings without a result.
         runs: that the rows are made of, for their curves.

@@ -35,7 +35,7 @@ class ClusterLauncher:
         workers: how many jobs at a time; None (default): the cluster's queue decides.
 
     Raises:
-        ValueError: if a parameter is unknown, or there is no such cluster here.
+        ValueError: if a parameter is unknown, or this machine has no cluster of that name.
         ImportError: if submitit is not installed; the message names the extra.
     """
 

@@ -31,7 +31,7 @@ def build_config(plan: Plan, cell: Cell) -> Config:
 
     Raises:
         ValueError: if the plan's config does not serve, or a method's arguments are wrong.
-        FileNotFoundError: if there is no such config.
+        FileNotFoundError: if the config is missing.
     """
     register_package()
     config = Config.fromfile(plan.config or find_config(plan.benchmark))
@@ -76,7 +76,7 @@ def weighting_options(method: Method, num_tasks: int) -> dict[str, Any]:
     """Give a method's options for an optimizer wrapper, with M tasks.
 
     Raises:
-        ValueError: if there is no such method, or an argument is unknown or out of its range.
+        ValueError: if the method or an argument is unknown, or a value out of its range.
         ImportError: if the method needs LibMTL, which is not installed.
     """
     arguments = {name: literal(value) for name, value in method.arguments}
