@@ -13,8 +13,10 @@ VERSION = re.search(r"__version__ = '(.+)'", (ROOT / 'go4align_plugins/__init__.
 LIBMTL = [
     # 1.1.5 is the only release on PyPI; GitHub's main calls itself the same and serves as well.
     'LibMTL>=1.1.5',
-    # LibMTL's CAGrad imports scipy without declaring it.
+    # LibMTL's CAGrad imports scipy without declaring it; intervals of leaderboards.
     'scipy>=1.9',
+    # Tables of leaderboards: aligned text, CSV, LaTeX. to_csv(lineterminator=...) came with 1.5.
+    'pandas>=1.5',
     # LibMTL declares torchvision; its DeepLab heads have had their present form since 0.9.
     'torchvision>=0.16',
     'numpy>=1.22',
@@ -74,6 +76,8 @@ MMSEG = [
     # Imported by mmsegmentation without being declared.
     'ftfy>=6.0',
     'regex>=2022.1.18',
+    # Tables of run folders; mmsegmentation declares scipy, which their intervals need.
+    'pandas>=1.5',
 ]
 
 DEV = [

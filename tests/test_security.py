@@ -19,15 +19,15 @@ from go4align_plugins.benchmarks.faces import FaceFolder
 from go4align_plugins.benchmarks.qm9 import read_qm9
 from go4align_plugins.benchmarks.rules import load_array
 from go4align_plugins.leaderboard.cli import main
-from go4align_plugins.leaderboard.entered import report_of_table
-from go4align_plugins.leaderboard.escaping import as_text, from_text
-from go4align_plugins.leaderboard.formats import FORMATS, write_report
-from go4align_plugins.leaderboard.latex import escape
-from go4align_plugins.leaderboard.plan import Cell, Method, Plan, read_plan, save_plan
 from go4align_plugins.leaderboard.report import build_report
-from go4align_plugins.leaderboard.sources import load_results
-from go4align_plugins.leaderboard.store import RESULTS, parse_entry
-from go4align_plugins.leaderboard.training import check_methods
+from go4align_plugins.leaderboard.report.csv_results import report_of_table
+from go4align_plugins.leaderboard.report.formats import FORMATS
+from go4align_plugins.leaderboard.report.latex import escape
+from go4align_plugins.leaderboard.report.sources import load_results
+from go4align_plugins.leaderboard.report.text import as_text, from_text
+from go4align_plugins.leaderboard.run.commands import check_methods
+from go4align_plugins.leaderboard.run.plan import Cell, Method, Plan, read_plan, save_plan
+from go4align_plugins.leaderboard.run.store import RESULTS, parse_entry
 
 from . import ROOT
 from .benchmarks.celeba_files import write_faces
@@ -256,7 +256,7 @@ def test_a_name_in_a_csv_is_no_formula_and_is_read_back(name):
 
 def test_a_csv_of_a_report_has_no_formula(tmp_path):
     report = report_with(tmp_path / 'store', '=cmd|calc', 'none')
-    (path,) = write_report(report, tmp_path / 'report', ['csv'])
+    (path,) = report.write(tmp_path / 'report', ['csv'])
     names = [row['method'] for row in csv.DictReader(io.StringIO(path.read_text()))]
     assert "'=cmd|calc" in names
     again = report_of_table(path)

@@ -17,8 +17,8 @@ from go4align_plugins.benchmarks.layouts import FrameFolder, read_description
 from go4align_plugins.benchmarks.pictures import open_picture
 from go4align_plugins.benchmarks.qm9 import read_qm9
 from go4align_plugins.benchmarks.rules import load_array
-from go4align_plugins.leaderboard.entered import report_of_table
-from go4align_plugins.leaderboard.plan import read_plan
+from go4align_plugins.leaderboard.report.csv_results import report_of_table
+from go4align_plugins.leaderboard.run.plan import read_plan
 
 from .celeba_files import write_faces
 from .layout_files import arrays, write

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from go4align_plugins.leaderboard.plan import Cell, Method, Plan, read_plan, save_plan
-from go4align_plugins.leaderboard.words import literal
+from go4align_plugins.leaderboard.run.cli_values import literal
+from go4align_plugins.leaderboard.run.plan import Cell, Method, Plan, read_plan, save_plan
 
 from .target import Target
 from .values import altered, anything, damaged, names

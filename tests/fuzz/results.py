@@ -15,11 +15,11 @@ from go4align_plugins.benchmarks import get_benchmark
 from go4align_plugins.benchmarks.run_folder import RunFolder
 from go4align_plugins.leaderboard import load_run
 from go4align_plugins.leaderboard.cli import main
-from go4align_plugins.leaderboard.commands.report import make_report
-from go4align_plugins.leaderboard.entered import report_of_table
-from go4align_plugins.leaderboard.formats import write_report
-from go4align_plugins.leaderboard.plan import Plan, save_plan
-from go4align_plugins.leaderboard.store import RESULTS, Store
+from go4align_plugins.leaderboard.cli.report import make_report
+from go4align_plugins.leaderboard.report.csv_results import report_of_table
+from go4align_plugins.leaderboard.report.formats import FORMATS
+from go4align_plugins.leaderboard.run.plan import Plan, save_plan
+from go4align_plugins.leaderboard.run.store import RESULTS, Store
 
 from ..leaderboard.run_folders import MULTI, entry
 from ..leaderboard.stores import failed, make_entry, singles
@@ -68,7 +68,7 @@ def check_table(content: bytes, folder: Path) -> None:
 
 def _write(made: object, folder: Path) -> None:
     made.console()  # type: ignore[attr-defined]
-    for path in write_report(made, folder / 'out'):  # type: ignore[arg-type]
+    for path in made.write(folder / 'out', list(FORMATS)):  # type: ignore[attr-defined]
         text = path.read_text(encoding='utf-8')
         if path.suffix == '.yml':
             assert yaml.safe_load(text)['Models']

@@ -208,7 +208,7 @@ def test_bad_options(faces, tmp_path, capsys, dataset, options, message):
 @pytest.mark.integration
 def test_table_reports(data, tmp_path):
     from go4align_plugins.leaderboard.report import build_report
-    from go4align_plugins.leaderboard.runs import load_run
+    from go4align_plugins.leaderboard.run.runs import load_run
 
     for weighting in ('EW', 'GO4Align'):
         options = ['--weighting', weighting, '--epochs', '1']

@@ -8,10 +8,14 @@ pytest.importorskip('mmseg', reason='MMSegmentation is not installed')
 pytest.importorskip('tqdm', reason='tqdm is not installed')
 
 from go4align_plugins.leaderboard.cli import main
-from go4align_plugins.leaderboard.mmseg_config import build_config, find_config, weighting_options
-from go4align_plugins.leaderboard.plan import Cell, Method, Plan
-from go4align_plugins.leaderboard.store import RESULTS, Store
-from go4align_plugins.leaderboard.training import check_methods
+from go4align_plugins.leaderboard.run.commands import check_methods
+from go4align_plugins.leaderboard.run.mmseg_config import (
+    build_config,
+    find_config,
+    weighting_options,
+)
+from go4align_plugins.leaderboard.run.plan import Cell, Method, Plan
+from go4align_plugins.leaderboard.run.store import RESULTS, Store
 
 from .. import ROOT
 from .frames import write_frames
