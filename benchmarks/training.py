@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.timing import Comparison, compare
-from go4align_plugins.benchmarks import get_benchmark
-from go4align_plugins.benchmarks.embedded import render_dataset
+from go4align_plugins.data import get_benchmark
+from go4align_plugins.data.embedded import render_dataset
 from go4align_plugins.leaderboard.analyse.workloads import (
     build_workload,
     perceptron_workload,

@@ -7,12 +7,12 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 
-from go4align_plugins.benchmarks import faces, qm9
-from go4align_plugins.benchmarks.conversion import cityscapes, nyuv2
-from go4align_plugins.benchmarks.embedded import render_dataset
-from go4align_plugins.benchmarks.files import advise
-from go4align_plugins.benchmarks.layouts import SPLITS, check, count_frames, is_damage, repair
-from go4align_plugins.benchmarks.table import BENCHMARKS, FRAMES, get_benchmark
+from go4align_plugins.data import celeba, qm9
+from go4align_plugins.data.conversion import cityscapes, nyuv2
+from go4align_plugins.data.embedded import render_dataset
+from go4align_plugins.data.mtan_layout import SPLITS, check, count_frames, is_damage, repair
+from go4align_plugins.data.table import BENCHMARKS, FRAMES, get_benchmark
+from go4align_plugins.utils.files import advise
 
 EXAMPLES = """examples:
   prepare_data.py rooms --out data/rooms
@@ -58,7 +58,7 @@ With LibMTL's examples/qm9/random_split.t beside either, the split is LibMTL's."
 }
 CHECKS: dict[str, Callable[[str, Sequence[str]], tuple[list[str], dict[str, int]]]] = {
     'qm9': lambda root, tasks: qm9.check(root),  # one table holds all targets
-    'celeba': lambda root, tasks: faces.check(root, tasks=tasks),
+    'celeba': lambda root, tasks: celeba.check(root, tasks=tasks),
 }
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from go4align_plugins.benchmarks.files import load_tensors, save_bytes
+from go4align_plugins.utils.files import load_tensors, save_bytes
 
 PLAIN = (bool, int, float, str, type(None))
 

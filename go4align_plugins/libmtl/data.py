@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from go4align_plugins.benchmarks import Benchmark
-from go4align_plugins.benchmarks.augment import augment
-from go4align_plugins.benchmarks.layouts import FrameFolder
+from go4align_plugins.data import Benchmark
+from go4align_plugins.data.augment import augment
+from go4align_plugins.data.mtan_layout import FrameFolder
 
 
 class DenseFrames(Dataset):
@@ -26,7 +26,7 @@ class DenseFrames(Dataset):
 
     Args:
         folder: the frames on disk.
-        augmented: whether to augment them (see :mod:`go4align_plugins.benchmarks.augment`).
+        augmented: whether to augment them (see :mod:`go4align_plugins.data.augment`).
         seed: of the augmentation.
         inverse_depth: whether the frames' depth is inverse.
     """

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from go4align_plugins.benchmarks import get_benchmark
-from go4align_plugins.benchmarks.run_folder import CHECKPOINT
-from go4align_plugins.benchmarks.table import FRAMES
+from go4align_plugins.data import get_benchmark
+from go4align_plugins.data.table import FRAMES
 from go4align_plugins.libmtl import checkpoint
 from go4align_plugins.libmtl.train import build
+from go4align_plugins.utils.run_folder import CHECKPOINT
 
 
 def predict(

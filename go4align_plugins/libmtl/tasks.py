@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from go4align_plugins.benchmarks import Task
+from go4align_plugins.data import Task
 from go4align_plugins.libmtl.compat import import_libmtl
 from go4align_plugins.measures import LOSSES, build_metric
 

@@ -9,7 +9,7 @@ from go4align_plugins.measures.metrics import DepthMetric, Metric, NormalMetric,
 from go4align_plugins.measures.values import AttributeMetric, RegressionMetric
 
 if TYPE_CHECKING:
-    from go4align_plugins.benchmarks.table import Task
+    from go4align_plugins.data.table import Task
 
 METRICS: dict[str, Callable[[Task, float], Metric]] = {
     'segmentation': lambda task, _: SegmentationMetric(task.channels),
@@ -21,7 +21,7 @@ METRICS: dict[str, Callable[[Task, float], Metric]] = {
 
 
 def build_metric(task: Task, scale: float = 1.0) -> Metric:
-    """The metric of a task of :mod:`go4align_plugins.benchmarks.table`, chosen by its kind.
+    """The metric of a task of :mod:`go4align_plugins.data.table`, chosen by its kind.
 
     Args:
         task: whose metric.

@@ -15,7 +15,7 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 
-from go4align_plugins.benchmarks.files import find_damage, save_bytes
+from go4align_plugins.utils.files import find_damage, save_bytes
 
 ASIDE = 'aside'
 LAST = 'last_checkpoint'

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from go4align_plugins.benchmarks.embedded import render_dataset
-from go4align_plugins.benchmarks.files import find_damage
+from go4align_plugins.data.embedded import render_dataset
+from go4align_plugins.utils.files import find_damage
 
 ROOT = Path(__file__).parents[2]
 PATHS = os.pathsep.join(filter(None, (str(ROOT), os.environ.get('PYTHONPATH'))))

@@ -13,11 +13,11 @@ import torch
 from hypothesis import strategies as st
 from PIL import Image
 
-from go4align_plugins.benchmarks import get_benchmark
-from go4align_plugins.benchmarks.conversion import nyuv2
-from go4align_plugins.benchmarks.conversion.cityscapes import FILES, convert_frame, find_frames
-from go4align_plugins.benchmarks.faces import FaceFolder, read_attributes, read_partition
-from go4align_plugins.benchmarks.layouts import FrameFolder, check
+from go4align_plugins.data import get_benchmark
+from go4align_plugins.data.celeba import FaceFolder, read_attributes, read_partition
+from go4align_plugins.data.conversion import nyuv2
+from go4align_plugins.data.conversion.cityscapes import FILES, convert_frame, find_frames
+from go4align_plugins.data.mtan_layout import FrameFolder, check
 from go4align_plugins.libmtl.data import build_loaders
 
 from .target import Target

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from go4align_plugins.benchmarks.qm9 import check, read_qm9
+from go4align_plugins.data.qm9 import check, read_qm9
 
-from ..benchmarks.molecule_files import write_geometric, write_npz, write_sdf
+from ..data.molecule_files import write_geometric, write_npz, write_sdf
 from .target import Target
 from .values import archive, damaged
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from mpmath import mp
 
-SMALLEST, LARGEST = 1e-150, 1e150
-"""Losses beyond count as these, and the indicator saturates at the larger."""
+LARGEST = 1e150
+"""A larger loss counts as this one, and the indicator saturates at it."""
 
 
 def exact_indicator(

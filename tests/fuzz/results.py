@@ -11,8 +11,7 @@ from pathlib import Path
 import yaml
 from hypothesis import strategies as st
 
-from go4align_plugins.benchmarks import get_benchmark
-from go4align_plugins.benchmarks.run_folder import RunFolder
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard import load_run
 from go4align_plugins.leaderboard.cli import main
 from go4align_plugins.leaderboard.cli.report import make_report
@@ -20,6 +19,7 @@ from go4align_plugins.leaderboard.report.csv_results import report_of_table
 from go4align_plugins.leaderboard.report.formats import FORMATS
 from go4align_plugins.leaderboard.run.plan import Plan, save_plan
 from go4align_plugins.leaderboard.run.store import RESULTS, Store
+from go4align_plugins.utils.run_folder import RunFolder
 
 from ..leaderboard.run_folders import MULTI, entry
 from ..leaderboard.stores import failed, make_entry, singles

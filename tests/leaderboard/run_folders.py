@@ -2,7 +2,7 @@
 
 import json
 
-from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard import load_run
 
 STREETS = get_benchmark('streets')

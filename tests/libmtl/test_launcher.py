@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from go4align_plugins.benchmarks.scenes import render
+from go4align_plugins.data.scenes import render
 
 from .. import ROOT
 

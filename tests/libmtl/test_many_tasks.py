@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.libmtl.kinds import get_kind
 from go4align_plugins.libmtl.protocols import get_protocol
 from go4align_plugins.libmtl.train import main
 
 from .. import SHARED
-from ..benchmarks.celeba_files import write_faces
+from ..data.celeba_files import write_faces
 
 REAL = SHARED / 'data' / 'qm9' / 'molecules.npz'
 geometric = pytest.mark.skipif(

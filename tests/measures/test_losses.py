@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from go4align_plugins.benchmarks import BENCHMARKS
+from go4align_plugins.data import BENCHMARKS
 from go4align_plugins.measures import LOSSES, depth_loss, normal_loss, segmentation_loss
 
 SHAPES = {'segmentation': (2, 13, 5, 7), 'depth': (2, 1, 5, 7), 'normal': (2, 3, 5, 7)}

@@ -12,7 +12,7 @@ pytest.importorskip('numpy', reason='numpy is not installed')
 
 import numpy as np
 
-from go4align_plugins.benchmarks import BENCHMARKS, Task
+from go4align_plugins.data import BENCHMARKS, Task
 from go4align_plugins.measures import DepthMetric, NormalMetric, SegmentationMetric, build_metric
 
 TASKS = {task.name: task for task in BENCHMARKS['nyuv2'].tasks}

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.measures import (
     AttributeMetric,
     RegressionMetric,

@@ -8,7 +8,7 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from torch import nn
 
-from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.measures import LOSSES
 
 CHANNELS = {task.name: task.channels for task in get_benchmark('rooms').tasks}

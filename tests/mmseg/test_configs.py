@@ -18,7 +18,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
 from go4align_plugins import GO4Align
-from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.mmengine import GO4AlignOptimWrapper
 from go4align_plugins.mmseg.apis.train import drop_pretrained
 

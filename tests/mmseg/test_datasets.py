@@ -17,7 +17,7 @@ from mmengine.dataset import RepeatDataset
 from mmseg.datasets import CityscapesDataset
 from mmseg.registry import DATASETS
 
-from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.mmseg.datasets import MTLCityscapesDataset, MTLNYUv2Dataset
 
 from .frames import SIZE, make_frame, write_frame, write_frames, write_official

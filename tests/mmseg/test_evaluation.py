@@ -17,7 +17,7 @@ from mmengine.structures import PixelData
 from mmseg.registry import METRICS
 from mmseg.structures import SegDataSample
 
-from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.measures import build_metric
 from go4align_plugins.mmseg.evaluation import (
     MTLDepthMetric,

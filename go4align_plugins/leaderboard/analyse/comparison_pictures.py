@@ -8,13 +8,13 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from go4align_plugins.benchmarks.canvas import GREY, PALETTE, add_caption, new_figure, save
 from go4align_plugins.leaderboard.analyse.comparison import Comparison
 from go4align_plugins.leaderboard.analyse.pictures import tidy
 from go4align_plugins.leaderboard.analyse.variants import Variant
 from go4align_plugins.leaderboard.report.scores import DELTA_M, SUMMARY, TIME
 from go4align_plugins.leaderboard.report.table import Column, Key
 from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING, SINGLE_TASK
+from go4align_plugins.plots.canvas import GREY, PALETTE, add_caption, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,11 +8,11 @@ from pathlib import Path
 from statistics import fmean
 from textwrap import fill
 
-from go4align_plugins.benchmarks.canvas import GREY, PALETTE, add_caption, new_figure, save
-from go4align_plugins.benchmarks.table import get_benchmark
+from go4align_plugins.data.table import get_benchmark
 from go4align_plugins.leaderboard.analyse.pictures import tidy
 from go4align_plugins.leaderboard.run.runs import Run, by_method
 from go4align_plugins.measures.convergence import convergence_difference, convergence_epoch
+from go4align_plugins.plots.canvas import GREY, PALETTE, add_caption, new_figure, save
 
 MARKERS = 'osD^vPX*'
 NAME_WIDTH = 28  # characters of a method's name in a line

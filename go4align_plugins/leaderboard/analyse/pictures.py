@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from go4align_plugins.benchmarks.canvas import GREY, PALETTE, new_figure, save
-from go4align_plugins.benchmarks.maps import Legend, draw_maps
-from go4align_plugins.benchmarks.table import Benchmark, get_benchmark
+from go4align_plugins.data.table import Benchmark, get_benchmark
 from go4align_plugins.leaderboard.report.table import ARROWS, printed_unit
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run, by_method
+from go4align_plugins.plots.canvas import GREY, PALETTE, new_figure, save
+from go4align_plugins.plots.maps import Legend, draw_maps
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from go4align_plugins.benchmarks.canvas import GREY, PALETTE, add_caption, new_figure, save
 from go4align_plugins.leaderboard.analyse.pictures import LINE_STYLES, tidy
 from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING
+from go4align_plugins.plots.canvas import GREY, PALETTE, add_caption, new_figure, save
 
 Cell = tuple[int, str]  # number of tasks and method
 WARM_UP = 2

@@ -17,16 +17,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from go4align_plugins.benchmarks import Benchmark, Task, get_benchmark
-from go4align_plugins.benchmarks.molecules import NUM_ATOM_FEATURES, NUM_EDGE_FEATURES, all_pairs
-from go4align_plugins.benchmarks.optional import import_optional
-from go4align_plugins.benchmarks.table import MOLECULES
+from go4align_plugins.data import Benchmark, Task, get_benchmark
+from go4align_plugins.data.molecules import NUM_ATOM_FEATURES, NUM_EDGE_FEATURES, all_pairs
+from go4align_plugins.data.table import MOLECULES
 from go4align_plugins.libmtl.compat import import_libmtl
 from go4align_plugins.libmtl.kinds import get_kind
 from go4align_plugins.libmtl.loop import BATCHES_IN_STEP, RecordedTrainer
 from go4align_plugins.libmtl.models import Model
 from go4align_plugins.libmtl.tasks import build_task_dict
 from go4align_plugins.libmtl.train import build_parser, resolve
+from go4align_plugins.utils.optional import import_optional
 
 LibMTL: Any = import_libmtl()
 

@@ -7,8 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from go4align_plugins.benchmarks.files import advise
 from go4align_plugins.leaderboard.cli import analyse, exchange, report, run
+from go4align_plugins.utils.files import advise
 
 EPILOG = """\
 examples:

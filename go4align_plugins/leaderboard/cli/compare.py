@@ -6,9 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from go4align_plugins.benchmarks.canvas import new_figure
-from go4align_plugins.benchmarks.files import save_bytes
-from go4align_plugins.benchmarks.table import get_benchmark
+from go4align_plugins.data.table import get_benchmark
 from go4align_plugins.leaderboard.analyse.comparison import compare
 from go4align_plugins.leaderboard.analyse.comparison_pictures import draw_counts, draw_dots
 from go4align_plugins.leaderboard.analyse.variants import (
@@ -25,6 +23,8 @@ from go4align_plugins.leaderboard.cli.run import add_run_options, train
 from go4align_plugins.leaderboard.report.scores import DELTA_M, TIME
 from go4align_plugins.leaderboard.run.plan import PLAN, Plan, read_plan
 from go4align_plugins.leaderboard.run.store import RESULTS, Store
+from go4align_plugins.plots.canvas import new_figure
+from go4align_plugins.utils.files import save_bytes
 from go4align_plugins.weighting.groupings import GROUPINGS
 
 EQUATIONS = 'Eq. 4: grouping; Eq. 5: scale balance; Eq. 6: smooth alignment.'

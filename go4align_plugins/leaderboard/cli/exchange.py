@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from go4align_plugins.benchmarks.files import save_bytes
 from go4align_plugins.leaderboard.cli.options import add_command
 from go4align_plugins.leaderboard.report.comparable import check_shared
 from go4align_plugins.leaderboard.run.plan import PLAN, Method, Plan, load_plan, save_plan
 from go4align_plugins.leaderboard.run.store import RESULTS, Entry, Store
+from go4align_plugins.utils.files import save_bytes
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:

@@ -8,9 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from go4align_plugins.benchmarks.canvas import new_figure
-from go4align_plugins.benchmarks.files import save_json
-from go4align_plugins.benchmarks.run_folder import describe_environment
 from go4align_plugins.leaderboard.analyse.runtime import (
     Cell,
     draw_runtime,
@@ -20,6 +17,9 @@ from go4align_plugins.leaderboard.analyse.runtime import (
 )
 from go4align_plugins.leaderboard.cli.options import add_command, add_picture, print_absent
 from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING
+from go4align_plugins.plots.canvas import new_figure
+from go4align_plugins.utils.files import save_json
+from go4align_plugins.utils.run_folder import describe_environment
 
 if TYPE_CHECKING:
     from go4align_plugins.leaderboard.analyse.workloads import Workload

@@ -12,13 +12,13 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from go4align_plugins.benchmarks.table import BENCHMARKS, Benchmark, get_benchmark
-from go4align_plugins.benchmarks.texts import read_table
+from go4align_plugins.data.table import BENCHMARKS, Benchmark, get_benchmark
 from go4align_plugins.leaderboard.report.formats import Report
 from go4align_plugins.leaderboard.report.scores import BOTH, DELTA_M, SUMMARY, Scoring
 from go4align_plugins.leaderboard.report.table import SPREAD, Key, Row
 from go4align_plugins.leaderboard.report.text import BEST, from_text
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK
+from go4align_plugins.utils.texts import read_table
 
 LABELS = ('method', 'seeds', 'benchmark', 'epochs')
 PARTS = (' std', ' low', ' high')  # of a figure, beside its mean

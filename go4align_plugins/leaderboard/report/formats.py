@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from go4align_plugins.benchmarks.files import save_bytes
 from go4align_plugins.leaderboard.report.html import render_html
 from go4align_plugins.leaderboard.report.latex import render_latex
 from go4align_plugins.leaderboard.report.metafile import render_metafile
 from go4align_plugins.leaderboard.report.table import Table
 from go4align_plugins.leaderboard.report.text import render_console, render_csv, render_markdown
+from go4align_plugins.utils.files import save_bytes
 
 FORMATS: dict[str, tuple[str, Callable[[Table], str]]] = {
     'md': ('report.md', render_markdown),

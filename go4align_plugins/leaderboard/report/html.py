@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from go4align_plugins.benchmarks.canvas import PALETTE
 from go4align_plugins.leaderboard.report.table import FAILED, OPTIMISTIC, Column, Table, spans
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run, by_method
+from go4align_plugins.plots.canvas import PALETTE
 
 TEMPLATES = Path(__file__).with_name('templates')
 MAX_BINS = 60  # columns of a heat map; of a longer training each is the mean of some epochs

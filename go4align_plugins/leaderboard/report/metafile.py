@@ -6,8 +6,8 @@ import re
 from itertools import groupby
 from typing import Any
 
-from go4align_plugins.benchmarks.optional import import_optional
 from go4align_plugins.leaderboard.report.table import Row, Table
+from go4align_plugins.utils.optional import import_optional
 
 TASKS = {
     'segmentation': 'Semantic Segmentation',

@@ -9,8 +9,7 @@ from statistics import fmean
 
 import numpy as np
 
-from go4align_plugins.benchmarks.optional import import_optional
-from go4align_plugins.benchmarks.table import Metric, Task
+from go4align_plugins.data.table import Metric, Task
 from go4align_plugins.leaderboard.report.table import (
     ARROWS,
     MAX_METRICS,
@@ -21,6 +20,7 @@ from go4align_plugins.leaderboard.report.table import (
 )
 from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING, SINGLE_TASK
 from go4align_plugins.measures.scores import delta_m, libmtl_improvement, mean_rank
+from go4align_plugins.utils.optional import import_optional
 
 DELTA_M, IMPROVEMENT = ('', 'delta_m'), ('', 'improvement')
 MEAN_RANK, SECONDS, TIME = (('', name) for name in ('MR', 'seconds', 'relative_time'))

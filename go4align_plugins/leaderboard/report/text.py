@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from go4align_plugins.benchmarks.optional import import_optional
 from go4align_plugins.leaderboard.report.table import FAILED, OPTIMISTIC, Cell, Column, Table, frame
 from go4align_plugins.leaderboard.run.store import printable
+from go4align_plugins.utils.optional import import_optional
 
 BEST = 'best'  # in the column `epochs` of a CSV: the rest are means over the last epochs
 PLAIN_MARKDOWN = {

@@ -20,8 +20,8 @@ from typing import Any
 import torch
 from filelock import FileLock
 
-from go4align_plugins.benchmarks.files import save_bytes
 from go4align_plugins.leaderboard.run.hardware import describe_machine
+from go4align_plugins.utils.files import save_bytes
 
 USAGE = 'usage.json'
 TRAINERS = {

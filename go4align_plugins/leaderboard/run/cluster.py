@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from go4align_plugins.benchmarks.files import save_bytes
-from go4align_plugins.benchmarks.optional import import_optional
+from go4align_plugins.utils.files import save_bytes
+from go4align_plugins.utils.optional import import_optional
 
 CLUSTERS = ('slurm', 'local')
 JOBS, SUBMITTED = 'jobs', 'submitted.json'

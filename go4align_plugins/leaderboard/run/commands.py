@@ -7,9 +7,9 @@ import re
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from go4align_plugins.benchmarks.files import save_bytes
 from go4align_plugins.leaderboard.run.plan import Cell, Method, Plan
 from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING, SINGLE_TASK
+from go4align_plugins.utils.files import save_bytes
 
 CONFIGS = 'configs'
 RESERVED = {

@@ -16,7 +16,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-from go4align_plugins.benchmarks import files
 from go4align_plugins.leaderboard.run.cell import USAGE, read_usage
 from go4align_plugins.leaderboard.run.cluster import ClusterJob, ClusterLauncher
 from go4align_plugins.leaderboard.run.commands import training_arguments
@@ -25,6 +24,7 @@ from go4align_plugins.leaderboard.run.processes import LocalJob, LocalLauncher
 from go4align_plugins.leaderboard.run.progress import Progress
 from go4align_plugins.leaderboard.run.runs import load_run
 from go4align_plugins.leaderboard.run.store import FAILED, FINISHED, RESULTS, Entry, Store
+from go4align_plugins.utils import files
 
 RUNS, LOGS = 'runs', 'logs'
 ATTEMPTS = 3

@@ -9,12 +9,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from go4align_plugins.benchmarks.files import save_bytes
-from go4align_plugins.benchmarks.optional import import_optional
-from go4align_plugins.benchmarks.table import get_benchmark
-from go4align_plugins.benchmarks.texts import read_text
+from go4align_plugins.data.table import get_benchmark
 from go4align_plugins.leaderboard.run.cli_values import as_list, tokens, unique
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK
+from go4align_plugins.utils.files import save_bytes
+from go4align_plugins.utils.optional import import_optional
+from go4align_plugins.utils.texts import read_text
 
 FRAMEWORKS = ('libmtl', 'mmseg')
 PLAN = 'plan.yaml'

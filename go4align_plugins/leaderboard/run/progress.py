@@ -8,7 +8,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from go4align_plugins.benchmarks.run_folder import CONFIG, METRICS
+from go4align_plugins.utils.run_folder import CONFIG, METRICS
 
 
 class Progress:

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from go4align_plugins.benchmarks.run_folder import CONFIG, METRICS
-from go4align_plugins.benchmarks.table import Task, get_benchmark
+from go4align_plugins.data.table import Task, get_benchmark
+from go4align_plugins.utils.run_folder import CONFIG, METRICS
 
 SINGLE_TASK, EQUAL_WEIGHTING = 'STL', 'EW'
 REQUIRED = ('benchmark', 'tasks', 'weighting', 'protocol', 'arch', 'backbone', 'epochs', 'seed')

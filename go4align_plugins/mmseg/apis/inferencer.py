@@ -11,8 +11,8 @@ from mmengine.config import Config
 from mmseg.apis import inference_model, init_model
 from mmseg.structures import SegDataSample
 
-from go4align_plugins.benchmarks.pictures import open_picture, to_rgb
-from go4align_plugins.benchmarks.rules import find_problems, load_array
+from go4align_plugins.data.array_checks import find_problems, load_array
+from go4align_plugins.data.pictures import open_picture, to_rgb
 from go4align_plugins.mmseg.apis.launch import register_package, require_whole
 from go4align_plugins.mmseg.visualization import MTLVisualizer
 

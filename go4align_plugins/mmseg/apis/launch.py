@@ -16,7 +16,7 @@ from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from go4align_plugins.benchmarks.files import DataError, find_damage
+from go4align_plugins.utils.files import DataError, find_damage
 
 PACKAGE, DISTRIBUTION = 'go4align_plugins', 'go4align-plugins'
 MMSEG_FORK = 'onedl-mmsegmentation'

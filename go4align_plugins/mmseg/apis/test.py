@@ -9,8 +9,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from go4align_plugins.benchmarks.files import DataError, explain
 from go4align_plugins.mmseg.apis.launch import add_launch_options, load_config, start
+from go4align_plugins.utils.files import DataError, explain
 
 EPILOG = """\
 example:

@@ -9,10 +9,10 @@ from typing import Any
 
 from mmengine.config import Config
 
-from go4align_plugins.benchmarks.files import DataError, explain
-from go4align_plugins.benchmarks.run_folder import RunFolderError
 from go4align_plugins.mmengine.saving import find_checkpoint
 from go4align_plugins.mmseg.apis.launch import add_launch_options, load_config, start
+from go4align_plugins.utils.files import DataError, explain
+from go4align_plugins.utils.run_folder import RunFolderError
 
 AMP_WRAPPERS = {
     'OptimWrapper': 'AmpOptimWrapper',

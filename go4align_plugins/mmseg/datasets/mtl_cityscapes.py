@@ -9,9 +9,9 @@ from typing import Any
 from mmseg.datasets import CityscapesDataset
 from mmseg.registry import DATASETS
 
-from go4align_plugins.benchmarks import get_benchmark
-from go4align_plugins.benchmarks.layouts import FrameFolder
-from go4align_plugins.benchmarks.scenes import class_colours
+from go4align_plugins.data import get_benchmark
+from go4align_plugins.data.mtan_layout import FrameFolder
+from go4align_plugins.data.scenes import class_colours
 from go4align_plugins.mmseg.datasets.mtl_dataset import Frames, MTLDataset
 from go4align_plugins.mmseg.datasets.official_cityscapes import OfficialCityscapes
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from go4align_plugins.benchmarks.conversion.cityscapes import (
+from go4align_plugins.data.conversion.cityscapes import (
     FORMATS,
     convert_frame,
     find_frames,
     require_label_ids,
 )
-from go4align_plugins.benchmarks.layouts import SPLITS
-from go4align_plugins.benchmarks.pictures import open_picture
+from go4align_plugins.data.mtan_layout import SPLITS
+from go4align_plugins.data.pictures import open_picture
 
 
 class OfficialCityscapes:

@@ -8,9 +8,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Union
 
-from go4align_plugins.benchmarks import Benchmark
-from go4align_plugins.benchmarks.files import describe_damage
-from go4align_plugins.benchmarks.run_folder import METRICS
+from go4align_plugins.data import Benchmark
+from go4align_plugins.utils.files import describe_damage
+from go4align_plugins.utils.run_folder import METRICS
 
 PUBLISHED = 'published'
 LAST = 10

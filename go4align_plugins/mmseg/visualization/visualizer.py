@@ -12,8 +12,8 @@ from mmseg.structures import SegDataSample
 from mmseg.visualization import SegLocalVisualizer
 from torch import Tensor
 
-from go4align_plugins.benchmarks import BENCHMARKS
-from go4align_plugins.benchmarks.maps import Legend, draw_maps
+from go4align_plugins.data import BENCHMARKS
+from go4align_plugins.plots.maps import Legend, draw_maps
 
 FIELDS = {'segmentation': 'sem_seg', 'depth': 'depth_map', 'normal': 'normal_map'}
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from go4align_plugins.benchmarks import get_benchmark
-from go4align_plugins.benchmarks.scenes import class_colours
+from go4align_plugins.data import get_benchmark
+from go4align_plugins.data.scenes import class_colours
 from go4align_plugins.leaderboard import Run, learning_curves, predictions_grid, weights_heatmap
 
 from ... import TOOLS

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard import build_report, load_run
 
 from ... import TOOLS

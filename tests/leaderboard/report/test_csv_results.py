@@ -1,6 +1,6 @@
 import pytest
 
-from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard import build_report
 from go4align_plugins.leaderboard.report.csv_results import report_of_table
 

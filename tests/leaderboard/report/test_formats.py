@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from go4align_plugins.benchmarks import get_benchmark
-from go4align_plugins.benchmarks.table import regression
+from go4align_plugins.data import get_benchmark
+from go4align_plugins.data.table import regression
 from go4align_plugins.leaderboard import Run, build_report
 from go4align_plugins.leaderboard.report.formats import FORMATS
 from go4align_plugins.leaderboard.report.html import render_html

@@ -2,7 +2,7 @@
 
 import pytest
 
-from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard import build_report
 from go4align_plugins.leaderboard.report.published import (
     PAPERS,

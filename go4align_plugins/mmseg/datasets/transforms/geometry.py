@@ -2,7 +2,7 @@
 
 mmseg's own know label maps alone: they flip normals without turning them, and zoom without coming
 closer. Labels, depth and normals are never mixed between pixels here, but
-for MTAN's zoom, whose one definition is in :mod:`go4align_plugins.benchmarks.augment`.
+for MTAN's zoom, whose one definition is in :mod:`go4align_plugins.data.augment`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mmcv.transforms.utils import cache_randomness
 from mmseg.datasets.transforms import RandomCrop, RandomFlip, Resize
 from mmseg.registry import TRANSFORMS
 
-from go4align_plugins.benchmarks.augment import SCALES, Frame, closer_depth, scale_crop
+from go4align_plugins.data.augment import SCALES, Frame, closer_depth, scale_crop
 from go4align_plugins.mmseg.datasets.transforms.loading import TARGETS
 
 MIRRORED = {
@@ -155,7 +155,7 @@ def _has_inverse_depth(results: dict[str, Any]) -> bool:
 
 
 def _as_frame(results: dict[str, Any]) -> Frame:
-    """The tensors of :mod:`go4align_plugins.benchmarks.augment`."""
+    """The tensors of :mod:`go4align_plugins.data.augment`."""
     keys = {'image': 'img', **TARGETS}
     frame = {
         part: torch.from_numpy(np.ascontiguousarray(results[key]))

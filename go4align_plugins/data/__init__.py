@@ -1,0 +1,5 @@
+"""What a benchmark is, and the data that stands for it: no training framework is imported here."""
+
+from go4align_plugins.data.table import BENCHMARKS, Benchmark, Metric, Task, get_benchmark
+
+__all__ = ['BENCHMARKS', 'Benchmark', 'Metric', 'Task', 'get_benchmark']

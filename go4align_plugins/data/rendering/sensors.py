@@ -1,0 +1,163 @@
+"""From a scene to what a camera and a depth sensor would have recorded of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from go4align_plugins.data.rendering.raycast import SKIN, Scene, cast, shade, shadowed
+from go4align_plugins.data.rendering.textures import noise
+
+# Four places in the unit ball, as columns.
+TETRAHEDRON = np.array([(1, 1, -1, -1), (1, -1, 1, -1), (1, -1, -1, 1)], np.float32) / 3**0.5
+BRIGHTNESS = 0.42  # of an image, before the exposure's own luck
+PARALLAX = 100  # baselines to the farthest thing that hides another from one eye alone
+MARGIN = 0.012  # of the image's height, without labels
+
+
+@dataclass(frozen=True)
+class DepthSensor:
+    """Where depth can be measured.
+
+    Attributes:
+        baseline: metres from the camera to its second eye, or projector, on the right.
+        nearest: metres.
+        farthest: metres.
+        grazing: cosine to the surface's normal below which nothing comes back.
+    """
+
+    baseline: float
+    nearest: float
+    farthest: float
+    grazing: float
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was recorded, and what is so.
+
+    Attributes:
+        image: (H, W, 3) float32 in [0, 1].
+        label: (H, W) float32; -1 where nobody labels.
+        depth: (H, W) float32 in metres along the optical axis; infinite for the background.
+        normal: (H, W, 3) float32 unit vectors in the camera's coordinates.
+        measured: (H, W) bool; whether the sensor gets a depth.
+    """
+
+    image: np.ndarray
+    label: np.ndarray
+    depth: np.ndarray
+    normal: np.ndarray
+    measured: np.ndarray
+
+
+def record(
+    scene: Scene, sensor: DepthSensor, size: tuple[int, int], rng: np.random.Generator
+) -> Record:
+    """Records a scene.
+
+    Args:
+        scene: what is there.
+        sensor: of the depth.
+        size: height and width of the image in pixels.
+        rng: draws exposure, noise and gaps.
+    """
+    seed = int(rng.integers(1 << 30))
+    # Rays half a pixel apart: every second one goes through a pixel's centre and gives the exact
+    # maps; the image is the average over the rays of each pixel, so its edges are smooth.
+    rows, columns = (np.arange(2 * side + 1) / 2 for side in size)
+    centres = (slice(None), slice(1, None, 2), slice(1, None, 2))
+    rays = scene.camera.rays(rows, columns, size)
+    depth, which = cast(scene.solids, scene.camera, rows, columns, size)
+    there = which >= 0
+    reached = np.where(there, depth, np.float32(sensor.farthest))
+    origin = scene.camera.position.astype(np.float32)[:, None, None]
+    points = np.where(there, origin + rays * reached, rays)
+    # Four places on each light; a pixel's image weighs them equally.
+    place = np.arange(rows.size)[:, None] % 2 * 2 + np.arange(columns.size) % 2
+    shaded = shade(
+        scene,
+        points.reshape(3, -1),
+        which.ravel(),
+        _openness(reached).ravel(),
+        TETRAHEDRON[:, place].reshape(3, -1),
+    )
+    light, outward = shaded.light.reshape(rays.shape), shaded.normal.reshape(rays.shape)[centres]
+    which, depth, rays = which[centres[1:]], depth[centres[1:]], rays[centres]
+    labels = np.array([solid.label for solid in scene.solids] + [scene.background_label])
+    label = labels[which]
+    label = np.where(_skipped(label, seed), -1, label)
+
+    slant = -(rays * outward).sum(axis=0) / np.sqrt((rays**2).sum(axis=0))
+    gaps = _patches(size, 9, seed + 1)
+    measured = (depth >= sensor.nearest) & (depth <= sensor.farthest)
+    measured &= slant > sensor.grazing * (1 + gaps)
+    measured &= gaps > 0.9 * shaded.gloss.reshape(2 * size[0] + 1, -1)[centres[1:]]
+    starts = points[centres][:, measured] + np.float32(SKIN) * outward[:, measured]
+    measured[measured] = ~_hidden(scene, sensor, starts)
+    axes = scene.camera.axes.astype(np.float32)
+    return Record(
+        image=_develop(light, rng),
+        label=label.astype(np.float32),
+        depth=depth,
+        normal=np.ascontiguousarray(np.einsum('ij,jhw->ihw', axes, outward).transpose(1, 2, 0)),
+        measured=measured,
+    )
+
+
+def _openness(depth: np.ndarray) -> np.ndarray:
+    """Share of the ambient light that is left in creases, where the surroundings are nearer."""
+    nearness = 1 / depth.astype(np.float64)
+    around = nearness
+    reach = max(2, depth.shape[1] // 24)
+    for _ in range(2):
+        sums = np.pad(around, [(0, 0), (reach + 1, reach)], 'edge').cumsum(axis=1)
+        around = ((sums[:, 2 * reach + 1 :] - sums[:, : -2 * reach - 1]) / (2 * reach + 1)).T
+    return (1 - np.clip(1.5 * (around / nearness - 1), 0, 0.55)).astype(np.float32)
+
+
+def _develop(light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Light (3, 2H+1, 2W+1) to an image (H, W, 3): exposure, tone, lens, noise."""
+    exposure, grain = np.exp(rng.normal(0, 0.15)), rng.uniform(0.008, 0.022)
+    level = max(float(np.sqrt(light).mean()), 1e-3)
+    colour = np.sqrt(1 - np.exp(-light * np.float32(BRIGHTNESS * exposure / level**2)))
+    colour = (colour[:, :-2:2] + colour[:, 2::2]) / 4 + colour[:, 1::2] / 2
+    colour = (colour[:, :, :-2:2] + colour[:, :, 2::2]) / 4 + colour[:, :, 1::2] / 2
+    _, height, width = colour.shape
+    y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)
+    colour *= (1 - 0.1 * (x**2 + y**2)).astype(np.float32)
+    colour += np.float32(grain) * rng.standard_normal(colour.shape, dtype=np.float32)
+    return np.ascontiguousarray(np.clip(colour, 0, 1).transpose(1, 2, 0))
+
+
+def _patches(size: tuple[int, int], number: float, seed: int) -> np.ndarray:
+    """Noise (H, W) in [0, 1] with about ``number`` bumps down the image."""
+    height, width = size
+    y, x = np.mgrid[:height, :width].astype(np.float32) * np.float32(number / height)
+    return noise(x, y, seed)
+
+
+def _skipped(label: np.ndarray, seed: int) -> np.ndarray:
+    """Where annotators draw nothing: the margin, and in places the rims of classes."""
+    margin = max(1, round(MARGIN * label.shape[0]))
+    skipped = np.ones(label.shape, bool)
+    skipped[margin:-margin, margin:-margin] = False
+    rim = np.zeros(label.shape, bool)
+    rim[:, 1:] |= label[:, 1:] != label[:, :-1]
+    rim[1:] |= label[1:] != label[:-1]
+    return skipped | (rim & (_patches(label.shape, 5, seed) > 0.55))
+
+
+def _hidden(scene: Scene, sensor: DepthSensor, starts: np.ndarray) -> np.ndarray:
+    """Whether the sensor's second eye misses the points (3, N)."""
+    eye = scene.camera.position + sensor.baseline * scene.camera.axes[0]
+    target = np.broadcast_to(eye.astype(np.float32)[:, None], starts.shape)
+    # Farther away, the eyes are too close together to see past anything.
+    reach = PARALLAX * sensor.baseline
+    near = [
+        solid
+        for solid in scene.solids
+        if np.linalg.norm(solid.centre - eye) - np.linalg.norm(solid.half) < reach
+    ]
+    return shadowed(near, starts, target)
