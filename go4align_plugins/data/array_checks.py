@@ -20,14 +20,10 @@ from go4align_plugins.data.units import (
     find_picture,
     find_vectors,
 )
+from go4align_plugins.tasks import MAPS
 from go4align_plugins.utils.files import describe_damage
 
-CHANNELS: dict[str, tuple[tuple[int, ...], ...]] = {
-    'image': ((3,),),
-    'segmentation': ((),),
-    'depth': ((1,), ()),
-    'normal': ((3,),),
-}
+CHANNELS = {'image': ((3,),), **{name: kind.shapes for name, kind in MAPS.items()}}
 """Part -> the shapes, after height and width, that it may have."""
 
 # Images resized by cubic interpolation overshoot a little. Normals resized by interpolation are

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from go4align_plugins.measures.losses import valid_normal, vector_length
+from go4align_plugins.tasks import MAPS
 
 Frame = dict[str, Tensor]
 
@@ -21,11 +21,11 @@ SCALES = (1.0, 1.2, 1.5)
 
 
 def flip(frame: Frame) -> Frame:
-    """Mirror left and right; the x component of a normal changes its sign with it."""
-    mirrored = {part: value.flip(-1) for part, value in frame.items()}
-    if 'normal' in mirrored:
-        mirrored['normal'] = mirrored['normal'] * torch.tensor([-1.0, 1.0, 1.0])[:, None, None]
-    return mirrored
+    """Mirror left and right."""
+    return {
+        part: MAPS[part].mirror(value) if part in MAPS else value.flip(-1)
+        for part, value in frame.items()
+    }
 
 
 def closer_depth(scale: float, inverse_depth: bool) -> float:
@@ -59,16 +59,11 @@ def scale_crop(
         window = window.reshape(1, -1, height, width)
         return F.interpolate(window, size, mode=mode, align_corners=corners)[0]
 
-    result = {'image': cut(frame['image'], 'bilinear')}
-    if 'segmentation' in frame:
-        result['segmentation'] = cut(frame['segmentation'], 'nearest')[0].long()
-    if 'depth' in frame:
-        result['depth'] = cut(frame['depth'], 'nearest') * closer_depth(scale, inverse_depth)
-    if 'normal' in frame:
-        valid = valid_normal(cut(frame['normal'], 'nearest')[None])
-        normal = cut(frame['normal'], 'bilinear')
-        result['normal'] = normal / vector_length(normal, 0) * valid
-    return result
+    closer = closer_depth(scale, inverse_depth)
+    return {
+        part: MAPS[part].zoom(value, cut, closer) if part in MAPS else cut(value, 'bilinear')
+        for part, value in frame.items()
+    }
 
 
 def augment(

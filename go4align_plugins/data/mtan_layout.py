@@ -18,14 +18,15 @@ from pathlib import Path
 
 import numpy as np
 
-from go4align_plugins.data.array_checks import find_problems, find_size, load_array
+from go4align_plugins.data.array_checks import CHANNELS, find_problems, find_size, load_array
 from go4align_plugins.data.table import Benchmark
 from go4align_plugins.data.units import MEND, DepthUnit
+from go4align_plugins.tasks import IMAGE_FOLDER, MAPS
 from go4align_plugins.utils.files import DataError, describe_damage, locate
 from go4align_plugins.utils.optional import import_optional
 
 SPLITS = ('train', 'val')
-FOLDERS = {'image': 'image', 'segmentation': 'label', 'depth': 'depth', 'normal': 'normal'}
+FOLDERS = {'image': IMAGE_FOLDER, **{name: kind.folder for name, kind in MAPS.items()}}
 DESCRIPTION = 'dataset.json'
 _RESTORE = 'Put the file back as it was, or delete the folder and prepare the data again.'
 
@@ -64,7 +65,7 @@ class FrameFolder:
                 f'Parameter `split` should be one of {", ".join(SPLITS)}. Found `{split}`.'
             )
         self.parts = ('image', *(task.name for task in benchmark.select(tasks)))
-        self.num_classes = num_classes or benchmark.task('segmentation').channels
+        self.num_classes = num_classes or len(benchmark.class_names)
         self._depth_unit = benchmark.depth_unit
         root = Path(root).expanduser()
         self._folders = {part: _folder(root, split, part, self.num_classes) for part in self.parts}
@@ -100,10 +101,9 @@ class FrameFolder:
         frame = {}
         for part in self.parts:
             array = self._load(part, index, self.image_size)
-            if part == 'depth':
-                array = array.reshape(*self.image_size, 1)
-            dtype = np.int64 if part == 'segmentation' else np.float32
-            frame[part] = np.ascontiguousarray(array, dtype=dtype)
+            dtype = MAPS[part].dtype if part in MAPS else np.float32
+            shape = (*self.image_size, *CHANNELS[part][0])
+            frame[part] = np.ascontiguousarray(array.reshape(shape), dtype=dtype)
         return frame
 
     def _load(self, part: str, index: int, size: tuple[int, int] | None) -> np.ndarray:
@@ -144,7 +144,7 @@ def check(
     if not any((root / split).is_dir() for split in SPLITS):
         lacking = f'should hold {" and ".join(SPLITS)}' if root.exists() else 'no such folder'
         return [f'{root}: {lacking}. {_remedy(root, benchmark, "train")}']
-    num_classes = num_classes or benchmark.task('segmentation').channels
+    num_classes = num_classes or len(benchmark.class_names)
     problems = []
     files = []
     for split in SPLITS:
@@ -175,7 +175,8 @@ def check(
             continue
         found = find_problems(part, array, size, num_classes, benchmark.depth_unit)
         problems += [f'{path}: {text}' for text in found]
-    depths = [path for part, path in files if part == 'depth']
+    measured = {task.name for task in benchmark.tasks if task.depth_unit}
+    depths = [path for part, path in files if part in measured]
     return problems + [f'{root}: {text}' for text in _find_shrunk(depths, benchmark.depth_unit)]
 
 
@@ -249,7 +250,7 @@ def _find_shrunk(paths: Sequence[Path], unit: DepthUnit | None) -> Iterator[str]
 def _folder(root: Path, split: str, part: str, num_classes: int) -> Path:
     folder = root / split / FOLDERS[part]
     counted = folder.with_name(f'{folder.name}_{num_classes}')
-    return counted if part == 'segmentation' and counted.is_dir() else folder
+    return counted if part in MAPS and MAPS[part].has_classes and counted.is_dir() else folder
 
 
 def _number(path: Path) -> int | None:

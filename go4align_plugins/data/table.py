@@ -6,78 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from go4align_plugins.data.units import INVERSE_DEPTH, METRES, DepthUnit
+from go4align_plugins.tasks import Task, attribute, depth, normal, regression, segmentation
 
 FRAMES, MOLECULES, FACES = 'frames', 'molecules', 'faces'
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One figure that a task is judged by.
-
-    Attributes:
-        name: as LibMTL prints it.
-        higher_is_better: the direction.
-        unit: of the figure as stored; shares and mIoU are in [0, 1].
-    """
-
-    name: str
-    higher_is_better: bool
-    unit: str
-
-
-@dataclass(frozen=True)
-class Task:
-    """One task.
-
-    Attributes:
-        name: unique within its benchmark.
-        channels: that a model predicts for it.
-        metrics: that it is judged by.
-        kind: which loss and metric of :mod:`go4align_plugins.measures` it has; by default the one
-            called as the task.
-        depth_unit: of its targets; None if they are no depth.
-    """
-
-    name: str
-    channels: int
-    metrics: tuple[Metric, ...]
-    kind: str = ''
-    depth_unit: DepthUnit | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, 'kind', self.kind or self.name)
-
-
-def segmentation(num_classes: int) -> Task:
-    """Semantic segmentation into ``num_classes`` classes; label -1 is no label."""
-    return Task(
-        'segmentation',
-        num_classes,
-        (Metric('mIoU', True, 'share'), Metric('pixAcc', True, 'share')),
-    )
-
-
-def depth(unit: DepthUnit) -> Task:
-    """Depth in ``unit``; depth 0 is no measurement."""
-    metrics = (Metric('abs_err', False, unit.name), Metric('rel_err', False, 'ratio'))
-    return Task('depth', 1, metrics, depth_unit=unit)
-
-
-def normal() -> Task:
-    """Unit surface normals towards the camera (x right, y down, z forward); 0 is no normal."""
-    angles = tuple(Metric(name, False, 'degrees') for name in ('mean', 'median'))
-    shares = tuple(Metric(f'<{degrees}', True, 'share') for degrees in ('11.25', '22.5', '30'))
-    return Task('normal', 3, angles + shares)
-
-
-def regression(name: str, unit: str) -> Task:
-    """A number to predict, standardised for training and measured in ``unit``."""
-    return Task(name, 1, (Metric('MAE', False, unit),), 'regression')
-
-
-def attribute(name: str) -> Task:
-    """A property that is there (1) or not (0)."""
-    return Task(name, 1, (Metric('F1', True, 'share'),), 'attribute')
 
 
 @dataclass(frozen=True)

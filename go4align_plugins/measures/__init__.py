@@ -1,6 +1,5 @@
 """Losses, metrics and scores, the same in every host; needs torch alone."""
 
-from go4align_plugins.measures.build import build_metric
 from go4align_plugins.measures.losses import (
     LOSSES,
     attribute_loss,
@@ -27,7 +26,6 @@ __all__ = [
     'RegressionMetric',
     'SegmentationMetric',
     'attribute_loss',
-    'build_metric',
     'delta_m',
     'depth_loss',
     'libmtl_improvement',

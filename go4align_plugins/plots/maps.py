@@ -11,11 +11,11 @@ import numpy as np
 from go4align_plugins.data.scenes import class_colours
 from go4align_plugins.data.table import Benchmark
 from go4align_plugins.plots.canvas import new_figure
+from go4align_plugins.tasks import MAPS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TASKS = ('segmentation', 'depth', 'normal')
 WIDTH = 12.0  # inches, as all lengths here
 SPACE, TASK_SPACE, SCALE_SPACE = 0.04, 0.14, 0.36  # after a cell, a task, and depth's scale
 HEADER, CLASSES_IN_ROW, CLASS_LINE = 0.5, 8, 0.2
@@ -39,7 +39,7 @@ class Legend:
     @classmethod
     def of(cls, benchmark: Benchmark) -> Legend:
         """A benchmark's."""
-        unit = benchmark.task('depth').metrics[0].unit
+        unit = benchmark.depth_unit.name if benchmark.depth_unit else ''
         return cls(benchmark.class_names, class_colours(benchmark.name), unit)
 
 
@@ -85,7 +85,7 @@ def draw_maps(rows: Sequence[Mapping[str, Any]], legend: Legend) -> Figure:
         figure.text(centre, 1 - (HEADER - 0.06) / total, name, ha='center', va='bottom', size=9)
         if task not in titled:
             titled.add(task)
-            title = f'depth ({legend.depth_unit})' if task == 'depth' else task
+            title = f'{task} ({legend.depth_unit})' if _has_scale(task) else task
             figure.text(left / WIDTH, 1 - 0.2 / total, title, weight='bold', va='bottom', size=10)
     for index, frame in enumerate(maps):
         bottom = total - HEADER - (index + 1) * (cell_height + SPACE) + SPACE
@@ -97,7 +97,7 @@ def draw_maps(rows: Sequence[Mapping[str, Any]], legend: Legend) -> Figure:
             axes.spines[:].set_color('0.75')
             colours = _colours(task, frame[task, name], scale, name == 'truth', legend)
             axes.imshow(colours, aspect='auto', interpolation='nearest')
-        ends = [left for (task, _), left in zip(columns, lefts) if task == 'depth']
+        ends = [left for (task, _), left in zip(columns, lefts) if _has_scale(task)]
         if ends:
             box = ((ends[-1] + cell + 0.05) / WIDTH, bottom / total, 0.06 / WIDTH, box[3])
             _draw_scale(figure, box, scale)
@@ -108,7 +108,7 @@ def draw_maps(rows: Sequence[Mapping[str, Any]], legend: Legend) -> Figure:
 def _columns(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Task and source of each picture in a row; the image belongs to no task."""
     sources = {'truth': row['truth'], **row['predictions']}
-    held = [(task, name) for task in TASKS for name, maps in sources.items() if task in maps]
+    held = [(task, name) for task in MAPS for name, maps in sources.items() if task in maps]
     return [('', 'image'), *held]
 
 
@@ -118,22 +118,27 @@ def _map(row: Mapping[str, Any], task: str, name: str, legend: Legend) -> np.nda
         array = np.asarray(row['image'])
         return array / 255 if array.dtype == np.uint8 else array
     array = np.asarray(row['truth'][task] if name == 'truth' else row['predictions'][name][task])
-    if task == 'depth' and array.ndim == 3:
+    if _has_scale(task) and array.ndim == 3:
         array = array[..., 0]
+    kind = MAPS[task]
     height, width = np.shape(row['image'])[:2]
-    expected = (height, width, 3) if task == 'normal' else (height, width)
+    expected = (height, width, *kind.shapes[-1])
     if array.shape != expected:
         raise ValueError(
             f'Parameter `rows` should hold {task} of shape {expected}. '
             f'Found {array.shape} in {name}.'
         )
     num_classes = len(legend.class_names)
-    if task == 'segmentation' and not (array.min() >= -1 and array.max() < num_classes):
+    if kind.has_classes and not (array.min() >= -1 and array.max() < num_classes):
         raise ValueError(
             f'Parameter `rows` should hold classes from -1 to {num_classes - 1}. '
             f'Found {array.min()} to {array.max()} in {name}.'
         )
     return array
+
+
+def _has_scale(task: str) -> bool:
+    return task in MAPS and MAPS[task].colours == 'scale'
 
 
 def _classes(maps: Sequence[Mapping[tuple[str, str], np.ndarray]]) -> list[int]:
@@ -142,7 +147,7 @@ def _classes(maps: Sequence[Mapping[tuple[str, str], np.ndarray]]) -> list[int]:
         int(number)
         for frame in maps
         for (task, _), array in frame.items()
-        if task == 'segmentation'
+        if task and MAPS[task].has_classes
         for number in np.unique(array)
     }
     return sorted(numbers - {-1})
@@ -154,14 +159,15 @@ def _colours(
     """(H, W, 3) in [0, 1]; white where there is nothing."""
     from matplotlib import colormaps
 
-    if task == 'segmentation':
+    kind = MAPS[task].colours if task else ''
+    if kind == 'palette':
         palette = np.vstack([legend.palette, [[255, 255, 255]]]) / 255
         return palette[array.astype(int)]  # class -1 is the last row
-    if task == 'depth':
+    if kind == 'scale':
         low, high = scale
         colours = colormaps[DEPTH_COLOURS]((array - low) / (high - low))[..., :3]
         absent = ~np.isfinite(array) | (is_truth & (array == 0))
-    elif task == 'normal':
+    elif kind == 'direction':
         length = np.linalg.norm(array, axis=-1, keepdims=True)
         absent = ~(length[..., 0] > 0)
         colours = (array / np.where(absent[..., None], 1, length) + 1) / 2
@@ -172,7 +178,7 @@ def _colours(
 
 def _depth_scale(frame: Mapping[tuple[str, str], np.ndarray]) -> tuple[float, float]:
     """The range of the measured pixels, else of the predicted ones."""
-    depths = {name: array for (task, name), array in frame.items() if task == 'depth'}
+    depths = {name: array for (task, name), array in frame.items() if _has_scale(task)}
     shown = [depths['truth']] if 'truth' in depths else list(depths.values())
     measured = np.concatenate([array[array > 0] for array in shown] or [np.array([])])
     if not measured.size:
@@ -186,7 +192,7 @@ def _layout(columns: Sequence[tuple[str, str]]) -> tuple[list[float], float]:
     spaces = []
     for (task, _), (following, _) in zip(columns, [*columns[1:], ('end', '')]):
         between = SPACE if following == task else TASK_SPACE
-        spaces.append(between + (SCALE_SPACE if task == 'depth' and following != task else 0))
+        spaces.append(between + (SCALE_SPACE if _has_scale(task) and following != task else 0))
     cell = (WIDTH - TASK_SPACE - sum(spaces)) / len(columns)
     lefts = TASK_SPACE + np.cumsum([0.0, *spaces[:-1]]) + cell * np.arange(len(columns))
     return lefts.tolist(), cell

@@ -12,7 +12,6 @@ from go4align_plugins.measures import (
     AttributeMetric,
     RegressionMetric,
     attribute_loss,
-    build_metric,
     regression_loss,
 )
 
@@ -82,7 +81,7 @@ def test_no_label_gives_an_exact_zero_with_zero_gradient_and_a_score_of_nan(kind
     loss.backward()
     assert loss.item() == 0
     assert not prediction.grad.any()
-    metric = build_metric(TASKS[kind])
+    metric = TASKS[kind].kind.metric(TASKS[kind], 1.0)
     assert all(map(math.isnan, metric.compute().values()))
     metric.update(prediction, target)
     assert all(map(math.isnan, metric.compute().values()))
@@ -99,7 +98,7 @@ def test_half_precision_is_computed_in_float32(kind: str) -> None:
 @pytest.mark.parametrize('kind', LOSSES)
 def test_batches_merging_and_reset_do_not_matter(kind: str) -> None:
     prediction, target = samples(kind)
-    whole, parts, other = (build_metric(TASKS[kind]) for _ in range(3))
+    whole, parts, other = (TASKS[kind].kind.metric(TASKS[kind], 1.0) for _ in range(3))
     whole.update(prediction, target)
     parts.update(-prediction, target)
     parts.reset()
@@ -114,6 +113,6 @@ def test_batches_merging_and_reset_do_not_matter(kind: str) -> None:
 @pytest.mark.parametrize('kind', LOSSES)
 def test_shapes_that_would_broadcast_are_refused(kind: str) -> None:
     prediction, target = samples(kind)
-    for measure in (LOSSES[kind], build_metric(TASKS[kind]).update):
+    for measure in (LOSSES[kind], TASKS[kind].kind.metric(TASKS[kind], 1.0).update):
         with pytest.raises(ValueError, match='should have the shape of its target'):
             measure(prediction, target[:, 0])

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from go4align_plugins.data import Benchmark, Task, get_benchmark
@@ -26,6 +25,7 @@ from go4align_plugins.libmtl.loop import BATCHES_IN_STEP, RecordedTrainer
 from go4align_plugins.libmtl.models import Model
 from go4align_plugins.libmtl.tasks import build_task_dict
 from go4align_plugins.libmtl.train import build_parser, resolve
+from go4align_plugins.tasks import ATTRIBUTE, MapKind
 from go4align_plugins.utils.optional import import_optional
 
 LibMTL: Any = import_libmtl()
@@ -143,14 +143,14 @@ def random_labels(
 ) -> Tensor:
     """Draw labels as a task's loss takes them."""
     height, width = benchmark.image_size or (0, 0)
-    if task.kind == 'segmentation':
+    if not isinstance(task.kind, MapKind):
+        numbers = torch.randn(batch_size, 1, generator=generator)
+        return (numbers > 0).float() if task.kind is ATTRIBUTE else numbers
+    if task.kind.has_classes:
         shape = (batch_size, height, width)
         return torch.randint(task.channels, shape, generator=generator)
-    if task.kind in ('depth', 'normal'):
-        maps = torch.rand(batch_size, task.channels, height, width, generator=generator) + 0.1
-        return F.normalize(maps) if task.kind == 'normal' else maps
-    numbers = torch.randn(batch_size, 1, generator=generator)
-    return (numbers > 0).float() if task.kind == 'attribute' else numbers
+    maps = torch.rand(batch_size, task.channels, height, width, generator=generator) + 0.1
+    return torch.stack([task.kind.finish(one) for one in maps])
 
 
 def _random_images(benchmark: Benchmark, batch_size: int, generator: torch.Generator) -> Tensor:

@@ -9,7 +9,6 @@ from statistics import fmean
 
 import numpy as np
 
-from go4align_plugins.data.table import Metric, Task
 from go4align_plugins.leaderboard.report.table import (
     ARROWS,
     MAX_METRICS,
@@ -20,6 +19,7 @@ from go4align_plugins.leaderboard.report.table import (
 )
 from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING, SINGLE_TASK
 from go4align_plugins.measures.scores import delta_m, libmtl_improvement, mean_rank
+from go4align_plugins.tasks import Metric, Task
 from go4align_plugins.utils.optional import import_optional
 
 DELTA_M, IMPROVEMENT = ('', 'delta_m'), ('', 'improvement')

@@ -15,6 +15,7 @@ from go4align_plugins.data.array_checks import find_problems, load_array
 from go4align_plugins.data.pictures import open_picture, to_rgb
 from go4align_plugins.mmseg.apis.launch import register_package, require_whole
 from go4align_plugins.mmseg.visualization import MTLVisualizer
+from go4align_plugins.tasks import MAPS
 
 Image = Union[str, Path, np.ndarray]
 
@@ -66,15 +67,10 @@ class MTLInferencer:
             ValueError: if the image is of another shape or type, or its file cannot be read.
         """
         sample = self._infer(read_image(image))
-        fields = {'segmentation': 'sem_seg', 'depth': 'depth_map', 'normal': 'normal_map'}
-        maps = {
-            task: sample.get(f'pred_{field}').data.cpu().numpy()
-            for task, field in fields.items()
-            if f'pred_{field}' in sample
-        }
         return {
-            task: data.transpose(1, 2, 0) if task == 'normal' else data[0]
-            for task, data in maps.items()
+            task: kind.to_array(sample.get(f'pred_{kind.field}').data.cpu())
+            for task, kind in MAPS.items()
+            if f'pred_{kind.field}' in sample
         }
 
     def draw(self, image: Image, path: str | Path) -> None:
