@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmseg.registry import METRICS
 
 import go4align_plugins
 import go4align_plugins.mmengine
@@ -15,14 +14,12 @@ import go4align_plugins.mmseg
 from go4align_plugins.leaderboard.run.cli_values import literal
 from go4align_plugins.leaderboard.run.plan import Cell, Method, Plan
 from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING, SINGLE_TASK
-from go4align_plugins.mmseg.apis.launch import register_package
+from go4align_plugins.mmseg.apis.launch import EVALUATORS, LOADERS, register_package, select_tasks
 from go4align_plugins.weighting import GO4Align
 
 SMALL = 'segnet/segnet-small_ew_{}-*.py'
 PLUGINS = 'go4align_plugins.mmseg'
 PLAIN = ('OptimWrapper', 'AmpOptimWrapper')
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-EVALUATORS = ('val_evaluator', 'test_evaluator')
 PREFIX = 'GO4Align_'  # of its options in LibMTL
 
 
@@ -50,7 +47,7 @@ def build_config(plan: Plan, cell: Cell) -> Config:
     for loader in LOADERS:
         config[loader].dataset.data_root = str(plan.data_folder)
     if cell.task or plan.tasks:
-        _select_tasks(config, [cell.task] if cell.task else list(plan.task_names))
+        select_tasks(config, [cell.task] if cell.task else list(plan.task_names))
     config.optim_wrapper.update(weighting_options(cell.method, len(plan.task_names)))
     return config
 
@@ -114,16 +111,3 @@ def _check_plain(config: Config, plan: Plan) -> None:
             'Parameter `config` should have a model, loaders and evaluators. '
             f'Found none under `{missing[0]}` in {plan.config}.'
         )
-
-
-def _select_tasks(config: Config, tasks: list[str]) -> None:
-    config.model.tasks = tasks
-    for loader in LOADERS:
-        config[loader].dataset.tasks = tasks
-    for evaluator in EVALUATORS:
-        metrics = config[evaluator].get('metrics', [])
-        config[evaluator].metrics = [
-            metric
-            for metric in metrics
-            if getattr(METRICS.get(metric['type']), 'default_prefix', None) in tasks
-        ]

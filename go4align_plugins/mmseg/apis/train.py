@@ -25,6 +25,7 @@ examples:
   python tools/train_mmseg.py configs/segnet/segnet-small_go4align_rooms-96x128.py
   python tools/train_mmseg.py configs/segformer/segformer_mit-b0_go4align_nyuv2-288x384.py \\
       --work-dir runs/go4align --amp --cfg-options randomness.seed=1
+  python tools/train_mmseg.py configs/segnet/segnet-small_ew_rooms-96x128.py --tasks depth
 """
 
 
