@@ -1,4 +1,7 @@
-"""Installs go4align-plugins: ``pip install -e ".[libmtl]"``; every bound below has its reason."""
+"""Install go4align-plugins: ``pip install -e ".[libmtl]"``; every bound below has its reason.
+
+What needs none is in ``pyproject.toml``.
+"""
 
 import re
 import shutil
@@ -122,16 +125,10 @@ class BuildWithConfigs(build_py):
 
 
 setup(
-    name='go4align-plugins',
     version=VERSION,
-    description='GO4Align multi-task weighting for LibMTL, MMEngine and MMSegmentation',
-    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
-    long_description_content_type='text/markdown',
-    license='Apache-2.0',
     packages=find_packages(include=['go4align_plugins*']),
     package_data={'go4align_plugins': ['py.typed', *(f'**/*.{kind}' for kind in DATA)]},
     cmdclass={'build_py': BuildWithConfigs},
-    python_requires='>=3.9',
     # 2.1 is the oldest whose optimizers, loaders and safe checkpoints behave as used here.
     install_requires=['torch>=2.1'],
     extras_require={
@@ -144,9 +141,4 @@ setup(
         'all': sorted({*LIBMTL, *MMSEG, *CLUSTERING, *QM9, *CLUSTER}),
         'dev': DEV,
     },
-    classifiers=[
-        'Programming Language :: Python :: 3',
-        'Intended Audience :: Science/Research',
-        'Topic :: Scientific/Engineering :: Artificial Intelligence',
-    ],
 )
