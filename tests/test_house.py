@@ -16,7 +16,7 @@ PACKAGE = ROOT / 'go4align_plugins'
 BASE = {'weighting', 'measures', 'utils'}
 DATA = {*BASE, 'tasks', 'data', 'models', 'plots'}
 ARROWS = {
-    'weighting': set(),
+    'weighting': {'utils'},
     'utils': set(),
     'measures': {'utils'},
     'models': {'utils', 'data'},

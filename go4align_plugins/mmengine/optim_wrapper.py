@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from go4align_plugins.mmengine.task_wrapper import TaskOptimWrapper
+from go4align_plugins.utils.options import check_whole
 from go4align_plugins.weighting import GO4Align
-from go4align_plugins.weighting.checks import check_whole
 from go4align_plugins.weighting.groupings import Grouping
 
 

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor, distributed
 
+from go4align_plugins.utils.options import require
 from go4align_plugins.weighting.arrays import Array, is_followed
-
-
-def require(valid: bool, name: str, rule: str, value: Any) -> None:
-    """Raise a ValueError that names the parameter, its rule and the value, unless it is valid."""
-    if not valid:
-        raise ValueError(f'Parameter `{name}` should {rule}. Found `{name} = {value!r}`.')
-
-
-def check_whole(name: str, value: Any, low: int, high: float, remark: str = '') -> int:
-    """Require a whole number between bounds; configs and command lines may hold anything."""
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    bounds = f'be at least {low}' if high == math.inf else f'be between {low} and {high}'
-    rule = f'{bounds}{remark}{"" if whole else ", a whole number"}'
-    require(whole and low <= value <= high, name, rule, value)
-    return int(value)
 
 
 def check_step_size(value: Any) -> float:
@@ -34,19 +19,6 @@ def check_step_size(value: Any) -> float:
     # Beyond 1e100, a product with a loss could leave float64's range.
     require(number and 0 <= value <= 1e100, 'step_size', 'be finite and at least 0', value)
     return float(value)
-
-
-def check_switch(name: str, value: Any) -> bool:
-    """Require True or False; a text such as ``'false'`` would be taken for True."""
-    require(value in (True, False), name, 'be True or False', value)
-    return bool(value)
-
-
-def check_choice(name: str, value: Any, choices: Iterable[str], remark: str = '') -> str:
-    """Require one of some texts."""
-    choices = tuple(choices)
-    require(value in choices, name, f'be one of {choices}{remark}', value)
-    return value
 
 
 def check_names(names: Any, num_tasks: int) -> tuple[str, ...]:

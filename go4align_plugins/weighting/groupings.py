@@ -19,8 +19,8 @@ from unittest import mock
 import torch
 from torch import Tensor
 
+from go4align_plugins.utils.options import check_choice, require
 from go4align_plugins.weighting.arrays import Array, namespace, positions
-from go4align_plugins.weighting.checks import check_choice, require
 from go4align_plugins.weighting.kmeans import DENSE_LIMIT, kmeans_1d
 
 Grouping = Callable[[Tensor, int], Tensor]

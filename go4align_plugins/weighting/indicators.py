@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from go4align_plugins.utils.options import check_choice, check_switch
 from go4align_plugins.weighting.arrays import Array, as_array, is_followed, namespace, view
-from go4align_plugins.weighting.checks import check_choice, check_step_size, check_switch
+from go4align_plugins.weighting.checks import check_step_size
 
 LARGEST, FAR = 1e150, 1e300
 """Losses and the indicator saturate far beyond any training, so that nothing leaves float64."""
