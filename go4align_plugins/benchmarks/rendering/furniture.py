@@ -18,14 +18,7 @@ from go4align_plugins.benchmarks.rendering.solids import (
     moved,
     shadeless,
 )
-from go4align_plugins.benchmarks.rendering.textures import (
-    Material,
-    Rng,
-    draw_colour,
-    draw_material,
-    draw_seed,
-    pick,
-)
+from go4align_plugins.benchmarks.rendering.textures import Draw, Material
 from go4align_plugins.benchmarks.rendering.things import (
     LABEL,
     OBJECTS,
@@ -53,11 +46,11 @@ def legs(
     return [box((*foot, height / 2), size, label, material) for foot in feet]
 
 
-def bed(rng: Rng) -> Piece:
+def bed(rng: Draw) -> Piece:
     """Draw a bed with a headboard, a blanket and pillows."""
     w, d, h = rng.uniform(1.0, 1.9), rng.uniform(1.95, 2.15), rng.uniform(0.4, 0.6)
     label, frame = LABEL['bed'], wood(rng)
-    white = draw_material(rng, 'speckle', (0, 0.17), (0, 0.15), (0.75, 0.95), 0.8)
+    white = rng.material('speckle', (0, 0.17), (0, 0.15), (0.75, 0.95), scale=0.8)
     solids = [
         box((0, 0, 0.15), (w, d, 0.3), label, frame),
         box((0, 0, h / 2 + 0.12), (w - 0.06, d - 0.06, h - 0.24), label, white),
@@ -71,7 +64,7 @@ def bed(rng: Rng) -> Piece:
     return Piece((w, d), solids)
 
 
-def sofa(rng: Rng, width: tuple[float, float] = (1.5, 2.3), name: str = 'sofa') -> Piece:
+def sofa(rng: Draw, width: tuple[float, float] = (1.5, 2.3), name: str = 'sofa') -> Piece:
     """Draw a sofa, or an armchair if so named and narrow: the upholstery is the same."""
     w, d, seat = rng.uniform(*width), rng.uniform(0.8, 0.95), rng.uniform(0.38, 0.46)
     label, cover = LABEL[name], cloth(rng)
@@ -92,10 +85,10 @@ def sofa(rng: Rng, width: tuple[float, float] = (1.5, 2.3), name: str = 'sofa') 
     return Piece((w, d), solids)
 
 
-def chair(rng: Rng) -> Piece:
+def chair(rng: Draw) -> Piece:
     """Draw a chair with four legs and a back."""
     w, seat, label = rng.uniform(0.4, 0.5), rng.uniform(0.42, 0.48), LABEL['chair']
-    frame = wood(rng) if rng.random() < 0.6 else draw_material(rng, 'plain')
+    frame = wood(rng) if rng.random() < 0.6 else rng.material('plain')
     back = rng.uniform(0.85, 1.05)
     cover = cloth(rng) if rng.random() < 0.5 else frame
     middle, y = (seat + back) / 2, w / 2 - 0.02
@@ -111,7 +104,7 @@ def chair(rng: Rng) -> Piece:
     return Piece((w + 0.1, w + 0.1), solids)
 
 
-def table(rng: Rng, width: float | None = None, height: float = 0.74) -> Piece:
+def table(rng: Draw, width: float | None = None, height: float = 0.74) -> Piece:
     """Draw a table, round or not, with things on it."""
     label, top = LABEL['table'], wood(rng)
     w, d = rng.uniform(0.9, 1.8) if width is None else width, rng.uniform(0.55, 0.9)
@@ -130,11 +123,11 @@ def table(rng: Rng, width: float | None = None, height: float = 0.74) -> Piece:
 
 
 def cupboard(
-    rng: Rng, width: float, depth: float, height: float, columns: int, rows: int, number: int = 0
+    rng: Draw, width: float, depth: float, height: float, columns: int, rows: int, number: int = 0
 ) -> Piece:
     """Draw a chest with ``columns`` x ``rows`` doors and up to ``number`` things on top."""
     label, body = LABEL['furniture'], wood(rng)
-    metal = Material('plain', draw_colour(rng, (0.1, 0.15), (0, 0.5), (0.2, 0.9)), gloss=0.5)
+    metal = Material('plain', rng.colour((0.1, 0.15), (0, 0.5), (0.2, 0.9)), gloss=0.5)
     solids = [box((0, 0, height / 2), (width, depth, height), label, body)]
     w, h = width / columns, (height - 0.08) / rows
     for i in range(columns):
@@ -148,23 +141,23 @@ def cupboard(
     return Piece((width, depth), solids + clutter(rng, width * 0.85, depth * 0.6, height, number))
 
 
-def nightstand(rng: Rng) -> Piece:
+def nightstand(rng: Draw) -> Piece:
     """Draw a small chest with a lamp."""
     size, solids = cupboard(rng, 0.45, 0.4, 0.5, 1, 2)
     return Piece(size, solids + lamp(rng, 0, 0, 0.5, rng.uniform(0.4, 0.55)))
 
 
-def kitchen(rng: Rng) -> Piece:
+def kitchen(rng: Draw) -> Piece:
     """Draw a counter with things on it, and cabinets above."""
     w = rng.uniform(1.6, 2.6)
     low = cupboard(rng, w, 0.6, 0.88, 4, 1, 4)
-    top = Material('speckle', draw_colour(rng, saturation=(0, 0.3)), scale=0.2)
+    top = Material('speckle', rng.colour(saturation=(0, 0.3)), scale=0.2)
     counter = box((0, 0, 0.89), (w, 0.64, 0.04), LABEL['furniture'], top)
     high = moved(cupboard(rng, w, 0.35, 0.7, 4, 1).solids, (0, 0.12, 1.45))
     return Piece((w, 0.64), [*low.solids, counter, *high])
 
 
-def bookshelf(rng: Rng) -> Piece:
+def bookshelf(rng: Draw) -> Piece:
     """Draw shelves with books and things."""
     w, d, h = rng.uniform(0.8, 1.5), 0.32, rng.uniform(1.2, 2.1)
     label, board = LABEL['furniture'], wood(rng)
@@ -179,7 +172,7 @@ def bookshelf(rng: Rng) -> Piece:
     for level in range(levels):
         filled, tall = rng.uniform(0.3, 1.0) * (w - 0.1), rng.uniform(0.6, 0.85) * step
         side, rest, z = rng.choice([-1, 1]), w - 0.1 - filled, 0.04 + level * step + 0.015
-        spines = Material('spines', (0.1, 0.1, 0.1), (0.9, 0.9, 0.9), 0.045, draw_seed(rng))
+        spines = Material('spines', (0.1, 0.1, 0.1), (0.9, 0.9, 0.9), 0.045, rng.seed())
         books = box(
             (side * rest / 2, 0.02, z + tall / 2), (filled, 0.2, tall), LABEL['books'], spines
         )
@@ -191,15 +184,15 @@ def bookshelf(rng: Rng) -> Piece:
     return Piece((w, d), solids + clutter(rng, w * 0.8, d * 0.5, h, 2))
 
 
-def television(rng: Rng) -> Piece:
+def television(rng: Draw) -> Piece:
     """Draw a television on a low cupboard."""
     size, solids = cupboard(rng, rng.uniform(1.2, 1.8), 0.45, rng.uniform(0.45, 0.6), 3, 1)
     w, z, label = rng.uniform(0.9, 1.3), solids[0].half[2] * 2, LABEL['tv']
     case = Material('plain', (0.05, 0.05, 0.06), gloss=0.3)
     screen = Material('plain', (0.07, 0.08, 0.1), gloss=0.9)
     if rng.random() < 0.35:
-        colours = draw_colour(rng), draw_colour(rng, value=(0.7, 1))
-        screen = Material('cloud', *colours, 0.9, draw_seed(rng), gloss=0.5, glow=0.7)
+        colours = rng.colour(), rng.colour(value=(0.7, 1))
+        screen = Material('cloud', *colours, 0.9, rng.seed(), gloss=0.5, glow=0.7)
     h = w * 0.58
     middle = z + 0.08 + h / 2
     solids += [
@@ -211,14 +204,12 @@ def television(rng: Rng) -> Piece:
     return Piece(size, solids)
 
 
-def floor_thing(rng: Rng) -> Piece:
+def floor_thing(rng: Draw) -> Piece:
     """Draw a box, a bag, a plant or a lamp on the floor."""
-    kind = pick(rng, 'box', 'bag', 'thing', 'lamp', 'plant')
+    kind = rng.pick('box', 'bag', 'thing', 'lamp', 'plant')
     if kind == 'box':
         w, d, h = rng.uniform(0.25, 0.5, 3)
-        card = Material(
-            'speckle', draw_colour(rng, (0.06, 0.11), (0.3, 0.6), (0.4, 0.8)), scale=0.6
-        )
+        card = Material('speckle', rng.colour((0.06, 0.11), (0.3, 0.6), (0.4, 0.8)), scale=0.6)
         return Piece((w, d), [box((0, 0, h / 2), (w, d, h), OBJECTS, card, rng.uniform(-0.3, 0.3))])
     if kind == 'bag':
         w, h = rng.uniform(0.3, 0.5, 2)
@@ -228,7 +219,7 @@ def floor_thing(rng: Rng) -> Piece:
     return Piece((0.5, 0.5), thing(rng, 0, 0, 0, 0.9 if kind == 'plant' else 0.5))
 
 
-PIECES: dict[str, Callable[[Rng], Piece]] = {
+PIECES: dict[str, Callable[[Draw], Piece]] = {
     'bed': bed,
     'sofa': sofa,
     'armchair': lambda rng: sofa(rng, (0.75, 0.95), 'chair'),

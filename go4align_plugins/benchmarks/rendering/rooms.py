@@ -16,15 +16,7 @@ from go4align_plugins.benchmarks.rendering.solids import (
     shadeless,
     turn,
 )
-from go4align_plugins.benchmarks.rendering.textures import (
-    Array,
-    Material,
-    Rng,
-    draw_colour,
-    draw_material,
-    draw_seed,
-    pick,
-)
+from go4align_plugins.benchmarks.rendering.textures import Array, Draw, Material
 from go4align_plugins.benchmarks.rendering.things import LABEL, OBJECTS, cloth, wood
 
 # For each kind of room the pieces that it always has along its walls, and those that it may have.
@@ -57,7 +49,7 @@ class _Floor:
         self.solids += moved(piece.solids, (*position, 0.0), quarter * np.pi / 2)
         return True
 
-    def along_wall(self, rng: Rng, piece: Piece) -> None:
+    def along_wall(self, rng: Draw, piece: Piece) -> None:
         """Put the piece against a wall, more often the far one or its neighbours, if it fits."""
         for _ in range(12):
             quarter = int(rng.choice(4, p=[0.46, 0.26, 0.02, 0.26]))
@@ -69,9 +61,10 @@ class _Floor:
                     break
 
 
-def build_room(rng: Rng) -> Scene:
+def build_room(generator: np.random.Generator) -> Scene:
     """Draw a furnished room and a camera in it."""
-    kind = pick(rng, *ALONG_WALLS)
+    rng = Draw(generator.bit_generator)
+    kind = rng.pick(*ALONG_WALLS)
     width, length, height = rng.uniform(3.0, 5.5), rng.uniform(3.4, 6.5), rng.uniform(2.4, 2.9)
     if kind == 'kitchen':
         width, length = 0.8 * width, 0.8 * length
@@ -84,7 +77,7 @@ def build_room(rng: Rng) -> Scene:
     if kind == 'dining' or rng.random() < 0.5:
         _furnish_middle(rng, floor, kind)
     for _ in range(rng.integers(2, 5)):
-        floor.along_wall(rng, PIECES[pick(rng, *others)](rng))
+        floor.along_wall(rng, PIECES[rng.pick(*others)](rng))
     for _ in range(rng.integers(1, 4)):
         floor.along_wall(rng, PIECES['floor thing'](rng))
     solids = _shell(rng, width, length, height) + floor.solids
@@ -109,7 +102,7 @@ def build_room(rng: Rng) -> Scene:
     return Scene(camera, solids, lights, ambient)
 
 
-def _furnish_middle(rng: Rng, floor: _Floor, kind: str) -> None:
+def _furnish_middle(rng: Draw, floor: _Floor, kind: str) -> None:
     """Put a table in the middle, save in a living room with chairs about it, and a rug below."""
     spot = floor.half * rng.uniform(-0.25, 0.25, 2) + [0.0, 0.15 * floor.half[1]]
     piece = PIECES['coffee table' if kind == 'living' else 'table'](rng)
@@ -125,32 +118,34 @@ def _furnish_middle(rng: Rng, floor: _Floor, kind: str) -> None:
                 floor.place(seat, (low + high) / 2 + place, quarter)
     if rng.random() < 0.7:
         w, d = (high - low) + rng.uniform(0.5, 1.2)
-        colours = draw_colour(rng), draw_colour(rng)
-        rug = Material('cloud', *colours, rng.uniform(0.8, 1.6), draw_seed(rng))
+        colours = rng.colour(), rng.colour()
+        rug = Material('cloud', *colours, rng.uniform(0.8, 1.6), rng.seed())
         floor.solids.append(box((*(low + high) / 2, 0.006), (w, d, 0.012), LABEL['floor'], rug))
 
 
-def _shell(rng: Rng, width: float, length: float, height: float) -> list[Solid]:
+def _shell(rng: Draw, width: float, length: float, height: float) -> list[Solid]:
     """Draw floor, ceiling and walls with their skirting; as all light is within, no shadows."""
     grounds = [
-        draw_material(rng, 'planks', (0.04, 0.11), (0.3, 0.65), (0.3, 0.75), (0.09, 0.16)),
-        draw_material(rng, 'tiles', (0.05, 0.15), (0.05, 0.3), (0.5, 0.85), (0.25, 0.5), 0.15),
-        draw_material(rng, 'speckle', None, (0.05, 0.3), (0.4, 0.75)),
+        rng.material('planks', (0.04, 0.11), (0.3, 0.65), (0.3, 0.75), scale=(0.09, 0.16)),
+        rng.material(
+            'tiles', (0.05, 0.15), (0.05, 0.3), (0.5, 0.85), scale=(0.25, 0.5), gloss=0.15
+        ),
+        rng.material('speckle', None, (0.05, 0.3), (0.4, 0.75)),
     ]
-    ground = pick(rng, *grounds)
-    paper = draw_material(rng, 'plain', None, (0.04, 0.25), (0.65, 0.95))
+    ground = rng.pick(*grounds)
+    paper = rng.material('plain', None, (0.04, 0.25), (0.65, 0.95))
     if rng.random() < 0.25:
         r, g, b = paper.colour
-        pattern, scale = pick(rng, 'stripes', 'cloud'), rng.uniform(0.12, 0.4)
+        pattern, scale = rng.pick('stripes', 'cloud'), rng.uniform(0.12, 0.4)
         darker = (0.9 * r, 0.9 * g, 0.9 * b)
-        paper = Material(pattern, paper.colour, darker, scale, draw_seed(rng))
-    white = draw_material(rng, 'plain', (0, 0.17), (0, 0.06), (0.85, 0.97))
+        paper = Material(pattern, paper.colour, darker, scale, rng.seed())
+    white = rng.material('plain', (0, 0.17), (0, 0.06), (0.85, 0.97))
     board, slab = wood(rng), (width + 1, length + 1, 0.2)
     solids = [
         box((0, 0, -0.1), slab, LABEL['floor'], ground),
         box((0, 0, height + 0.1), slab, LABEL['ceiling'], white),
     ]
-    accent = replace(paper, colour=draw_colour(rng, None, (0.2, 0.45), (0.4, 0.75)))
+    accent = replace(paper, colour=rng.colour(None, (0.2, 0.45), (0.4, 0.75)))
     for quarter in range(4):
         breadth, reach = (width, length / 2) if quarter % 2 == 0 else (length, width / 2)
         coat = accent if quarter == 0 and rng.random() < 0.3 else paper
@@ -161,7 +156,7 @@ def _shell(rng: Rng, width: float, length: float, height: float) -> list[Solid]:
     return shadeless(*solids)
 
 
-def _decorate_wall(rng: Rng, quarter: int, floor: _Floor, lights: list[Light]) -> list[Solid]:
+def _decorate_wall(rng: Draw, quarter: int, floor: _Floor, lights: list[Light]) -> list[Solid]:
     """Draw windows, pictures and doors side by side on a wall; adds the windows' light."""
     breadth, reach = floor.half[:: -1 if quarter % 2 else 1]
     solids: list[Solid] = []
@@ -189,12 +184,12 @@ def _decorate_wall(rng: Rng, quarter: int, floor: _Floor, lights: list[Light]) -
     return shadeless(*moved(solids, (0, 0, 0), yaw))
 
 
-def _window(rng: Rng, x: float, y: float, z: float, width: float, height: float) -> list[Solid]:
+def _window(rng: Draw, x: float, y: float, z: float, width: float, height: float) -> list[Solid]:
     """Draw a window with its frame, perhaps with curtains or blinds."""
     label = LABEL['window']
-    frame = Material('plain', draw_colour(rng, (0.05, 0.12), (0, 0.4), (0.6, 0.95)))
-    low, high = draw_colour(rng, (0.2, 0.35), (0.2, 0.5), (0.4, 0.7)), (0.92, 0.97, 1.0)
-    view = Material('view', high, low, 1.2, draw_seed(rng), gloss=0.95, glow=0.95)
+    frame = Material('plain', rng.colour((0.05, 0.12), (0, 0.4), (0.6, 0.95)))
+    low, high = rng.colour((0.2, 0.35), (0.2, 0.5), (0.4, 0.7)), (0.92, 0.97, 1.0)
+    view = Material('view', high, low, 1.2, rng.seed(), gloss=0.95, glow=0.95)
     solids = [
         box((x, y, z), (width + 0.12, 0.05, height + 0.12), label, frame),
         box((x, y - 0.02, z), (width, 0.03, height), label, view),
@@ -218,23 +213,23 @@ def _window(rng: Rng, x: float, y: float, z: float, width: float, height: float)
     return solids
 
 
-def _pictures(rng: Rng, x: float, y: float, z: float) -> list[Solid]:
+def _pictures(rng: Draw, x: float, y: float, z: float) -> list[Solid]:
     """Draw one framed picture, or two."""
     solids, label = [], LABEL['picture']
     number = int(rng.integers(1, 3))
     for i in range(number):
         w, h = rng.uniform(0.35, 0.9) / number**0.7, rng.uniform(0.35, 0.75)
         centre, frame = x + (i - (number - 1) / 2) * 0.62, wood(rng)
-        pattern = pick(rng, 'cloud', 'cloud', 'view', 'checks')
-        colours = draw_colour(rng), draw_colour(rng, value=(0.5, 1))
-        scale, seed, gloss = rng.uniform(0.5, 1.0), draw_seed(rng), rng.choice([0.0, 0.4])
+        pattern = rng.pick('cloud', 'cloud', 'view', 'checks')
+        colours = rng.colour(), rng.colour(value=(0.5, 1))
+        scale, seed, gloss = rng.uniform(0.5, 1.0), rng.seed(), rng.choice([0.0, 0.4])
         art = Material(pattern, *colours, scale, seed, gloss)
         solids.append(box((centre, y, z), (w, 0.05, h), label, frame))
         solids.append(box((centre, y - 0.015, z), (w - 0.07, 0.035, h - 0.07), label, art))
     return solids
 
 
-def _ceiling_lamp(rng: Rng, height: float, lights: list[Light]) -> list[Solid]:
+def _ceiling_lamp(rng: Draw, height: float, lights: list[Light]) -> list[Solid]:
     """Draw a lamp below the ceiling; adds its light."""
     centre = np.array([*rng.uniform(-0.6, 0.6, 2), height - rng.uniform(0.1, 0.5)])
     glass = Material('plain', (1.0, 0.96, 0.85), glow=1.0)
@@ -243,7 +238,7 @@ def _ceiling_lamp(rng: Rng, height: float, lights: list[Light]) -> list[Solid]:
     return shadeless(ball(centre, (0.34, 0.34, 0.2), OBJECTS, glass))
 
 
-def _maybe_unlabelled(rng: Rng, solid: Solid) -> Solid:
+def _maybe_unlabelled(rng: Draw, solid: Solid) -> Solid:
     """Leave out the label of some things as annotators do."""
     skipped = {OBJECTS: 0.12, LABEL['furniture']: 0.03}.get(solid.label, 0.01)
     shell = solid.half.max() > 1.2

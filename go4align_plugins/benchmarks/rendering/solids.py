@@ -1,4 +1,4 @@
-"""Convex solids (boxes, cylinders, ellipsoids): their building, and where a ray meets one.
+"""Convex solids (boxes, cylinders, ellipsoids): how to build them, and where a ray meets one.
 
 World coordinates are metres, x right, y forward, z up. Vectors come first in every array,
 ``(3, ...)``: numpy is fastest that way. Products are written out or as ``einsum``, whose sums do
@@ -34,26 +34,15 @@ def dot(a: Array, b: Array) -> Array:
 
 @dataclass(frozen=True)
 class Solid:
-    """A convex solid with a label and a material.
+    """A convex solid with a label and a material."""
 
-    Attributes:
-        shape: ``box``, ``cylinder`` (about its own z axis) or ``ellipsoid``.
-        centre: (3,) in metres.
-        half: (3,) half of its extent along its own axes, in metres.
-        label: class number; -1 is unlabelled.
-        material: its look.
-        axes: (3, 3) its own axes in the world, as rows.
-        taper: of a box: the share by which x and y shrink from the bottom to the top.
-        casts_shadow: False for panes and lampshades.
-    """
-
-    shape: str
-    centre: Array
-    half: Array
-    label: int
+    shape: str  # one of SHAPES; a cylinder stands along its own z axis
+    centre: Array  # (3,) in metres
+    half: Array  # (3,) half of its extent along its own axes, in metres
+    label: int  # class number; -1 is unlabelled
     material: Material
-    axes: Array
-    taper: tuple[float, float] = (0.0, 0.0)
+    axes: Array  # (3, 3) its own axes in the world, as rows
+    taper: tuple[float, float] = (0.0, 0.0)  # share by which a box's top is shorter in x and y
     casts_shadow: bool = True
 
     @cached_property
@@ -75,36 +64,30 @@ class Solid:
         return np.einsum('ij,j...->i...', matrix, vectors)
 
     def meet(self, origin: Array, direction: Array) -> Array:
-        """Multiple of ``direction`` at which rays enter the solid.
+        """Multiple of ``direction`` (3, ...) at which rays enter the solid.
 
-        Args:
-            origin: (3,) or (3, ...) in the world.
-            direction: (3, ...) in the world.
-
-        Returns:
-            (...) float32; infinite where a ray misses or starts inside.
+        The ``origin`` is (3,) or (3, ...); rays that miss or start inside get infinity.
         """
         centre = self.centre.reshape(3, *[1] * (origin.ndim - 1)).astype(np.float32)
         start, step = self.to_unit(origin - centre), self.to_unit(direction)
         if self.shape == 'ellipsoid':
-            enter, leave = _radius_span(start, step)
+            spans = [_radius_span(start, step)]
+        elif self.shape == 'cylinder':
+            spans = [_radius_span(start[:2], step[:2]), *_slab_spans(start[2:], step[2:])]
+        elif any(self.taper):
+            spans = [*_plane_spans(start, step, *self.planes)]
         else:
-            if self.shape == 'cylinder':
-                spans = [_radius_span(start[:2], step[:2]), *_slab_spans(start[2:], step[2:])]
-            elif any(self.taper):
-                spans = [*_plane_spans(start, step, *self.planes)]
-            else:
-                spans = [*_slab_spans(start, step)]
-            enters, leaves = zip(*spans)
-            enter, leave = reduce(np.maximum, enters), reduce(np.minimum, leaves)
+            spans = [*_slab_spans(start, step)]
+        enters, leaves = zip(*spans)
+        enter, leave = reduce(np.maximum, enters), reduce(np.minimum, leaves)
         return np.where((enter < leave) & (enter > 0), enter, np.float32(np.inf))
 
     def surface(self, points: Array) -> tuple[Array, Array, Array]:
-        """Places and normals of points (3, N) in the world on the surface.
+        """Map points (3, N) on the surface, in the world, to the solid's own axes.
 
         Returns:
-            Positions (3, N) along the solid's own axes in metres from its centre; outward normals
-            (3, N) along its own axes; outward normals (3, N) in the world.
+            Places in metres from the centre, and outward normals, along the solid's own axes;
+            outward normals in the world; each (3, N).
         """
         unit = self.to_unit(points - self.centre.astype(np.float32)[:, None])
         if self.shape == 'box':
@@ -123,18 +106,15 @@ class Solid:
 
 
 def _plane_spans(start: Array, step: Array, normals: Array, limits: Array) -> Iterator[Span]:
-    """Within each half-space."""
+    """Spans within each half-space."""
     for normal, limit in zip(normals, limits):
         speed = _not_zero(dot(normal, step))
-        at = (limit - dot(normal, start)) / speed
-        yield (
-            np.where(speed < 0, at, np.float32(-np.inf)),
-            np.where(speed > 0, at, np.float32(np.inf)),
-        )
+        at, never = (limit - dot(normal, start)) / speed, np.float32(np.inf)
+        yield np.where(speed < 0, at, -never), np.where(speed > 0, at, never)
 
 
 def _slab_spans(start: Array, step: Array) -> Iterator[Span]:
-    """Within -1 <= x <= 1 along each axis."""
+    """Spans within -1 <= x <= 1 along each axis."""
     for x, speed in zip(start, step):
         inverse = 1 / _not_zero(speed)
         one, other = (-1 - x) * inverse, (1 - x) * inverse
@@ -142,7 +122,7 @@ def _slab_spans(start: Array, step: Array) -> Iterator[Span]:
 
 
 def _radius_span(start: Array, step: Array) -> Span:
-    """Within the unit circle or sphere."""
+    """Span within the unit circle or sphere."""
     a = np.maximum(np.einsum('i...,i...->...', step, step), np.float32(1e-12))
     b = np.einsum('i,i...->...' if start.ndim == 1 else 'i...,i...->...', start, step)
     c = np.einsum('i...,i...->...', start, start) - 1

@@ -9,23 +9,15 @@ import numpy as np
 
 from go4align_plugins.benchmarks.rendering.raycast import Camera, Light, Scene
 from go4align_plugins.benchmarks.rendering.solids import Solid, Vector, ball, box, moved, shadeless
-from go4align_plugins.benchmarks.rendering.textures import (
-    Array,
-    Material,
-    Rng,
-    draw_colour,
-    draw_material,
-    draw_seed,
-    noise,
-    pick,
-)
+from go4align_plugins.benchmarks.rendering.textures import Array, Draw, Material, noise
 from go4align_plugins.benchmarks.rendering.traffic import LABEL, car, person, pole, tree, vehicle
 
 FAR = 90.0  # metres to which the street is furnished
 
 
-def build_street(rng: Rng) -> Scene:
+def build_street(generator: np.random.Generator) -> Scene:
     """Draw a street and a car's camera in it."""
+    rng = Draw(generator.bit_generator)
     kerb, walk = rng.uniform(4.2, 6.5), rng.uniform(2.5, 4.5)
     solids = _ground(rng, kerb, walk) + _bonnet(rng, kerb / 2)
     leafy = rng.uniform(0.0, 0.7)
@@ -76,9 +68,9 @@ def _worth_seeing(solids: list[Solid], eye: Array) -> list[Solid]:
     return kept
 
 
-def _sky(rng: Rng, sunny: bool) -> Callable[[Array], Array]:
+def _sky(rng: Draw, sunny: bool) -> Callable[[Array], Array]:
     """Draw a blue sky with clouds, or an overcast one; paler towards the horizon."""
-    seed, cover = draw_seed(rng), rng.uniform(0.35, 0.75)
+    seed, cover = rng.seed(), rng.uniform(0.35, 0.75)
     top = np.array([0.32, 0.55, 0.88] if sunny else [0.68, 0.72, 0.78], np.float32)[:, None]
     pale = np.array([0.82, 0.89, 0.95] if sunny else [0.85, 0.86, 0.88], np.float32)[:, None]
 
@@ -92,12 +84,12 @@ def _sky(rng: Rng, sunny: bool) -> Callable[[Array], Array]:
     return colours
 
 
-def _ground(rng: Rng, kerb: float, walk: float) -> list[Solid]:
+def _ground(rng: Draw, kerb: float, walk: float) -> list[Solid]:
     """Draw a road, lane marks and pavements."""
     flat, grey = LABEL['flat'], rng.uniform(0.3, 0.42)
-    road = Material('asphalt', (grey, grey, grey * 1.03), (grey * 0.8,) * 3, 2.0, draw_seed(rng))
-    pattern = pick(rng, 'tiles', 'bricks', 'plain')
-    slabs = draw_material(rng, pattern, (0.03, 0.12), (0.02, 0.15), (0.5, 0.65), (0.4, 0.9))
+    road = Material('asphalt', (grey, grey, grey * 1.03), (grey * 0.8,) * 3, 2.0, rng.seed())
+    pattern = rng.pick('tiles', 'bricks', 'plain')
+    slabs = rng.material(pattern, (0.03, 0.12), (0.02, 0.15), (0.5, 0.65), scale=(0.4, 0.9))
     dashes = Material('stripes', (0.85, 0.85, 0.83), (grey, grey, grey), rng.uniform(6, 9))
     solids = [
         box((0, 0, -0.5), (600, 600, 1), flat, road),
@@ -115,22 +107,22 @@ def _ground(rng: Rng, kerb: float, walk: float) -> list[Solid]:
     return shadeless(*solids)
 
 
-def _bonnet(rng: Rng, x: float) -> list[Solid]:
+def _bonnet(rng: Draw, x: float) -> list[Solid]:
     """Draw the camera's own car, which nobody labels."""
-    paint = Material('plain', draw_colour(rng, (0.55, 0.62), (0.0, 0.4), (0.1, 0.3)), gloss=0.4)
+    paint = Material('plain', rng.colour((0.55, 0.62), (0.0, 0.4), (0.1, 0.3)), gloss=0.4)
     centre = (x * 0.84, rng.uniform(1.0, 1.15), rng.uniform(0.66, 0.74))
     return shadeless(ball(centre, (1.9, 2.1, 0.5), -1, paint))
 
 
-def _building(rng: Rng, spot: Vector, size: Vector) -> list[Solid]:
+def _building(rng: Draw, spot: Vector, size: Vector) -> list[Solid]:
     """Draw a house with windows, a ground floor of its own and perhaps a pitched roof."""
     label, (x, y), (w, d, h) = LABEL['construction'], spot, size
-    coat = draw_colour(rng, (0.0, 0.14), (0.08, 0.5), (0.5, 0.9))
-    panes = draw_colour(rng, (0.55, 0.62), (0.1, 0.35), (0.2, 0.4))
-    facade = Material('facade', coat, panes, rng.uniform(2.4, 3.4), draw_seed(rng))
-    stone = Material('plain', draw_colour(rng, (0.0, 0.12), (0.02, 0.3), (0.3, 0.75)))
+    coat = rng.colour((0.0, 0.14), (0.08, 0.5), (0.5, 0.9))
+    panes = rng.colour((0.55, 0.62), (0.1, 0.35), (0.2, 0.4))
+    facade = Material('facade', coat, panes, rng.uniform(2.4, 3.4), rng.seed())
+    stone = Material('plain', rng.colour((0.0, 0.12), (0.02, 0.3), (0.3, 0.75)))
     dark, scale = (0.18, 0.22, 0.26), rng.uniform(3.2, 4.0)
-    shop = Material('facade', stone.colour, dark, scale, draw_seed(rng))
+    shop = Material('facade', stone.colour, dark, scale, rng.seed())
     solids = [
         box((x, y, h / 2), (w, d, h), label, facade),
         *shadeless(
@@ -140,16 +132,16 @@ def _building(rng: Rng, spot: Vector, size: Vector) -> list[Solid]:
         ),
     ]
     if rng.random() < 0.6:
-        tiles = draw_material(rng, 'bricks', (0.0, 0.06), (0.3, 0.6), (0.3, 0.55), 0.5)
+        tiles = rng.material('bricks', (0.0, 0.06), (0.3, 0.6), (0.3, 0.55), scale=0.5)
         top = rng.uniform(2.5, 4.5)
         solids.append(box((x, y, h + top / 2), (w + 0.5, d, top), label, tiles, taper=(0.75, 0.05)))
     return solids
 
 
-def _buildings(rng: Rng, side: int, front: float) -> list[Solid]:
+def _buildings(rng: Draw, side: int, front: float) -> list[Solid]:
     """Draw a row of houses behind the pavement, with gaps for gardens."""
     solids: list[Solid] = []
-    green = draw_colour(rng, (0.22, 0.36), (0.4, 0.6), (0.25, 0.45))
+    green = rng.colour((0.22, 0.36), (0.4, 0.6), (0.25, 0.45))
     hedge = Material('leaves', green, scale=0.8)
     y = rng.uniform(-12, -4)
     while y < FAR:
@@ -169,7 +161,7 @@ def _buildings(rng: Rng, side: int, front: float) -> list[Solid]:
     return solids
 
 
-def _kerbside(rng: Rng, side: int, kerb: float, walk: float, leafy: float) -> list[Solid]:
+def _kerbside(rng: Draw, side: int, kerb: float, walk: float, leafy: float) -> list[Solid]:
     """Draw parked cars, trees, poles and people."""
     solids: list[Solid] = []
     y, parked = rng.uniform(5, 14), rng.uniform(0.2, 0.8)

@@ -1,4 +1,4 @@
-"""Things that stand or move in a street, drawn at the origin from a random generator: ahead is y."""
+"""Things that stand or move in a street, drawn at the origin; ahead is y."""
 
 from __future__ import annotations
 
@@ -7,14 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from go4align_plugins.benchmarks.rendering.solids import Solid, ball, box, cylinder, shadeless
-from go4align_plugins.benchmarks.rendering.textures import (
-    Colour,
-    Material,
-    Rng,
-    draw_colour,
-    draw_material,
-    pick,
-)
+from go4align_plugins.benchmarks.rendering.textures import Colour, Draw, Material
 from go4align_plugins.benchmarks.table import CITYSCAPES_CLASSES
 
 LABEL = {name: number for number, name in enumerate(CITYSCAPES_CLASSES)}
@@ -26,11 +19,11 @@ HEADLIGHT = Material('plain', (0.95, 0.95, 0.9), glow=0.4)
 TAILLIGHT = Material('plain', (0.75, 0.08, 0.08), glow=0.5)
 
 
-def tree(rng: Rng) -> list[Solid]:
+def tree(rng: Draw) -> list[Solid]:
     """Draw a trunk with a crown of a few balls of leaves."""
     label, h, r = LABEL['nature'], rng.uniform(2.2, 3.8), rng.uniform(1.3, 2.4)
     bark = Material('speckle', (0.3, 0.24, 0.18), scale=0.8)
-    leaves = draw_material(rng, 'leaves', (0.17, 0.36), (0.35, 0.65), (0.3, 0.6), 1.3)
+    leaves = rng.material('leaves', (0.17, 0.36), (0.35, 0.65), (0.3, 0.6), scale=1.3)
     solids = [cylinder((0, 0, h / 2), (0.28, 0.28, h), label, bark)]
     for _ in range(4):
         x, y, z = rng.uniform(-0.6, 0.6, 3) * r
@@ -39,9 +32,9 @@ def tree(rng: Rng) -> list[Solid]:
     return solids
 
 
-def pole(rng: Rng, side: int) -> list[Solid]:
+def pole(rng: Draw, side: int) -> list[Solid]:
     """Draw a lamp post, a traffic sign, or traffic lights, on the right (side 1) or left (-1)."""
-    label, kind = LABEL['object'], pick(rng, 'lamp', 'sign', 'sign', 'lights')
+    label, kind = LABEL['object'], rng.pick('lamp', 'sign', 'sign', 'lights')
     h = {'lamp': rng.uniform(6, 8), 'sign': rng.uniform(2.4, 3.2), 'lights': 3.2}[kind]
     solids = [cylinder((0, 0, h / 2), (0.16, 0.16, h), label, STEEL)]
     if kind == 'lamp':
@@ -49,9 +42,9 @@ def pole(rng: Rng, side: int) -> list[Solid]:
         solids.append(box((-side * 1.5, 0, h - 0.08), (0.7, 0.28, 0.12), label, STEEL))
     elif kind == 'sign':
         red, blue, yellow = (0.8, 0.12, 0.12), (0.1, 0.25, 0.75), (0.95, 0.75, 0.1)
-        rim = Material('plain', pick(rng, red, blue, yellow), glow=0.25)
+        rim = Material('plain', rng.pick(red, blue, yellow), glow=0.25)
         white = Material('plain', (0.95, 0.95, 0.95), glow=0.25)
-        plate, size = pick(rng, ball, box), np.array([0.75, 0.06, 0.75])
+        plate, size = rng.pick(ball, box), np.array([0.75, 0.06, 0.75])
         solids.append(plate((0, -0.08, h - 0.3), size, label, rim))
         solids += shadeless(plate((0, -0.1, h - 0.3), size * [0.6, 1, 0.6], label, white))
     else:
@@ -66,13 +59,13 @@ def pole(rng: Rng, side: int) -> list[Solid]:
     return solids
 
 
-def person(rng: Rng) -> list[Solid]:
+def person(rng: Draw) -> list[Solid]:
     """Draw somebody who walks."""
     label, tall = LABEL['human'], rng.uniform(0.88, 1.06)
-    coat = draw_material(rng, 'plain', None, (0.1, 0.7), (0.15, 0.8))
-    trousers = Material('plain', draw_colour(rng, (0.5, 0.7), (0.1, 0.5), (0.1, 0.4)))
-    skin = Material('plain', draw_colour(rng, (0.04, 0.08), (0.3, 0.6), (0.4, 0.9)))
-    hair = Material('plain', draw_colour(rng, (0.05, 0.1), (0.2, 0.6), (0.1, 0.5)))
+    coat = rng.material('plain', None, (0.1, 0.7), (0.15, 0.8))
+    trousers = Material('plain', rng.colour((0.5, 0.7), (0.1, 0.5), (0.1, 0.4)))
+    skin = Material('plain', rng.colour((0.04, 0.08), (0.3, 0.6), (0.4, 0.9)))
+    hair = Material('plain', rng.colour((0.05, 0.1), (0.2, 0.6), (0.1, 0.5)))
     stride = rng.uniform(0.05, 0.25)
     solids = [
         cylinder((-0.1, stride, 0.42), (0.17, 0.2, 0.86), label, trousers),
@@ -89,7 +82,7 @@ def person(rng: Rng) -> list[Solid]:
     return [replace(solid, centre=solid.centre * tall, half=solid.half * tall) for solid in solids]
 
 
-def vehicle(rng: Rng) -> list[Solid]:
+def vehicle(rng: Draw) -> list[Solid]:
     """Draw a car, a van or a bus that heads for y."""
     kind = rng.random()
     if kind < 0.75:
@@ -105,7 +98,7 @@ def vehicle(rng: Rng) -> list[Solid]:
     ]
 
 
-def car(rng: Rng) -> list[Solid]:
+def car(rng: Draw) -> list[Solid]:
     """Draw a car: body, cabin, wheels, lights, plates."""
     label, paint = LABEL['vehicle'], Material('plain', _car_colour(rng), gloss=0.25)
     w, d, h = rng.uniform(1.7, 1.85), rng.uniform(3.9, 4.7), rng.uniform(1.42, 1.62)
@@ -123,12 +116,12 @@ def car(rng: Rng) -> list[Solid]:
     ]
 
 
-def _car_colour(rng: Rng) -> Colour:
+def _car_colour(rng: Draw) -> Colour:
     """Draw white, grey or black; else blue, red, green or beige."""
     if rng.random() < 0.55:
-        return draw_colour(rng, (0.5, 0.65), (0.0, 0.08), (0.08, 0.95))
-    hue = pick(rng, 0.58, 0.36, -0.01, 0.1)
-    return draw_colour(rng, (hue, hue + 0.03), (0.4, 0.85), (0.2, 0.75))
+        return rng.colour((0.5, 0.65), (0.0, 0.08), (0.08, 0.95))
+    hue = rng.pick(0.58, 0.36, -0.01, 0.1)
+    return rng.colour((hue, hue + 0.03), (0.4, 0.85), (0.2, 0.75))
 
 
 def _wheels_and_lights(
