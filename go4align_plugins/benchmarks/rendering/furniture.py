@@ -37,13 +37,10 @@ class Piece(NamedTuple):
     solids: list[Solid]
 
 
-def legs(
-    width: float, depth: float, height: float, thick: float, label: int, material: Material
-) -> list[Solid]:
+def legs(w: float, d: float, h: float, thick: float, label: int, material: Material) -> list[Solid]:
     """Build four legs."""
-    x, y, size = width / 2 - thick, depth / 2 - thick, (thick, thick, height)
-    feet = [(-x, -y), (-x, y), (x, -y), (x, y)]
-    return [box((*foot, height / 2), size, label, material) for foot in feet]
+    x, y, z, size = w / 2 - thick, d / 2 - thick, h / 2, (thick, thick, h)
+    return [box((i, j, z), size, label, material) for i in (-x, x) for j in (-y, y)]
 
 
 def bed(rng: Draw) -> Piece:
@@ -72,9 +69,9 @@ def sofa(rng: Draw, width: tuple[float, float] = (1.5, 2.3), name: str = 'sofa')
     solids = [
         box((0, 0, seat / 2 - 0.05), (w, d, seat - 0.1), label, cover),
         box((0, d / 2 - 0.12, back / 2), (w, 0.24, back), label, cover, taper=(0.02, 0.3)),
-        box((-(w - arm) / 2, 0, seat / 2 + 0.1), (arm, d, seat + 0.2), label, cover),
-        box(((w - arm) / 2, 0, seat / 2 + 0.1), (arm, d, seat + 0.2), label, cover),
     ]
+    for x in ((arm - w) / 2, (w - arm) / 2):
+        solids.append(box((x, 0, seat / 2 + 0.1), (arm, d, seat + 0.2), label, cover))
     inner = w - 2 * arm
     number = max(1, round(inner / 0.65))
     for x in ((np.arange(number) + 0.5) / number - 0.5) * inner:
@@ -130,14 +127,13 @@ def cupboard(
     metal = Material('plain', rng.colour((0.1, 0.15), (0, 0.5), (0.2, 0.9)), gloss=0.5)
     solids = [box((0, 0, height / 2), (width, depth, height), label, body)]
     w, h = width / columns, (height - 0.08) / rows
-    for i in range(columns):
-        for j in range(rows):
-            x, z = ((i + 0.5) / columns - 0.5) * width, 0.05 + (j + 0.5) / rows * (height - 0.08)
-            door = box((x, -depth / 2, z), (w - 0.03, 0.03, h - 0.03), label, body)
-            if h - 0.03 > 0.6:  # A tall door has its knob at the side.
-                x += (0.4 if i % 2 == 0 else -0.4) * width / columns
-            knob = box((x, -depth / 2 - 0.03, z), (0.05, 0.04, 0.05), label, metal)
-            solids += shadeless(door, knob)
+    for i, j in np.ndindex(columns, rows):
+        x, z = ((i + 0.5) / columns - 0.5) * width, 0.05 + (j + 0.5) / rows * (height - 0.08)
+        door = box((x, -depth / 2, z), (w - 0.03, 0.03, h - 0.03), label, body)
+        if h - 0.03 > 0.6:  # A tall door has its knob at the side.
+            x += (0.4 if i % 2 == 0 else -0.4) * width / columns
+        knob = box((x, -depth / 2 - 0.03, z), (0.05, 0.04, 0.05), label, metal)
+        solids += shadeless(door, knob)
     return Piece((width, depth), solids + clutter(rng, width * 0.85, depth * 0.6, height, number))
 
 
@@ -173,10 +169,8 @@ def bookshelf(rng: Draw) -> Piece:
         filled, tall = rng.uniform(0.3, 1.0) * (w - 0.1), rng.uniform(0.6, 0.85) * step
         side, rest, z = rng.choice([-1, 1]), w - 0.1 - filled, 0.04 + level * step + 0.015
         spines = Material('spines', (0.1, 0.1, 0.1), (0.9, 0.9, 0.9), 0.045, rng.seed())
-        books = box(
-            (side * rest / 2, 0.02, z + tall / 2), (filled, 0.2, tall), LABEL['books'], spines
-        )
-        solids += shadeless(books)
+        middle, size = (side * rest / 2, 0.02, z + tall / 2), (filled, 0.2, tall)
+        solids += shadeless(box(middle, size, LABEL['books'], spines))
         if rest > 0.2 and rng.random() < 0.7:
             x = -side * (w - 0.1 - rest) / 2
             solids += thing(rng, x, 0, z, min(0.8 * step, rest))
@@ -219,20 +213,13 @@ def floor_thing(rng: Draw) -> Piece:
     return Piece((0.5, 0.5), thing(rng, 0, 0, 0, 0.9 if kind == 'plant' else 0.5))
 
 
+BUILDERS = (bed, sofa, chair, table, nightstand, kitchen, bookshelf, television, floor_thing)
 PIECES: dict[str, Callable[[Draw], Piece]] = {
-    'bed': bed,
-    'sofa': sofa,
+    **{builder.__name__: builder for builder in BUILDERS},
     'armchair': lambda rng: sofa(rng, (0.75, 0.95), 'chair'),
-    'chair': chair,
-    'table': table,
-    'coffee table': lambda rng: table(rng, rng.uniform(0.8, 1.2), rng.uniform(0.36, 0.46)),
+    'coffee_table': lambda rng: table(rng, rng.uniform(0.8, 1.2), rng.uniform(0.36, 0.46)),
     'wardrobe': lambda rng: cupboard(rng, rng.uniform(0.9, 1.6), 0.6, rng.uniform(1.8, 2.2), 2, 1),
     'dresser': lambda rng: cupboard(
         rng, rng.uniform(0.8, 1.3), 0.48, rng.uniform(0.75, 1.1), 2, 3, number=3
     ),
-    'nightstand': nightstand,
-    'kitchen': kitchen,
-    'bookshelf': bookshelf,
-    'television': television,
-    'floor thing': floor_thing,
 }

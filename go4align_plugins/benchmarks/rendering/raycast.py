@@ -40,12 +40,10 @@ class Camera:
         return np.stack([cos * right + sin * down, cos * down - sin * right, forward])
 
     def rays(self, rows: Array, columns: Array, size: tuple[int, int]) -> Array:
-        """Directions (3, h, w) float32 in the world through points of an image, one metre deep.
+        """Directions (3, h, w) float32 in the world, one metre deep, through points of an image.
 
-        Args:
-            rows: (h,) in pixels; the first pixel's centre is 0.5.
-            columns: (w,) likewise.
-            size: height and width of the image in pixels.
+        Rows (h,) and columns (w,) are in pixels, of an image of ``size`` (height, width); the first
+        pixel's centre is 0.5.
         """
         height, width = size
         pixel = 2 * np.tan(self.field_of_view / 2) / width
@@ -80,11 +78,11 @@ class Scene:
 def cast(
     solids: Sequence[Solid], camera: Camera, rows: Array, columns: Array, size: tuple[int, int]
 ) -> tuple[Array, Array]:
-    """Find the solid that each ray of :meth:`Camera.rays` meets first.
+    """Find the first solid on each ray of :meth:`Camera.rays`.
 
     Returns:
-        Depth along the optical axis (h, w) float32 in metres, infinite where there is nothing; and
-        the number of the solid (h, w) int16, -1 where there is none.
+        Depth along the optical axis (h, w) float32 in metres, and the number of the solid (h, w)
+        int16; infinity and -1 where there is none.
     """
     rays = camera.rays(rows, columns, size)
     depth = np.full(rays.shape[1:], np.inf, np.float32)
@@ -101,7 +99,7 @@ def cast(
     seen = (z.max(axis=1) > NEAREST) & (across[0] < across[1]) & (down[0] < down[1])
     for number in np.flatnonzero(seen):
         window = slice(*down[:, number]), slice(*across[:, number])
-        found = solids[number].meet(origin, rays[(slice(None), *window)])
+        found = solids[int(number)].meet(origin, rays[(slice(None), *window)])
         nearer = found < depth[window]
         depth[window][nearer] = found[nearer]
         which[window][nearer] = number

@@ -8,14 +8,7 @@ import numpy as np
 
 from go4align_plugins.benchmarks.rendering.furniture import PIECES, Piece
 from go4align_plugins.benchmarks.rendering.raycast import Camera, Light, Scene
-from go4align_plugins.benchmarks.rendering.solids import (
-    Solid,
-    ball,
-    box,
-    moved,
-    shadeless,
-    turn,
-)
+from go4align_plugins.benchmarks.rendering.solids import Solid, ball, box, moved, shadeless, turn
 from go4align_plugins.benchmarks.rendering.textures import Array, Draw, Material
 from go4align_plugins.benchmarks.rendering.things import LABEL, OBJECTS, cloth, wood
 
@@ -79,7 +72,7 @@ def build_room(generator: np.random.Generator) -> Scene:
     for _ in range(rng.integers(2, 5)):
         floor.along_wall(rng, PIECES[rng.pick(*others)](rng))
     for _ in range(rng.integers(1, 4)):
-        floor.along_wall(rng, PIECES['floor thing'](rng))
+        floor.along_wall(rng, PIECES['floor_thing'](rng))
     solids = _shell(rng, width, length, height) + floor.solids
     lights: list[Light] = []
     for quarter in range(4):
@@ -105,7 +98,7 @@ def build_room(generator: np.random.Generator) -> Scene:
 def _furnish_middle(rng: Draw, floor: _Floor, kind: str) -> None:
     """Put a table in the middle, save in a living room with chairs about it, and a rug below."""
     spot = floor.half * rng.uniform(-0.25, 0.25, 2) + [0.0, 0.15 * floor.half[1]]
-    piece = PIECES['coffee table' if kind == 'living' else 'table'](rng)
+    piece = PIECES['coffee_table' if kind == 'living' else 'table'](rng)
     if not floor.place(piece, spot, int(rng.integers(2))):
         return
     low, high = floor.taken[-1]

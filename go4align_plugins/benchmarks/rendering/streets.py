@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from go4align_plugins.benchmarks.rendering.raycast import Camera, Light, Scene
-from go4align_plugins.benchmarks.rendering.solids import Solid, Vector, ball, box, moved, shadeless
+from go4align_plugins.benchmarks.rendering.solids import Solid, ball, box, moved, shadeless
 from go4align_plugins.benchmarks.rendering.textures import Array, Draw, Material, noise
 from go4align_plugins.benchmarks.rendering.traffic import LABEL, car, person, pole, tree, vehicle
 
@@ -19,13 +19,13 @@ def build_street(generator: np.random.Generator) -> Scene:
     """Draw a street and a car's camera in it."""
     rng = Draw(generator.bit_generator)
     kerb, walk = rng.uniform(4.2, 6.5), rng.uniform(2.5, 4.5)
-    solids = _ground(rng, kerb, walk) + _bonnet(rng, kerb / 2)
+    solids = _ground(rng, kerb, walk)
     leafy = rng.uniform(0.0, 0.7)
     for side in (-1, 1):
         solids += _buildings(rng, side, kerb + walk) + _kerbside(rng, side, kerb, walk, leafy)
     if rng.random() < 0.55:
-        size = (60.0, 12.0, rng.uniform(8, 18))
-        solids += _building(rng, (rng.uniform(-10, 10), rng.uniform(70, FAR + 10)), size)
+        h, spot = rng.uniform(8, 18), (rng.uniform(-10, 10), rng.uniform(70, FAR + 10), 0)
+        solids += moved(_building(rng, 60.0, 12.0, h), spot)
     for lane, heading, first in ((kerb * 0.42, 0.0, (11, 35)), (-kerb * 0.3, np.pi, (7, 22))):
         y = rng.uniform(*first)
         while y < FAR and rng.random() < 0.75:
@@ -85,7 +85,7 @@ def _sky(rng: Draw, sunny: bool) -> Callable[[Array], Array]:
 
 
 def _ground(rng: Draw, kerb: float, walk: float) -> list[Solid]:
-    """Draw a road, lane marks and pavements."""
+    """Draw a road, lane marks, pavements, and the camera's own car, which nobody labels."""
     flat, grey = LABEL['flat'], rng.uniform(0.3, 0.42)
     road = Material('asphalt', (grey, grey, grey * 1.03), (grey * 0.8,) * 3, 2.0, rng.seed())
     pattern = rng.pick('tiles', 'bricks', 'plain')
@@ -104,19 +104,14 @@ def _ground(rng: Draw, kerb: float, walk: float) -> list[Solid]:
         solids.append(box((x, FAR / 2, 0.06), (walk, length, 0.14), flat, slabs))
         x = side * (kerb + 0.05)
         solids.append(box((x, FAR / 2, 0.065), (0.16, length, 0.15), flat, edge))
-    return shadeless(*solids)
-
-
-def _bonnet(rng: Draw, x: float) -> list[Solid]:
-    """Draw the camera's own car, which nobody labels."""
     paint = Material('plain', rng.colour((0.55, 0.62), (0.0, 0.4), (0.1, 0.3)), gloss=0.4)
-    centre = (x * 0.84, rng.uniform(1.0, 1.15), rng.uniform(0.66, 0.74))
-    return shadeless(ball(centre, (1.9, 2.1, 0.5), -1, paint))
+    bonnet = (kerb / 2 * 0.84, rng.uniform(1.0, 1.15), rng.uniform(0.66, 0.74))
+    return shadeless(*solids, ball(bonnet, (1.9, 2.1, 0.5), -1, paint))
 
 
-def _building(rng: Draw, spot: Vector, size: Vector) -> list[Solid]:
+def _building(rng: Draw, w: float, d: float, h: float) -> list[Solid]:
     """Draw a house with windows, a ground floor of its own and perhaps a pitched roof."""
-    label, (x, y), (w, d, h) = LABEL['construction'], spot, size
+    label = LABEL['construction']
     coat = rng.colour((0.0, 0.14), (0.08, 0.5), (0.5, 0.9))
     panes = rng.colour((0.55, 0.62), (0.1, 0.35), (0.2, 0.4))
     facade = Material('facade', coat, panes, rng.uniform(2.4, 3.4), rng.seed())
@@ -124,17 +119,17 @@ def _building(rng: Draw, spot: Vector, size: Vector) -> list[Solid]:
     dark, scale = (0.18, 0.22, 0.26), rng.uniform(3.2, 4.0)
     shop = Material('facade', stone.colour, dark, scale, rng.seed())
     solids = [
-        box((x, y, h / 2), (w, d, h), label, facade),
+        box((0, 0, h / 2), (w, d, h), label, facade),
         *shadeless(
-            box((x, y, 1.9), (w + 0.3, d + 0.02, 3.8), label, shop),
-            box((x, y, 3.9), (w + 0.7, d + 0.04, 0.25), label, stone),
-            box((x, y, h), (w + 0.6, d + 0.1, 0.4), label, stone),
+            box((0, 0, 1.9), (w + 0.3, d + 0.02, 3.8), label, shop),
+            box((0, 0, 3.9), (w + 0.7, d + 0.04, 0.25), label, stone),
+            box((0, 0, h), (w + 0.6, d + 0.1, 0.4), label, stone),
         ),
     ]
     if rng.random() < 0.6:
         tiles = rng.material('bricks', (0.0, 0.06), (0.3, 0.6), (0.3, 0.55), scale=0.5)
         top = rng.uniform(2.5, 4.5)
-        solids.append(box((x, y, h + top / 2), (w + 0.5, d, top), label, tiles, taper=(0.75, 0.05)))
+        solids.append(box((0, 0, h + top / 2), (w + 0.5, d, top), label, tiles, taper=(0.75, 0.05)))
     return solids
 
 
@@ -148,8 +143,8 @@ def _buildings(rng: Draw, side: int, front: float) -> list[Solid]:
         d = rng.uniform(9, 20)
         if rng.random() < 0.8:
             w, back = 12.0, rng.choice([0.3, 0.3, rng.uniform(1, 4)])
-            spot = (side * (front + back + w / 2), y + d / 2)
-            solids += _building(rng, spot, (w, d, rng.uniform(6.5, 17)))
+            spot = (side * (front + back + w / 2), y + d / 2, 0)
+            solids += moved(_building(rng, w, d, rng.uniform(6.5, 17)), spot)
         else:
             h = rng.uniform(1.0, 2.2)
             centre = (side * (front + 1.0), y + d / 2, h / 2)

@@ -164,6 +164,6 @@ class Draw(np.random.Generator):
         self, pattern: str, *ranges: Range | None, scale: Range | float = 1.0, gloss: float = 0.0
     ) -> Material:
         """Draw a colour, from ranges as :meth:`colour`, a scale and a seed for a pattern."""
-        colour = self.colour(*ranges)
+        colour = self.colour(*ranges)  # type: ignore[arg-type]
         scale = self.uniform(*scale) if isinstance(scale, tuple) else scale
         return Material(pattern, colour, None, scale, self.seed(), gloss)

@@ -16,9 +16,7 @@ def wood(rng: Draw) -> Material:
     """Draw wood from dark to light, or white paint."""
     if rng.random() < 0.2:
         return rng.material('plain', (0, 0.17), (0, 0.06), (0.75, 0.95))
-    return rng.material(
-        'wood', (0.04, 0.11), (0.4, 0.75), (0.25, 0.8), scale=(0.5, 1.0), gloss=0.05
-    )
+    return rng.material('wood', (0.04, 0.11), (0.4, 0.75), (0.25, 0.8), scale=(0.5, 1), gloss=0.05)
 
 
 def cloth(rng: Draw) -> Material:

@@ -44,9 +44,10 @@ def pole(rng: Draw, side: int) -> list[Solid]:
         red, blue, yellow = (0.8, 0.12, 0.12), (0.1, 0.25, 0.75), (0.95, 0.75, 0.1)
         rim = Material('plain', rng.pick(red, blue, yellow), glow=0.25)
         white = Material('plain', (0.95, 0.95, 0.95), glow=0.25)
-        plate, size = rng.pick(ball, box), np.array([0.75, 0.06, 0.75])
-        solids.append(plate((0, -0.08, h - 0.3), size, label, rim))
-        solids += shadeless(plate((0, -0.1, h - 0.3), size * [0.6, 1, 0.6], label, white))
+        shape, size = rng.pick('ellipsoid', 'box'), np.array([0.75, 0.06, 0.75])
+        solids.append(box((0, -0.08, h - 0.3), size, label, rim, shape=shape))
+        inner = box((0, -0.1, h - 0.3), size * [0.6, 1, 0.6], label, white, shape=shape)
+        solids += shadeless(inner)
     else:
         solids.append(box((0, -0.1, h - 0.4), (0.36, 0.3, 1.0), label, RUBBER))
         lit = rng.integers(3)
