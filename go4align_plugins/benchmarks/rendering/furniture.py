@@ -19,15 +19,7 @@ from go4align_plugins.benchmarks.rendering.solids import (
     shadeless,
 )
 from go4align_plugins.benchmarks.rendering.textures import Draw, Material
-from go4align_plugins.benchmarks.rendering.things import (
-    LABEL,
-    OBJECTS,
-    cloth,
-    clutter,
-    lamp,
-    thing,
-    wood,
-)
+from go4align_plugins.benchmarks.rendering.things import LABEL, cloth, clutter, lamp, thing, wood
 
 
 class Piece(NamedTuple):
@@ -57,7 +49,7 @@ def bed(rng: Draw) -> Piece:
     case = cloth(rng) if rng.random() < 0.5 else white
     for x in (-w / 4, w / 4):
         centre, size = (x, d / 2 - 0.32, h + 0.05), (w * 0.42, 0.42, 0.22)
-        solids.append(ball(centre, size, OBJECTS, case, rng.uniform(-0.2, 0.2)))
+        solids.append(ball(centre, size, LABEL['objects'], case, rng.uniform(-0.2, 0.2)))
     return Piece((w, d), solids)
 
 
@@ -78,7 +70,7 @@ def sofa(rng: Draw, width: tuple[float, float] = (1.5, 2.3), name: str = 'sofa')
         solids.append(box((x, -0.12, seat), (inner / number - 0.02, d - 0.28, 0.14), label, cover))
         if name == 'sofa' and rng.random() < 0.5:
             centre, yaw = (x, d / 2 - 0.3, seat + 0.24), rng.uniform(-0.4, 0.4)
-            solids.append(ball(centre, (0.42, 0.2, 0.4), OBJECTS, cloth(rng), yaw))
+            solids.append(ball(centre, (0.42, 0.2, 0.4), LABEL['objects'], cloth(rng), yaw))
     return Piece((w, d), solids)
 
 
@@ -187,8 +179,7 @@ def television(rng: Draw) -> Piece:
     if rng.random() < 0.35:
         colours = rng.colour(), rng.colour(value=(0.7, 1))
         screen = Material('cloud', *colours, 0.9, rng.seed(), gloss=0.5, glow=0.7)
-    h = w * 0.58
-    middle = z + 0.08 + h / 2
+    h, middle = w * 0.58, z + 0.08 + w * 0.58 / 2
     solids += [
         box((0, 0.05, z + 0.02), (w * 0.4, 0.2, 0.04), label, case),
         box((0, 0.08, z + 0.05), (0.1, 0.06, 0.1), label, case),
@@ -200,14 +191,14 @@ def television(rng: Draw) -> Piece:
 
 def floor_thing(rng: Draw) -> Piece:
     """Draw a box, a bag, a plant or a lamp on the floor."""
-    kind = rng.pick('box', 'bag', 'thing', 'lamp', 'plant')
+    label, kind = LABEL['objects'], rng.pick('box', 'bag', 'thing', 'lamp', 'plant')
     if kind == 'box':
         w, d, h = rng.uniform(0.25, 0.5, 3)
         card = Material('speckle', rng.colour((0.06, 0.11), (0.3, 0.6), (0.4, 0.8)), scale=0.6)
-        return Piece((w, d), [box((0, 0, h / 2), (w, d, h), OBJECTS, card, rng.uniform(-0.3, 0.3))])
+        return Piece((w, d), [box((0, 0, h / 2), (w, d, h), label, card, rng.uniform(-0.3, 0.3))])
     if kind == 'bag':
         w, h = rng.uniform(0.3, 0.5, 2)
-        return Piece((w, w), [ball((0, 0, h * 0.42), (w, w * 0.7, h), OBJECTS, cloth(rng))])
+        return Piece((w, w), [ball((0, 0, h * 0.42), (w, w * 0.7, h), label, cloth(rng))])
     if kind == 'lamp':
         return Piece((0.4, 0.4), lamp(rng, 0, 0, 0, rng.uniform(1.4, 1.7)))
     return Piece((0.5, 0.5), thing(rng, 0, 0, 0, 0.9 if kind == 'plant' else 0.5))

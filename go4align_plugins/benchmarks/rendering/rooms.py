@@ -83,15 +83,10 @@ def build_room(generator: np.random.Generator) -> Scene:
     solids = [_maybe_unlabelled(rng, solid) for solid in solids]
     warmth = np.array([1.0, rng.uniform(0.9, 1.0), rng.uniform(0.75, 1.05)])
     ambient = rng.uniform(0.16, 0.36) * np.stack([warmth * [1.0, 0.95, 0.88], warmth])
-    target = rng.uniform(-0.3, 0.3, 2) * floor.half + [0.0, 0.25 * length]
-    way = target - stand
-    camera = Camera(
-        np.array([*stand, rng.uniform(1.0, 1.7)]),
-        yaw=np.arctan2(-way[0], way[1]) + rng.normal(0, 0.25),
-        pitch=rng.uniform(-0.42, 0.02),
-        roll=rng.normal(0, 0.035),
-        field_of_view=np.radians(rng.uniform(55, 60)),
-    )
+    x, y = rng.uniform(-0.3, 0.3, 2) * floor.half + [0.0, 0.25 * length] - stand
+    eye = np.array([*stand, rng.uniform(1.0, 1.7)])
+    yaw, pitch = np.arctan2(-x, y) + rng.normal(0, 0.25), rng.uniform(-0.42, 0.02)
+    camera = Camera(eye, yaw, pitch, rng.normal(0, 0.035), np.radians(rng.uniform(55, 60)))
     return Scene(camera, solids, lights, ambient)
 
 
@@ -111,8 +106,7 @@ def _furnish_middle(rng: Draw, floor: _Floor, kind: str) -> None:
                 floor.place(seat, (low + high) / 2 + place, quarter)
     if rng.random() < 0.7:
         w, d = (high - low) + rng.uniform(0.5, 1.2)
-        colours = rng.colour(), rng.colour()
-        rug = Material('cloud', *colours, rng.uniform(0.8, 1.6), rng.seed())
+        rug = Material('cloud', rng.colour(), rng.colour(), rng.uniform(0.8, 1.6), rng.seed())
         floor.solids.append(box((*(low + high) / 2, 0.006), (w, d, 0.012), LABEL['floor'], rug))
 
 
@@ -128,10 +122,9 @@ def _shell(rng: Draw, width: float, length: float, height: float) -> list[Solid]
     ground = rng.pick(*grounds)
     paper = rng.material('plain', None, (0.04, 0.25), (0.65, 0.95))
     if rng.random() < 0.25:
-        r, g, b = paper.colour
         pattern, scale = rng.pick('stripes', 'cloud'), rng.uniform(0.12, 0.4)
-        darker = (0.9 * r, 0.9 * g, 0.9 * b)
-        paper = Material(pattern, paper.colour, darker, scale, rng.seed())
+        r, g, b = paper.colour
+        paper = Material(pattern, (r, g, b), (0.9 * r, 0.9 * g, 0.9 * b), scale, rng.seed())
     white = rng.material('plain', (0, 0.17), (0, 0.06), (0.85, 0.97))
     board, slab = wood(rng), (width + 1, length + 1, 0.2)
     solids = [
@@ -158,8 +151,7 @@ def _decorate_wall(rng: Draw, quarter: int, floor: _Floor, lights: list[Light]) 
     for x in ((np.arange(parts) + 0.5) / parts * 2 - 1) * breadth:
         kind = rng.random()
         if kind < 0.3:
-            w = rng.uniform(0.8, min(1.4, 2 * breadth / parts - 0.1))
-            z = rng.uniform(1.45, 1.6)
+            w, z = rng.uniform(0.8, min(1.4, 2 * breadth / parts - 0.1)), rng.uniform(1.45, 1.6)
             solids += _window(rng, x, reach, z, w, rng.uniform(1.0, 1.5))
             day = rng.uniform(1.2, 2.2) * np.array([0.95, 1.0, 1.08])
             lights.append(Light(turn(yaw) @ [x, reach - 0.5, z], day, radius=0.14, reach=2.5))

@@ -40,22 +40,13 @@ def build_street(generator: np.random.Generator) -> Scene:
     shine = (3.0 if sunny else 0.4) * np.array([1.0, 0.93, 0.8])
     sun = Light(toward / np.linalg.norm(toward) * 250, shine, radius=1.5 if sunny else 25.0)
     sky = np.array([0.85, 0.95, 1.1]) if sunny else np.array([1.0, 1.0, 1.03])
-    camera = Camera(
-        np.array([kerb * 0.42, 0.0, rng.uniform(1.25, 1.45)]),
-        yaw=rng.normal(0, 0.05) + (rng.choice([-0.3, 0.3]) if rng.random() < 0.15 else 0),
-        pitch=rng.normal(0.02, 0.02),
-        roll=rng.normal(0, 0.01),
-        field_of_view=np.radians(60),
-    )
-    return Scene(
-        camera,
-        _worth_seeing(solids, camera.position),
-        [sun],
-        np.stack([0.25 * sky * [1.0, 0.95, 0.88], 0.65 * sky]),
-        _sky(rng, sunny),
-        LABEL['sky'],
-        visibility=rng.uniform(200, 600),
-    )
+    ambient = np.stack([0.25 * sky * [1.0, 0.95, 0.88], 0.65 * sky])
+    eye = np.array([kerb * 0.42, 0.0, rng.uniform(1.25, 1.45)])
+    yaw = rng.normal(0, 0.05) + (rng.choice([-0.3, 0.3]) if rng.random() < 0.15 else 0)
+    pitch, roll = rng.normal(0.02, 0.02), rng.normal(0, 0.01)
+    camera = Camera(eye, yaw, pitch, roll, field_of_view=np.radians(60))
+    solids, colours = _worth_seeing(solids, eye), _sky(rng, sunny)
+    return Scene(camera, solids, [sun], ambient, colours, LABEL['sky'], rng.uniform(200, 600))
 
 
 def _worth_seeing(solids: list[Solid], eye: Array) -> list[Solid]:
