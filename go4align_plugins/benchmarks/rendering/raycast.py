@@ -113,7 +113,7 @@ def _windows(lines: Array, marks: Array, whole: Array) -> Array:
 
 
 def shadowed(solids: Sequence[Solid], points: Array, target: Array) -> Array:
-    """Tell (N,) whether a solid stands between points (3, N), off the surfaces, and targets."""
+    """Find (N,) whether a solid stands between points (3, N) and their targets (3, N)."""
     solids = [solid for solid in solids if solid.casts_shadow]
     total = points.shape[1]
     dark = np.zeros(total, bool)

@@ -91,7 +91,7 @@ def build_room(generator: np.random.Generator) -> Scene:
 
 
 def _furnish_middle(rng: Draw, floor: _Floor, kind: str) -> None:
-    """Put a table in the middle, save in a living room with chairs about it, and a rug below."""
+    """Put a table in the middle, with a rug below and, but in a living room, chairs around it."""
     spot = floor.half * rng.uniform(-0.25, 0.25, 2) + [0.0, 0.15 * floor.half[1]]
     piece = PIECES['coffee_table' if kind == 'living' else 'table'](rng)
     if not floor.place(piece, spot, int(rng.integers(2))):
@@ -111,7 +111,7 @@ def _furnish_middle(rng: Draw, floor: _Floor, kind: str) -> None:
 
 
 def _shell(rng: Draw, width: float, length: float, height: float) -> list[Solid]:
-    """Draw floor, ceiling and walls with their skirting; as all light is within, no shadows."""
+    """Draw floor, ceiling and walls with skirting; none shades, as all light is within."""
     grounds = [
         rng.material('planks', (0.04, 0.11), (0.3, 0.65), (0.3, 0.75), scale=(0.09, 0.16)),
         rng.material(

@@ -106,7 +106,7 @@ def _patches(size: tuple[int, ...], number: float, seed: int) -> Array:
 
 
 def _skipped(label: Array, seed: int) -> Array:
-    """Tell where annotators draw nothing: the margin, and in places the rims of classes."""
+    """Find the pixels without a label: the margin, and in places the rims of classes."""
     margin = max(1, round(MARGIN * label.shape[0]))
     rim = np.zeros(label.shape, bool)
     rim[:, 1:] |= label[:, 1:] != label[:, :-1]
@@ -117,7 +117,7 @@ def _skipped(label: Array, seed: int) -> Array:
 
 
 def _hidden(scene: Scene, sensor: DepthSensor, starts: Array) -> Array:
-    """Tell whether the sensor's second eye misses the points (3, N)."""
+    """Find the points (3, N) that the sensor's second eye misses."""
     eye = scene.camera.position + sensor.baseline * scene.camera.axes[0]
     target = np.broadcast_to(eye.astype(np.float32)[:, None], starts.shape)
     # Farther away, the eyes are too close together to see past anything.

@@ -46,15 +46,13 @@ def pole(rng: Draw, side: int) -> list[Solid]:
         white = Material('plain', (0.95, 0.95, 0.95), glow=0.25)
         shape, size = rng.pick('ellipsoid', 'box'), np.array([0.75, 0.06, 0.75])
         solids.append(box((0, -0.08, h - 0.3), size, label, rim, shape=shape))
-        inner = box((0, -0.1, h - 0.3), size * [0.6, 1, 0.6], label, white, shape=shape)
-        solids += shadeless(inner)
+        inner = size * [0.6, 1, 0.6]
+        solids += shadeless(box((0, -0.1, h - 0.3), inner, label, white, shape=shape))
     else:
         solids.append(box((0, -0.1, h - 0.4), (0.36, 0.3, 1.0), label, RUBBER))
-        lit = rng.integers(3)
+        lit, dark = rng.integers(3), (0.15, 0.15, 0.15)
         for i, shine in enumerate([(0.2, 0.9, 0.4), (1.0, 0.75, 0.1), (1.0, 0.15, 0.1)]):
-            lens = Material(
-                'plain', shine if i == lit else (0.15, 0.15, 0.15), glow=float(i == lit)
-            )
+            lens = Material('plain', shine if i == lit else dark, glow=float(i == lit))
             centre = (0, -0.26, h - 0.7 + 0.3 * i)
             solids += shadeless(ball(centre, (0.22, 0.06, 0.22), label, lens))
     return solids
