@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial, reduce
+from typing import Union
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from go4align_plugins.benchmarks.rendering.textures import Array, Material
 CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]).T
 SHAPES = ('box', 'cylinder', 'ellipsoid')
 Span = tuple[Array, Array]  # multiples of a ray's step at which it enters and leaves
-Vector = Sequence[float] | Array
+Vector = Union[Sequence[float], Array]
 
 
 def turn(yaw: float) -> Array:
