@@ -1,1 +1,1 @@
-"""What draws the embedded data: solids, materials, light, sensors, and the scenes themselves."""
+"""Renderer of `rooms` and `streets`: solids, materials, light, sensors and the scenes."""

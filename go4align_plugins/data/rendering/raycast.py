@@ -12,34 +12,26 @@ from functools import cached_property
 
 import numpy as np
 
-from go4align_plugins.data.rendering.solids import Solid, dot, turn
+from go4align_plugins.data.rendering.solids import Array, Solid, dot, turn
 
 NEAREST = 0.05  # metres; a solid that reaches behind this plane may be anywhere in the image
 HAZE = np.float32(0.75)  # brightness
 RUN = 16  # neighbouring rays that are tested for shadow together
-SKIN = 0.004  # metres by which shadow rays start off their surface
+SKIN = np.float32(0.004)  # metres by which shadow rays start off their surface
 
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera with square pixels.
+    """A pinhole camera with square pixels; angles in radians."""
 
-    Attributes:
-        position: (3,) in metres.
-        yaw: radians from the world's y axis, anticlockwise seen from above.
-        pitch: radians, upwards.
-        roll: radians, clockwise.
-        field_of_view: radians, across the width of the image.
-    """
-
-    position: np.ndarray
-    yaw: float = 0.0
-    pitch: float = 0.0
-    roll: float = 0.0
-    field_of_view: float = np.radians(57.0)
+    position: Array  # (3,) in metres
+    yaw: float = 0.0  # from the world's y axis, anticlockwise seen from above
+    pitch: float = 0.0  # upwards
+    roll: float = 0.0  # clockwise
+    field_of_view: float = np.radians(57.0)  # across the width of the image
 
     @cached_property
-    def axes(self) -> np.ndarray:
+    def axes(self) -> Array:
         """Right, down and forward in the world, as rows (3, 3)."""
         cos, sin = np.cos(self.pitch), np.sin(self.pitch)
         pitched = np.array([[1.0, 0.0, 0.0], [0.0, sin, -cos], [0.0, cos, sin]])
@@ -47,16 +39,11 @@ class Camera:
         cos, sin = np.cos(self.roll), np.sin(self.roll)
         return np.stack([cos * right + sin * down, cos * down - sin * right, forward])
 
-    def rays(self, rows: np.ndarray, columns: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """Directions through image points, one metre deep.
+    def rays(self, rows: Array, columns: Array, size: tuple[int, int]) -> Array:
+        """Directions (3, h, w) float32 in the world, one metre deep, through points of an image.
 
-        Args:
-            rows: (h,) in pixels; the first pixel's centre is 0.5.
-            columns: (w,) likewise.
-            size: height and width of the image in pixels.
-
-        Returns:
-            (3, h, w) float32 in world coordinates; a multiple t of one reaches depth t.
+        Rows (h,) and columns (w,) are in pixels, of an image of ``size`` (height, width); the first
+        pixel's centre is 0.5.
         """
         height, width = size
         pixel = 2 * np.tan(self.field_of_view / 2) / width
@@ -67,56 +54,35 @@ class Camera:
 
 @dataclass(frozen=True)
 class Light:
-    """A ball that shines.
+    """A ball that shines; the sun is a ball far away."""
 
-    Attributes:
-        position: (3,) in metres; the sun is a ball far away.
-        colour: (3,) brightness at the ball.
-        radius: in metres; softens the shadows.
-        reach: metres at which the brightness has halved; infinite for the sun.
-    """
-
-    position: np.ndarray
-    colour: np.ndarray
-    radius: float = 0.2
-    reach: float = np.inf
+    position: Array  # (3,) in metres
+    colour: Array  # (3,) brightness at the ball
+    radius: float = 0.2  # in metres; softens the shadows
+    reach: float = np.inf  # metres at which the brightness has halved; infinite for the sun
 
 
 @dataclass(frozen=True)
 class Scene:
-    """All that is to be seen.
-
-    Attributes:
-        camera: from where.
-        solids: every solid; what none of them covers is background.
-        lights: every light.
-        ambient: (2, 3) light from below and from above, without shadow.
-        background: colours (3, N) in [0, 1] of directions (3, N); None for a closed room.
-        background_label: class number of the background.
-        visibility: metres at which haze has swallowed two thirds of a thing.
-    """
+    """A camera, and all that it sees."""
 
     camera: Camera
-    solids: Sequence[Solid]
+    solids: Sequence[Solid]  # where none of them is, is background
     lights: Sequence[Light]
-    ambient: np.ndarray
-    background: Callable[[np.ndarray], np.ndarray] | None = None
+    ambient: Array  # (2, 3) light from below and from above, without shadow
+    background: Callable[[Array], Array] | None = None  # colours (3, N) of directions (3, N)
     background_label: int = -1
-    visibility: float = np.inf
+    visibility: float = np.inf  # metres at which haze has swallowed two thirds of a thing
 
 
 def cast(
-    solids: Sequence[Solid],
-    camera: Camera,
-    rows: np.ndarray,
-    columns: np.ndarray,
-    size: tuple[int, int],
-) -> tuple[np.ndarray, np.ndarray]:
-    """What each ray through ``rows`` and ``columns`` (as in :meth:`Camera.rays`) meets first.
+    solids: Sequence[Solid], camera: Camera, rows: Array, columns: Array, size: tuple[int, int]
+) -> tuple[Array, Array]:
+    """Find the first solid on each ray of :meth:`Camera.rays`.
 
     Returns:
-        Depth along the optical axis (h, w) float32 in metres, infinite where there is nothing; and
-        the number of the solid (h, w) int16, -1 where there is none.
+        Depth along the optical axis (h, w) float32 in metres, and the number of the solid (h, w)
+        int16; infinity and -1 where there is none.
     """
     rays = camera.rays(rows, columns, size)
     depth = np.full(rays.shape[1:], np.inf, np.float32)
@@ -132,32 +98,22 @@ def cast(
     down = _windows(rows, y / z * focal + size[0] / 2, whole)
     seen = (z.max(axis=1) > NEAREST) & (across[0] < across[1]) & (down[0] < down[1])
     for number in np.flatnonzero(seen):
-        solid = solids[int(number)]
         window = slice(*down[:, number]), slice(*across[:, number])
-        found = solid.meet(origin, rays[(slice(None), *window)])
+        found = solids[int(number)].meet(origin, rays[(slice(None), *window)])
         nearer = found < depth[window]
         depth[window][nearer] = found[nearer]
         which[window][nearer] = number
     return depth, which
 
 
-def _windows(lines: np.ndarray, marks: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _windows(lines: Array, marks: Array, whole: Array) -> Array:
     """First and last (2, S) of the rising ``lines`` among the marks (S, 8), or all of them."""
     low = np.where(whole, 0, np.searchsorted(lines, marks.min(axis=1)))
     return np.stack([low, np.where(whole, lines.size, np.searchsorted(lines, marks.max(axis=1)))])
 
 
-def shadowed(solids: Sequence[Solid], points: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Whether a solid stands between each point and its target.
-
-    Args:
-        solids: those with ``casts_shadow`` count.
-        points: (3, N) float32, off the surfaces by a little.
-        target: (3, N) float32, such as a place on a light.
-
-    Returns:
-        (N,) bool.
-    """
+def shadowed(solids: Sequence[Solid], points: Array, target: Array) -> Array:
+    """Find (N,) whether a solid stands between points (3, N) and their targets (3, N)."""
     solids = [solid for solid in solids if solid.casts_shadow]
     total = points.shape[1]
     dark = np.zeros(total, bool)
@@ -170,9 +126,12 @@ def shadowed(solids: Sequence[Solid], points: np.ndarray, target: np.ndarray) ->
     # Between its ends, no ray of a run is farther from the run's middle than at one of them.
     ends = points[:, runs] - start[:, :, None], target[:, runs] - (start + middle)[:, :, None]
     spread = np.sqrt(np.maximum(*(dot(end, end).max(axis=1) for end in ends)))
-    centres = np.stack([solid.centre for solid in solids], axis=1).astype(np.float32)[:, :, None]
+    offset = np.stack([solid.centre for solid in solids], axis=1).astype(np.float32)[:, :, None]
     radii = np.array([[np.sqrt((solid.half**2).sum())] for solid in solids], np.float32)
-    nearby = _near(centres, radii + spread, start[:, None], middle[:, None])
+    start, middle = start[:, None], middle[:, None]
+    share = np.clip(dot(offset - start, middle) / np.maximum(dot(middle, middle), 1e-12), 0, 1)
+    gap = start + share * middle - offset
+    nearby = dot(gap, gap) < (radii + spread) ** 2
     for number in np.flatnonzero(nearby.any(axis=1)):
         chosen = runs[nearby[number]].ravel()
         chosen = chosen[~dark[chosen]]
@@ -180,32 +139,10 @@ def shadowed(solids: Sequence[Solid], points: np.ndarray, target: np.ndarray) ->
     return dark
 
 
-def _near(centre: np.ndarray, radius: np.ndarray, start: np.ndarray, way: np.ndarray) -> np.ndarray:
-    """Whether the stretch from ``start`` along ``way`` comes into a ball; shapes broadcast."""
-    share = np.clip(dot(centre - start, way) / np.maximum(dot(way, way), 1e-12), 0, 1)
-    gap = start + share * way - centre
-    return dot(gap, gap) < radius**2
-
-
-@dataclass(frozen=True)
-class Shaded:
-    """What :func:`shade` finds for each ray, flattened to N rays.
-
-    Attributes:
-        light: (3, N) float32 light that reaches the camera, before exposure.
-        normal: (3, N) float32 outward normals in the world; 0 for the background.
-        gloss: (N,) float32, of the materials.
-    """
-
-    light: np.ndarray
-    normal: np.ndarray
-    gloss: np.ndarray
-
-
 def shade(
-    scene: Scene, points: np.ndarray, which: np.ndarray, openness: np.ndarray, spread: np.ndarray
-) -> Shaded:
-    """Lights what :func:`cast` has found.
+    scene: Scene, points: Array, which: Array, openness: Array, spread: Array
+) -> tuple[Array, Array, Array]:
+    """Light the surfaces that :func:`cast` has found.
 
     Args:
         scene: solids, lights and background.
@@ -213,6 +150,10 @@ def shade(
         which: (N,) numbers of the solids, -1 for the background.
         openness: (N,) share of the ambient light that reaches the points.
         spread: (3, N) places in the unit ball, the part of a light that each point looks to.
+
+    Returns:
+        Light (3, N) that reaches the camera, before exposure; outward normals (3, N) in the world,
+        0 for the background; and gloss (N,) of the materials.
     """
     albedo, glow, normal, gloss = _surfaces(scene, points, which)
     below, above = scene.ambient.astype(np.float32)[:, :, None]
@@ -221,15 +162,14 @@ def shade(
     toward = scene.camera.position.astype(np.float32)[:, None] - points
     away = np.sqrt(dot(toward, toward))
     toward /= away
-    starts = points + np.float32(SKIN) * normal
+    starts = points + SKIN * normal
     for light in scene.lights:
         target = light.position.astype(np.float32)[:, None] + np.float32(light.radius) * spread
         way = target - starts
         distance = np.sqrt(dot(way, way))
         slope = dot(normal, way) / distance
         facing = np.flatnonzero((slope > 0) & (which >= 0))
-        dark = shadowed(scene.solids, starts[:, facing], target[:, facing])
-        reached = facing[~dark]
+        reached = facing[~shadowed(scene.solids, starts[:, facing], target[:, facing])]
         power = np.float32(1) / (1 + (distance[reached] / np.float32(light.reach)) ** 2)
         colour = light.colour.astype(np.float32)[:, None]
         lit[:, reached] += colour * (power * slope[reached])
@@ -240,13 +180,11 @@ def shade(
         shine[:, seen] += colour * (gloss[seen] * power[bright] * mirror**50)
     colour = albedo**2 * (lit * (1 - glow) + glow) + shine
     haze = np.where(which < 0, 0, 1 - np.exp(-away / np.float32(scene.visibility)))
-    return Shaded(colour + (HAZE - colour) * haze, normal, gloss)
+    return colour + (HAZE - colour) * haze, normal, gloss
 
 
-def _surfaces(
-    scene: Scene, points: np.ndarray, which: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Colour (3, N), glow (N,), outward normal (3, N) and gloss (N,) of what is seen."""
+def _surfaces(scene: Scene, points: Array, which: Array) -> tuple[Array, Array, Array, Array]:
+    """Colour (3, N), glow (N,), outward normal (3, N) and gloss (N,) of each point."""
     albedo, normal = np.zeros_like(points), np.zeros_like(points)
     gloss, glow = np.zeros_like(points[0]), np.zeros_like(points[0])
     order = np.argsort(which, kind='stable')
@@ -254,8 +192,8 @@ def _surfaces(
     if scene.background is not None:
         sky = order[: bounds[1]]
         albedo[:, sky], glow[sky] = scene.background(points[:, sky]), 1.0
-    for number, solid in enumerate(scene.solids):
-        seen = order[bounds[number + 1] : bounds[number + 2]]
+    for solid, first, last in zip(scene.solids, bounds[1:], bounds[2:]):
+        seen = order[first:last]
         if seen.size:
             places, own, normal[:, seen] = solid.surface(points[:, seen])
             albedo[:, seen] = solid.material.paint(places, own)

@@ -1,4 +1,4 @@
-"""Convex solids (boxes, cylinders, ellipsoids): where a ray meets one, and what is there.
+"""Convex solids (boxes, cylinders, ellipsoids): how to build them, and where a ray meets one.
 
 World coordinates are metres, x right, y forward, z up. Vectors come first in every array,
 ``(3, ...)``: numpy is fastest that way. Products are written out or as ``einsum``, whose sums do
@@ -7,55 +7,47 @@ not depend on the number of threads as a BLAS's may.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial, reduce
+from typing import Union
 
 import numpy as np
 
-from go4align_plugins.data.rendering.textures import Material
+from go4align_plugins.data.rendering.textures import Array, Material
 
 CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]).T
 SHAPES = ('box', 'cylinder', 'ellipsoid')
+Span = tuple[Array, Array]  # multiples of a ray's step at which it enters and leaves
+Vector = Union[Sequence[float], Array]
 
 
-def turn(yaw: float) -> np.ndarray:
+def turn(yaw: float) -> Array:
     """Rotation (3, 3) by ``yaw`` radians about the vertical, anticlockwise seen from above."""
     cos, sin = np.cos(yaw), np.sin(yaw)
     return np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
 
 
-def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def dot(a: Array, b: Array) -> Array:
     """Dot product over the first axis; ``a`` (3,) or as ``b`` (3, ...)."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 @dataclass(frozen=True)
 class Solid:
-    """A convex solid with a label and a material.
+    """A convex solid with a label and a material."""
 
-    Attributes:
-        shape: ``box``, ``cylinder`` (about its own z axis) or ``ellipsoid``.
-        centre: (3,) in metres.
-        half: (3,) half of its extent along its own axes, in metres.
-        label: class number; -1 is unlabelled.
-        material: its look.
-        axes: (3, 3) its own axes in the world, as rows.
-        taper: of a box: the share by which x and y shrink from the bottom to the top.
-        casts_shadow: False for panes and lampshades.
-    """
-
-    shape: str
-    centre: np.ndarray
-    half: np.ndarray
-    label: int
+    shape: str  # one of SHAPES; a cylinder stands along its own z axis
+    centre: Array  # (3,) in metres
+    half: Array  # (3,) half of its extent along its own axes, in metres
+    label: int  # class number; -1 is unlabelled
     material: Material
-    axes: np.ndarray
-    taper: tuple[float, float] = (0.0, 0.0)
+    axes: Array  # (3, 3) its own axes in the world, as rows
+    taper: tuple[float, float] = (0.0, 0.0)  # share by which a box's top is shorter in x and y
     casts_shadow: bool = True
 
     @cached_property
-    def planes(self) -> tuple[np.ndarray, np.ndarray]:
+    def planes(self) -> tuple[Array, Array]:
         """A box's faces in unit coordinates, as n (6, 3) and c (6,): inside is n . x <= c."""
         x, y = (share / 2 for share in self.taper)
         normals = [(1, 0, x), (-1, 0, x), (0, 1, y), (0, -1, y), (0, 0, 1), (0, 0, -1)]
@@ -63,56 +55,40 @@ class Solid:
         return np.array(normals, np.float32), np.array(limits, np.float32)
 
     @cached_property
-    def corners(self) -> np.ndarray:
-        """(3, 8) corners of the bounding box in the world."""
+    def corners(self) -> Array:
+        """Corners (3, 8) of the bounding box in the world."""
         return self.centre[:, None] + self.axes.T @ (CORNERS * self.half[:, None])
 
-    def to_unit(self, vectors: np.ndarray) -> np.ndarray:
+    def to_unit(self, vectors: Array) -> Array:
         """World vectors (3, ...) along the solid's axes, in half extents."""
         matrix = (self.axes / self.half[:, None]).astype(np.float32)
         return np.einsum('ij,j...->i...', matrix, vectors)
 
-    def moved(self, position: Sequence[float], yaw: float) -> Solid:
-        """The solid turned about the origin by ``yaw`` radians, then moved by ``position``."""
-        rotation = turn(yaw)
-        centre = rotation @ self.centre + np.asarray(position)
-        return replace(self, centre=centre, axes=self.axes @ rotation.T)
+    def meet(self, origin: Array, direction: Array) -> Array:
+        """Multiple of ``direction`` (3, ...) at which rays enter the solid.
 
-    def meet(self, origin: np.ndarray, direction: np.ndarray) -> np.ndarray:
-        """Multiple of ``direction`` at which rays enter the solid.
-
-        Args:
-            origin: (3,) or (3, ...) in the world.
-            direction: (3, ...) in the world.
-
-        Returns:
-            (...) float32; infinite where a ray misses or starts inside.
+        The ``origin`` is (3,) or (3, ...); rays that miss or start inside get infinity.
         """
         centre = self.centre.reshape(3, *[1] * (origin.ndim - 1)).astype(np.float32)
         start, step = self.to_unit(origin - centre), self.to_unit(direction)
-        if self.shape == 'box':
-            enter, leave = (
-                _within_planes(start, step, *self.planes)
-                if any(self.taper)
-                else _within_slabs(start, step)
-            )
+        if self.shape == 'ellipsoid':
+            spans = [_radius_span(start, step)]
         elif self.shape == 'cylinder':
-            enter, leave = _within_radius(start[:2], step[:2])
-            bottom, top = _within_slabs(start[2:], step[2:])
-            enter, leave = np.maximum(enter, bottom), np.minimum(leave, top)
+            spans = [_radius_span(start[:2], step[:2]), *_slab_spans(start[2:], step[2:])]
+        elif any(self.taper):
+            spans = [*_plane_spans(start, step, *self.planes)]
         else:
-            enter, leave = _within_radius(start, step)
+            spans = [*_slab_spans(start, step)]
+        enters, leaves = zip(*spans)
+        enter, leave = reduce(np.maximum, enters), reduce(np.minimum, leaves)
         return np.where((enter < leave) & (enter > 0), enter, np.float32(np.inf))
 
-    def surface(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What is where on the surface.
-
-        Args:
-            points: (3, N) on the surface, in the world.
+    def surface(self, points: Array) -> tuple[Array, Array, Array]:
+        """Map points (3, N) on the surface, in the world, to the solid's own axes.
 
         Returns:
-            Positions (3, N) along the solid's own axes in metres from its centre; outward normals
-            (3, N) along its own axes; outward normals (3, N) in the world.
+            Places in metres from the centre, and outward normals, along the solid's own axes;
+            outward normals in the world; each (3, N).
         """
         unit = self.to_unit(points - self.centre.astype(np.float32)[:, None])
         if self.shape == 'box':
@@ -130,58 +106,48 @@ class Solid:
         return unit * half, own, np.einsum('ji,jn->in', self.axes.astype(np.float32), own)
 
 
-def _within_planes(
-    start: np.ndarray, step: np.ndarray, normals: np.ndarray, limits: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Multiples of ``step`` at which rays enter and leave the cut of half-spaces."""
-    enter, leave = np.array(-np.inf, np.float32), np.array(np.inf, np.float32)
+def _plane_spans(start: Array, step: Array, normals: Array, limits: Array) -> Iterator[Span]:
+    """Spans within each half-space."""
     for normal, limit in zip(normals, limits):
         speed = _not_zero(dot(normal, step))
-        at = (limit - dot(normal, start)) / speed
-        enter = np.maximum(enter, np.where(speed < 0, at, np.float32(-np.inf)))
-        leave = np.minimum(leave, np.where(speed > 0, at, np.float32(np.inf)))
-    return enter, leave
+        at, never = (limit - dot(normal, start)) / speed, np.float32(np.inf)
+        yield np.where(speed < 0, at, -never), np.where(speed > 0, at, never)
 
 
-def _within_slabs(start: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Multiples of ``step`` at which rays enter and leave -1 <= x <= 1 along each axis."""
-    enter, leave = np.array(-np.inf, np.float32), np.array(np.inf, np.float32)
+def _slab_spans(start: Array, step: Array) -> Iterator[Span]:
+    """Spans within -1 <= x <= 1 along each axis."""
     for x, speed in zip(start, step):
         inverse = 1 / _not_zero(speed)
         one, other = (-1 - x) * inverse, (1 - x) * inverse
-        enter = np.maximum(enter, np.minimum(one, other))
-        leave = np.minimum(leave, np.maximum(one, other))
-    return enter, leave
+        yield np.minimum(one, other), np.maximum(one, other)
 
 
-def _not_zero(speed: np.ndarray) -> np.ndarray:
-    """Rays along a face count as slowly entering: missed from outside, no division by zero."""
-    return np.where(np.abs(speed) < 1e-12, np.float32(-1e-12), speed)
-
-
-def _within_radius(start: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Multiples of ``step`` at which rays enter and leave the unit circle or sphere."""
+def _radius_span(start: Array, step: Array) -> Span:
+    """Span within the unit circle or sphere."""
     a = np.maximum(np.einsum('i...,i...->...', step, step), np.float32(1e-12))
     b = np.einsum('i,i...->...' if start.ndim == 1 else 'i...,i...->...', start, step)
     c = np.einsum('i...,i...->...', start, start) - 1
     root = b * b - a * c
     miss = root < 0
     root = np.sqrt(np.where(miss, 0, root))
-    enter = np.where(miss, np.float32(np.inf), (-b - root) / a)
-    return enter, (-b + root) / a
+    return np.where(miss, np.float32(np.inf), (-b - root) / a), (-b + root) / a
+
+
+def _not_zero(speed: Array) -> Array:
+    """Let rays along a face enter slowly: missed from outside, no division by zero."""
+    return np.where(np.abs(speed) < 1e-12, np.float32(-1e-12), speed)
 
 
 def box(
-    centre: Sequence[float] | np.ndarray,
-    size: Sequence[float] | np.ndarray,
+    centre: Vector,
+    size: Vector,
     label: int,
     material: Material,
     yaw: float = 0.0,
-    shape: str = 'box',
     taper: tuple[float, float] = (0.0, 0.0),
-    casts_shadow: bool = True,
+    shape: str = 'box',
 ) -> Solid:
-    """A solid by its full ``size`` (3,) in metres, upright and turned by ``yaw`` radians.
+    """Build a solid by its full ``size`` (3,) in metres, upright and turned by ``yaw`` radians.
 
     Raises:
         ValueError: if the shape is unknown or a size is not positive.
@@ -191,5 +157,22 @@ def box(
     half = np.asarray(size, float) / 2
     if not (half > 0).all():
         raise ValueError(f'Parameter `size` should be positive. Found `size = {tuple(size)}`.')
-    place = np.asarray(centre, float)
-    return Solid(shape, place, half, label, material, turn(yaw).T, taper, casts_shadow)
+    return Solid(shape, np.asarray(centre, float), half, label, material, turn(yaw).T, taper)
+
+
+cylinder = partial(box, shape='cylinder')
+ball = partial(box, shape='ellipsoid')
+
+
+def moved(solids: Iterable[Solid], position: Vector, yaw: float = 0.0) -> list[Solid]:
+    """Turn solids about the origin by ``yaw`` radians, then move them by ``position``."""
+    turned = turn(yaw)
+    return [
+        replace(solid, centre=turned @ solid.centre + position, axes=solid.axes @ turned.T)
+        for solid in solids
+    ]
+
+
+def shadeless(*solids: Solid) -> list[Solid]:
+    """Take the shadows from solids."""
+    return [replace(solid, casts_shadow=False) for solid in solids]
