@@ -16,7 +16,7 @@ pytest.importorskip('mmengine', reason='MMEngine is not installed')
 from mmengine.model import ExponentialMovingAverage
 from toys import ToyData, ToyModel
 
-from go4align_plugins.mmengine.parsing import LossKeeper
+from go4align_plugins.mmengine.recorders import LossRecorder
 
 
 class AddsPenalty(ToyModel):
@@ -44,7 +44,7 @@ def values(mapping):
 def test_result_is_the_models_own(model):
     losses = forward(model)
     expected_total, expected_log = model.parse_losses(losses)
-    LossKeeper.attach(model)
+    LossRecorder.attach(model)
     total, log_vars = model.parse_losses(losses)
     assert torch.equal(total, expected_total)
     assert list(log_vars) == list(expected_log)
@@ -52,67 +52,67 @@ def test_result_is_the_models_own(model):
 
 
 def test_summands_by_hand(model):
-    keeper = LossKeeper.attach(model)
+    keeper = LossRecorder.attach(model)
     w = torch.ones(2, requires_grad=True)
     losses = {'a.loss': w * 3, 'b.loss': [w * 1, w * 2], 'b.acc': w * 9, 'empty_loss': []}
     total, _ = model.parse_losses(losses)
     assert total.item() == 6
-    terms = keeper.take(total)
+    terms = keeper.pop(total)
     assert values(terms) == {'a.loss': 3, 'b.loss': 3, 'empty_loss': 0}
     (5 * terms['a.loss']).backward()
     assert w.grad.tolist() == [7.5, 7.5]
 
 
 def test_loss_called_loss_is_not_taken_for_the_total(model):
-    keeper = LossKeeper.attach(model)
+    keeper = LossRecorder.attach(model)
     one = torch.ones((), requires_grad=True)
     total, _ = model.parse_losses({'loss': one, 'aux_loss': 2 * one})
-    assert values(keeper.take(total)) == {'loss': 1, 'aux_loss': 2}
+    assert values(keeper.pop(total)) == {'loss': 1, 'aux_loss': 2}
 
 
 def test_a_model_without_losses_is_told_so(model):
-    keeper = LossKeeper.attach(model)
+    keeper = LossRecorder.attach(model)
     one = torch.ones((), requires_grad=True)
     for terms in ({'depth': one, 'accuracy': one}, {}):
         total, _ = model.parse_losses(terms)
         with pytest.raises(ValueError, match=r'keys that contain `loss`.*Found the keys'):
-            keeper.take(total)
+            keeper.pop(total)
 
 
 def test_totals_are_told_apart(model):
-    keeper = LossKeeper.attach(model)
+    keeper = LossRecorder.attach(model)
     one = torch.ones((), requires_grad=True)
     first, _ = model.parse_losses({'a_loss': one})
     second, _ = model.parse_losses({'b_loss': one})
-    assert values(keeper.take(second)) == {'b_loss': 1}
-    assert values(keeper.take(first)) == {'a_loss': 1}
+    assert values(keeper.pop(second)) == {'b_loss': 1}
+    assert values(keeper.pop(first)) == {'a_loss': 1}
 
 
 def test_sum_of_totals_joins_their_summands(model):
-    keeper = LossKeeper.attach(model)
+    keeper = LossRecorder.attach(model)
     one = torch.ones((), requires_grad=True)
     first, _ = model.parse_losses({'a_loss': one, 'b_loss': 2 * one})
     second, _ = model.parse_losses({'b_loss': 4 * one})
-    assert values(keeper.take(first + second)) == {'a_loss': 1, 'b_loss': 6}
+    assert values(keeper.pop(first + second)) == {'a_loss': 1, 'b_loss': 6}
 
 
 def test_other_loss_is_refused(model):
-    keeper = LossKeeper.attach(model)
+    keeper = LossRecorder.attach(model)
     total, _ = model.parse_losses({'a_loss': torch.ones((), requires_grad=True)})
     with pytest.raises(ValueError, match='should be the total that the model'):
-        keeper.take(total * 0.5)
+        keeper.pop(total * 0.5)
 
 
 def test_losses_of_a_validation_are_not_remembered(model):
-    keeper = LossKeeper.attach(model)
+    keeper = LossRecorder.attach(model)
     with torch.no_grad():
         total, _ = model.parse_losses(forward(model))
     with pytest.raises(ValueError, match=r'totals `\[\]`'):
-        keeper.take(total)
+        keeper.pop(total)
 
 
 def test_total_that_nobody_holds_frees_its_graph(model):
-    LossKeeper.attach(model)
+    LossRecorder.attach(model)
     term = torch.ones((), requires_grad=True) * 2
     total, log_vars = model.parse_losses({'a_loss': term})
     seen = weakref.ref(term)
@@ -123,23 +123,23 @@ def test_total_that_nobody_holds_frees_its_graph(model):
 
 def test_hidden_summand_is_refused():
     model = AddsPenalty()
-    LossKeeper.attach(model)
+    LossRecorder.attach(model)
     with pytest.raises(ValueError, match=r'should return the sum .*`near.loss_l1`, `near.loss_l2`'):
         model.parse_losses(forward(model))
 
 
 def test_model_without_parse_losses_is_refused():
     with pytest.raises(ValueError, match=r'should have the method `parse_losses`.*Found `Linear`'):
-        LossKeeper.attach(torch.nn.Linear(1, 1))
+        LossRecorder.attach(torch.nn.Linear(1, 1))
 
 
 def test_second_keeper_replaces_the_first(model):
-    first = LossKeeper.attach(model)
-    second = LossKeeper.attach(model)
+    first = LossRecorder.attach(model)
+    second = LossRecorder.attach(model)
     total, _ = model.parse_losses(forward(model))
     with pytest.raises(ValueError):
-        first.take(total)
-    assert len(second.take(total)) == 3
+        first.pop(total)
+    assert len(second.pop(total)) == 3
 
 
 def pickled(model):
@@ -159,17 +159,17 @@ def averaged(model):
 
 @pytest.mark.parametrize('make_copy', [copy.deepcopy, averaged, pickled, saved])
 def test_copy_has_its_own_plain_method(model, make_copy):
-    keeper = LossKeeper.attach(model)
+    keeper = LossRecorder.attach(model)
     twin = make_copy(model)
     assert twin.parse_losses.__self__ is twin
     assert twin.parse_losses.__func__ is ToyModel.parse_losses
     total, _ = twin.parse_losses(forward(twin))
     with pytest.raises(ValueError):
-        keeper.take(total)
+        keeper.pop(total)
     assert model.parse_losses is keeper
 
 
 def test_keeper_is_not_in_the_state(model):
     names = list(model.state_dict())
-    LossKeeper.attach(model)
+    LossRecorder.attach(model)
     assert list(model.state_dict()) == names
