@@ -15,9 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-
-pytest.importorskip('mmengine', reason='MMEngine is not installed')
-
 from mmengine.logging import HistoryBuffer
 
 import go4align_plugins.mmengine

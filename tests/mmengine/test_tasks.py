@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-pytest.importorskip('mmengine', reason='MMEngine is not installed')
-
 from go4align_plugins.mmengine.tasks import TaskLosses
 
 
