@@ -21,43 +21,38 @@ from go4align_plugins.mmengine.task_wrapper import TaskOptimWrapper
 class LibMTLOptimWrapper(TaskOptimWrapper):
     """MMEngine's ``OptimWrapper`` with any weighting strategy of LibMTL's that needs no own loop.
 
-    Each iteration: the model's losses, kept apart by task -> the strategy's ``backward``, which
-    leaves the gradients that LibMTL's Trainer would have -> the inherited clipping and step. No
-    model is changed.
-
-    What to rely on:
+    Each iteration: the model's losses, kept apart by task -> the strategy's ``backward`` -> the
+    inherited clipping and step. No model is changed.
 
     - Updates equal the updates of LibMTL's Trainer on the same model, data and random numbers.
     - The strategy's own parameters (UW, IMTL, GradNorm) are trained by the same optimizer, with the
       options of the config's optimizer, and follow its schedules.
     - Epochs count as in LibMTL for strategies that look at them (DWA, GradNorm, STCH).
-    - FAMO's second look at the losses after a step is a second forward pass of the batch.
+    - FAMO takes a second forward pass of the batch after each step.
     - The message hub has ``train/weight/<task>`` at every iteration where the strategy returns its
       weights, and ``train/group/<task>`` where it has groups.
-    - A checkpoint has the strategy's state beside the optimizer's. One of a plain ``OptimWrapper``
-      loads with a warning, and ours loads into a plain one. A strategy whose state cannot be saved
+    - Checkpoints are as for :class:`GO4AlignOptimWrapper`. A strategy whose state cannot be saved
       (Nash_MTL) refuses to resume.
-    - A step is one backward pass for each task in many strategies: mixed precision, accumulation
-      and several processes are refused.
+    - Mixed precision, accumulation and several processes are refused: many strategies take one
+      backward pass for each task in a step.
 
     Args:
         optimizer: the optimizer; one for the whole model.
         tasks: as for :class:`GO4AlignOptimWrapper`.
-        **options: ``clip_grad`` of ``OptimWrapper``, and options of the strategy:
-            ``weighting``: its name in ``LibMTL.weighting``, ours (GO4Align, SI) among them;
-            ``'EW'`` by default.
+        **options: ``clip_grad`` of ``OptimWrapper``, and:
+            ``weighting`` (``'EW'``): the strategy's name in ``LibMTL.weighting``; GO4Align and SI
+            are among them.
             ``weight_args``: its options by LibMTL's names, e.g. ``{'calpha': 0.4}``; others have
             the defaults of LibMTL's command line.
             ``shared``: globs, or beginnings up to a dot, of the names of the parameters that all
             tasks share. None: the model's ``backbone`` and ``neck``.
-            ``epoch_length``: the iterations of an epoch. None: as the Runner counts epochs, to
-            which a training by iterations is one.
+            ``epoch_length``: the iterations of an epoch. None: as the Runner counts epochs; a
+            training by iterations is one epoch.
 
     Raises:
         ImportError: if LibMTL is not installed; the message names the extra.
-        ValueError: if a parameter is out of its range, or the strategy cannot run so; before
-            training, if a model shares no parameters; in training, if a loss belongs to no task or
-            to two.
+        ValueError: if a parameter is out of its range, the strategy cannot run so, the model shares
+            no parameters, or a loss belongs to no task or to two.
 
     Example:
         >>> optim_wrapper = dict(
@@ -162,7 +157,7 @@ class LibMTLOptimWrapper(TaskOptimWrapper):
                 self.strategy.update_w(self._tasks.sum(terms))
         self.strategy.record(losses, self._batches.pop_size())
         weights = [] if self._weights is None else np.asarray(self._weights, np.float64).tolist()
-        return weights, [] if self.num_groups is None else self._agrm.groups.tolist()
+        return weights, [] if self.num_groups is None else self.strategy.agrm.groups.tolist()
 
     def _save_weighting(self) -> dict[str, Any]:
         attributes = self._libmtl.collect_attributes(self.strategy)

@@ -35,8 +35,8 @@ UNFIT = {
 class SharedModel(nn.Module):
     """The members of LibMTL's models that a strategy uses: the shared parameters and the losses.
 
-    A strategy is made to be inherited by a model together with an architecture. This class takes
-    the architecture's place.
+    LibMTL's models inherit a strategy and an architecture. This class takes the architecture's
+    place.
 
     Args:
         task_names: the M tasks in order.
@@ -66,12 +66,7 @@ class SharedModel(nn.Module):
         self.__dict__['encoder'].zero_grad(set_to_none=False)
 
     def enter_epoch(self, epoch: int, epochs: int) -> None:
-        """Set the epoch; the mean losses of the last one are then known, as in LibMTL.
-
-        Args:
-            epoch: its number from 0.
-            epochs: the number of all.
-        """
+        """Set the epoch, from 0; the mean losses of the last one are then known, as in LibMTL."""
         if epoch != self.epoch and self.epoch_frames:
             self.train_loss_buffer[:, self.epoch] = self.epoch_losses / self.epoch_frames
             self.epoch_losses = np.zeros(self.task_num)
@@ -107,10 +102,6 @@ def find_strategy(weighting: str) -> type:
 
 def complete_options(weighting: str, weight_args: Mapping[str, Any]) -> dict[str, Any]:
     """Complete a strategy's options by the defaults of LibMTL's command line.
-
-    Args:
-        weighting: the strategy's name.
-        weight_args: LibMTL's names -> values.
 
     Raises:
         ValueError: if LibMTL knows the strategy, but not an option.
@@ -160,8 +151,7 @@ def find_shared(model: nn.Module, patterns: Sequence[str] | None = None) -> nn.M
         One list of trainable parameters for each module that has any, in the model's order.
 
     Raises:
-        ValueError: if a pattern matches no parameter that is trained, or the model has neither
-            backbone nor neck.
+        ValueError: if a pattern matches no trained parameter, or there is no backbone and no neck.
     """
     trained = [name for name, value in model.named_parameters() if value.requires_grad]
     if patterns is None:

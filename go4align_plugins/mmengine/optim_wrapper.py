@@ -22,10 +22,8 @@ class GO4AlignOptimWrapper(TaskOptimWrapper):
     Each iteration: the model's losses, kept apart by task -> GO4Align -> one backward of their
     weighted sum -> the inherited accumulation, clipping and step. No model is changed.
 
-    What to rely on:
-
-    - Weights come from unscaled, detached losses in float32 at least; the weighted sum is scaled
-      once, by the inherited code.
+    - Weights come from unscaled, detached losses in float32 at least; the inherited code scales the
+      weighted sum once.
     - With ``accumulative_counts=k`` each micro-batch has the weights of its own losses and moves
       the state by 1/k of a step.
     - All ranks use the same weights: the losses are averaged over them first.
@@ -34,10 +32,9 @@ class GO4AlignOptimWrapper(TaskOptimWrapper):
     - The message hub has ``train/weight/<task>`` and ``train/group/<task>`` at every iteration, and
       so have the log, TensorBoard and ``vis_data``. MMEngine logs the mean over a window for names
       that contain ``loss`` or ``time``, unless its ``LogProcessor`` has another ``mean_pattern``.
-    - A checkpoint has the state beside the optimizer's. One of a plain ``OptimWrapper`` loads with
-      a warning, and ours loads into a plain one.
-    - It needs MMEngine's ``Runner`` and one optimizer: in an ``OptimWrapperDict``, or under
-      ``FlexibleRunner``, the first iteration raises.
+    - A checkpoint has the state beside the optimizer's. A checkpoint of a plain ``OptimWrapper``
+      loads with a warning, and a plain one loads ours.
+    - ``OptimWrapperDict`` and ``FlexibleRunner`` are not supported: the first iteration raises.
 
     Args:
         optimizer: the optimizer; one for the whole model.

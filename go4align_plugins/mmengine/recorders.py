@@ -66,25 +66,15 @@ class LossRecorder:
         return total, log_vars
 
     def split(self, losses: Losses) -> dict[str, Tensor]:
-        """Split losses that are not trained on into their summands.
-
-        Args:
-            losses: as a model's forward pass returns them.
-
-        Returns:
-            Loss key -> (): the summands.
-        """
+        """Split a model's losses that are not trained on into summands: loss key -> ()."""
         return _find_terms(losses, *self._parse_losses(losses))
 
     def pop(self, loss: Tensor) -> dict[str, Tensor]:
-        """Return the summands of a loss, and drop their record.
+        """Return the summands of a loss, loss key -> () with its graph, and drop their record.
 
         Args:
             loss: (): a total that ``parse_losses`` returned, or the sum of all its totals on
                 record, for models that parse more than once in an iteration.
-
-        Returns:
-            Loss key -> (): the summands, with their graph.
 
         Raises:
             ValueError: if the loss is neither.
@@ -132,11 +122,8 @@ class LossRecorder:
 def _find_terms(losses: Losses, total: Tensor, log_vars: dict[str, Any]) -> dict[str, Tensor]:
     # MMEngine adds up the keys that contain `loss`. Its log has the sum of each key; the sum of an
     # empty list is no tensor, but 0.
-    values = {key: log_vars.get(key) for key in losses if 'loss' in key}
-    return {
-        key: value if isinstance(value, Tensor) else total.new_zeros(())
-        for key, value in values.items()
-    }
+    terms = {key: log_vars.get(key) for key in losses if 'loss' in key}
+    return {k: v if isinstance(v, Tensor) else total.new_zeros(()) for k, v in terms.items()}
 
 
 def _equal(found: Tensor, expected: Tensor) -> bool:

@@ -66,11 +66,8 @@ class TaskOptimWrapper(OptimWrapper):
     def convert(cls, wrapper: OptimWrapper, **options: Any) -> None:
         """Turn a plain wrapper into one of this class, in place.
 
-        Objects that hold the wrapper, as learning rate schedulers do, need no change.
-
-        Args:
-            wrapper: the wrapper.
-            **options: ``tasks`` and options of the weighting.
+        Objects that hold the wrapper, as learning rate schedulers do, need no change. The options
+        are ``tasks`` and those of the weighting.
 
         Raises:
             ValueError: if an option is out of its range.
@@ -86,7 +83,7 @@ class TaskOptimWrapper(OptimWrapper):
     @property
     def num_groups(self) -> int | None:
         """The number of groups; None where the weighting has none, or before it is built."""
-        return getattr(self._agrm, 'num_groups', None)
+        return getattr(getattr(self.weighting, 'agrm', self.weighting), 'num_groups', None)
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
@@ -178,10 +175,6 @@ class TaskOptimWrapper(OptimWrapper):
     def _own_group(self) -> dict[str, Any] | None:
         group = self.optimizer.param_groups[-1]
         return group if group.get(OWN_GROUP) else None
-
-    @property
-    def _agrm(self) -> Any:
-        return getattr(self.weighting, 'agrm', self.weighting)
 
     def _set_up(self, tasks: TaskPatterns | None = None, **options: Any) -> None:
         self._tasks = TaskLosses(tasks)

@@ -38,6 +38,24 @@ def test_first_step_by_hand(model):
     assert logged(wrapper, 'weight') == pytest.approx([weight] * 2)
 
 
+def test_a_second_training_goes_on_with_the_strategy(model):
+    wrapper = make_wrapper(model, weighting='UW', shared='trunk')
+    model.step(wrapper, {'a': 1, 'b': 3})
+    strategy = wrapper.strategy
+    wrapper.initialize_count_status(model, 0, 100)
+    assert wrapper.strategy is strategy
+    assert len(wrapper.optimizer.param_groups) == 2
+
+
+def test_damaged_state_is_named(model):
+    wrapper = make_wrapper(model, weighting='UW', shared='trunk')
+    model.step(wrapper, {'a': 1, 'b': 3})
+    state = wrapper.state_dict()
+    del state['weighting']['attributes']
+    with pytest.raises(ValueError, match=r"should hold the state of `UW`.*Found: 'attributes'"):
+        wrapper.load_state_dict(state)
+
+
 def test_groups_are_published():
     ours, theirs = Scales(), Scales()
     wrapper = make_wrapper(theirs, weighting='GO4Align', shared='trunk')
