@@ -18,12 +18,13 @@ METHODS = EW UW DWA GO4Align
 BASELINES = $(TASKS:%=runs/rooms/STL-%-0)
 RUNS = $(METHODS:%=runs/rooms/%-0)
 
-.PHONY: help env demo test test-unit faults fuzz matrix lint format clean
+.PHONY: help env demo test test-unit speed faults fuzz matrix lint format clean
 
 help:
 	@echo 'make demo       render rooms, train GO4Align beside EW, UW, DWA and single tasks: demo/'
 	@echo 'make test       all tests'
 	@echo 'make test-unit  the tests that need neither training nor rendering'
+	@echo 'make speed      time the weighting and training beside others, with the goals'
 	@echo 'make faults     kill, fill the disk, damage files; compare with undisturbed runs (hours)'
 	@echo 'make fuzz       feed everything that reads, ten minutes each'
 	@echo 'make matrix     lowest and newest versions, each extra alone (hours, gigabytes)'
@@ -67,18 +68,18 @@ test: env
 test-unit: env
 	$(RUN) -m pytest -m 'not integration'
 
+speed: env
+	$(VENV)/bin/python benchmarks/run.py
+
 faults: env
-	$(RUN) tests/faults/kill_training.py
-	$(RUN) tests/faults/full_disk.py
-	$(RUN) tests/faults/corrupt_files.py
-	$(RUN) tests/faults/kill_worker.py
-	$(RUN) tests/faults/long_run.py
+	$(RUN) -m pytest -rA $(addprefix tests/faults/,kill.py full_disk.py corrupt_files.py long_run.py)
 
 fuzz: env
 	$(RUN) tests/fuzz/run.py --minutes 10
 
-matrix:
-	$(PYTHON) tests/matrix/run.py
+# `make matrix` keeps its environments in ~/.cache/go4align-plugins/nox.
+matrix: env
+	$(VENV)/bin/nox
 
 lint: env
 	$(VENV)/bin/ruff check .

@@ -1,4 +1,7 @@
-"""Installs go4align-plugins: ``pip install -e ".[libmtl]"``; every bound below has its reason."""
+"""Install go4align-plugins: ``pip install -e ".[libmtl]"``; every bound below has its reason.
+
+What needs none is in ``pyproject.toml``.
+"""
 
 import re
 import shutil
@@ -13,8 +16,10 @@ VERSION = re.search(r"__version__ = '(.+)'", (ROOT / 'go4align_plugins/__init__.
 LIBMTL = [
     # 1.1.5 is the only release on PyPI; GitHub's main calls itself the same and serves as well.
     'LibMTL>=1.1.5',
-    # LibMTL's CAGrad imports scipy without declaring it.
+    # LibMTL's CAGrad imports scipy without declaring it; intervals of leaderboards.
     'scipy>=1.9',
+    # Tables of leaderboards: aligned text, CSV, LaTeX. to_csv(lineterminator=...) came with 1.5.
+    'pandas>=1.5',
     # LibMTL declares torchvision; its DeepLab heads have had their present form since 0.9.
     'torchvision>=0.16',
     'numpy>=1.22',
@@ -74,6 +79,8 @@ MMSEG = [
     # Imported by mmsegmentation without being declared.
     'ftfy>=6.0',
     'regex>=2022.1.18',
+    # Tables of run folders; mmsegmentation declares scipy, which their intervals need.
+    'pandas>=1.5',
 ]
 
 DEV = [
@@ -87,6 +94,11 @@ DEV = [
     'selenium>=4.10',
     # The reference of the long run.
     'mpmath>=1.3',
+    # Its methods are timed beside GO4Align by benchmarks/run.py; UW and FAMO came with 0.18.
+    'torchjd>=0.18',
+    # Builds the environments of `make matrix`; uv finds the lowest versions, and links large
+    # packages in place of copying them. It passes what it is installed with since 2024.10.
+    'nox[uv]>=2024.10.9',
     # Another release formats and finds other things.
     'ruff==0.17.6',
     'mypy>=1.8',
@@ -113,16 +125,10 @@ class BuildWithConfigs(build_py):
 
 
 setup(
-    name='go4align-plugins',
     version=VERSION,
-    description='GO4Align multi-task weighting for LibMTL, MMEngine and MMSegmentation',
-    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
-    long_description_content_type='text/markdown',
-    license='Apache-2.0',
     packages=find_packages(include=['go4align_plugins*']),
     package_data={'go4align_plugins': ['py.typed', *(f'**/*.{kind}' for kind in DATA)]},
     cmdclass={'build_py': BuildWithConfigs},
-    python_requires='>=3.9',
     # 2.1 is the oldest whose optimizers, loaders and safe checkpoints behave as used here.
     install_requires=['torch>=2.1'],
     extras_require={
@@ -135,9 +141,4 @@ setup(
         'all': sorted({*LIBMTL, *MMSEG, *CLUSTERING, *QM9, *CLUSTER}),
         'dev': DEV,
     },
-    classifiers=[
-        'Programming Language :: Python :: 3',
-        'Intended Audience :: Science/Research',
-        'Topic :: Scientific/Engineering :: Artificial Intelligence',
-    ],
 )

@@ -1,4 +1,4 @@
-"""Files that version 0.1.0 wrote, in `data_0.1.0`: they load, and go on to the same end."""
+"""Files that version 0.1.0 wrote, in `kept_0.1.0`: they load, and go on to the same end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 from go4align_plugins import GO4Align
 
-KEPT = Path(__file__).with_name('data_0.1.0')
+KEPT = Path(__file__).with_name('kept_0.1.0')
 
 
 def test_state_of_the_weighting():
@@ -42,7 +42,7 @@ def test_checkpoint_of_an_optimizer_wrapper():
 def test_run_folder_goes_on(tmp_path, monkeypatch):
     from go4align_plugins.libmtl.train import main
 
-    from .benchmarks.molecule_files import write_npz
+    from .data.molecule_files import write_npz
 
     monkeypatch.chdir(tmp_path)
     write_npz(tmp_path / 'qm9')

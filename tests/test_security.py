@@ -14,23 +14,23 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from go4align_plugins.benchmarks import get_benchmark
-from go4align_plugins.benchmarks.faces import FaceFolder
-from go4align_plugins.benchmarks.qm9 import read_qm9
-from go4align_plugins.benchmarks.rules import load_array
+from go4align_plugins.data import get_benchmark
+from go4align_plugins.data.array_checks import load_array
+from go4align_plugins.data.celeba import FaceFolder
+from go4align_plugins.data.qm9 import read_qm9
 from go4align_plugins.leaderboard.cli import main
-from go4align_plugins.leaderboard.entered import report_of_table
-from go4align_plugins.leaderboard.escaping import as_text, from_text
-from go4align_plugins.leaderboard.formats import FORMATS, write_report
-from go4align_plugins.leaderboard.latex import escape
-from go4align_plugins.leaderboard.plan import Cell, Method, Plan, read_plan, save_plan
 from go4align_plugins.leaderboard.report import build_report
-from go4align_plugins.leaderboard.sources import load_results
-from go4align_plugins.leaderboard.store import RESULTS, parse_entry
-from go4align_plugins.leaderboard.training import check_methods
+from go4align_plugins.leaderboard.report.csv_results import report_of_table
+from go4align_plugins.leaderboard.report.formats import FORMATS
+from go4align_plugins.leaderboard.report.latex import escape
+from go4align_plugins.leaderboard.report.sources import load_results
+from go4align_plugins.leaderboard.report.text import as_text, from_text
+from go4align_plugins.leaderboard.run.commands import check_methods
+from go4align_plugins.leaderboard.run.plan import Cell, Method, Plan, read_plan, save_plan
+from go4align_plugins.leaderboard.run.store import RESULTS, parse_entry
 
 from . import ROOT
-from .benchmarks.celeba_files import write_faces
+from .data.celeba_files import write_faces
 from .leaderboard.run_folders import STREETS
 from .leaderboard.stores import failed, make_entry, singles, write_store
 
@@ -107,7 +107,7 @@ def test_a_plan_with_code_is_refused(tmp_path):
 
 def test_arrays_that_hdf5_would_read_elsewhere_are_refused(tmp_path):
     h5py = pytest.importorskip('h5py')
-    from go4align_plugins.benchmarks.conversion.nyuv2 import count_frames
+    from go4align_plugins.data.conversion.nyuv2 import count_frames
 
     (tmp_path / 'secret').write_bytes(bytes(4096))
     shapes = {'images': (2, 3, 8, 6), 'depths': (2, 8, 6), 'labels': (2, 8, 6)}
@@ -256,7 +256,7 @@ def test_a_name_in_a_csv_is_no_formula_and_is_read_back(name):
 
 def test_a_csv_of_a_report_has_no_formula(tmp_path):
     report = report_with(tmp_path / 'store', '=cmd|calc', 'none')
-    (path,) = write_report(report, tmp_path / 'report', ['csv'])
+    (path,) = report.write(tmp_path / 'report', ['csv'])
     names = [row['method'] for row in csv.DictReader(io.StringIO(path.read_text()))]
     assert "'=cmd|calc" in names
     again = report_of_table(path)

@@ -7,12 +7,12 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 
-from go4align_plugins.benchmarks import faces, qm9
-from go4align_plugins.benchmarks.conversion import cityscapes, nyuv2
-from go4align_plugins.benchmarks.embedded import render_dataset
-from go4align_plugins.benchmarks.files import advise
-from go4align_plugins.benchmarks.layouts import SPLITS, check, count_frames, is_damage, repair
-from go4align_plugins.benchmarks.table import BENCHMARKS, FRAMES, get_benchmark
+from go4align_plugins.data import celeba, qm9
+from go4align_plugins.data.conversion import cityscapes, nyuv2
+from go4align_plugins.data.embedded import render_dataset
+from go4align_plugins.data.mtan_layout import SPLITS, check, count_frames, is_damage, repair
+from go4align_plugins.data.table import BENCHMARKS, FRAMES, get_benchmark
+from go4align_plugins.utils.files import advise
 
 EXAMPLES = """examples:
   prepare_data.py rooms --out data/rooms
@@ -53,12 +53,12 @@ With LibMTL's examples/qm9/random_split.t beside either, the split is LibMTL's."
     'celeba': """CelebA, aligned and cropped (1.4 GB):
   https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, "Align&Cropped Images"
   Img/img_align_celeba.zip (unpack it), Anno/list_attr_celeba.txt, Eval/list_eval_partition.txt
-  into one folder, with or without Img, Anno and Eval.
+  into one folder, with or without Img, Anno and Eval. Kaggle's archive, unpacked, will do, too.
   Then: python tools/prepare_data.py check celeba FOLDER""",
 }
-CHECKS: dict[str, Callable[[str], tuple[list[str], dict[str, int]]]] = {
-    'qm9': qm9.check,
-    'celeba': faces.check,
+CHECKS: dict[str, Callable[[str, Sequence[str]], tuple[list[str], dict[str, int]]]] = {
+    'qm9': lambda root, tasks: qm9.check(root),  # one table holds all targets
+    'celeba': lambda root, tasks: celeba.check(root, tasks=tasks),
 }
 
 
@@ -91,13 +91,15 @@ def report_problems(options: argparse.Namespace) -> int:
         return report_samples(options)
     root = options.out if making else options.root
     size = tuple(options.size) if options.size else None
-    problems = check(root, benchmark, size, num_classes=getattr(options, 'classes', None))
+    num_classes, tasks = (getattr(options, name, None) for name in ('classes', 'tasks'))
+    problems = check(root, benchmark, size, num_classes=num_classes, tasks=tasks)
     print(''.join(f'{problem}\n' for problem in problems), end='')
     published = ' + '.join(f'{count} {split}' for split, count in benchmark.num_frames.items())
     if not benchmark.embedded and _counts(root) != published:
         print(f'note: {_counts(root)} frames; the published {benchmark.title} has {published}.')
     print(f'{root}: problems found in {_counts(root)} frames: {len(problems) or "none"}.')
-    if any(map(is_damage, problems)):
+    has_frames = any(count_frames(root, split) for split in SPLITS)
+    if has_frames and any(map(is_damage, problems)):
         print(repair(root, benchmark, 'damaged files'))
     return 1 if problems else 0
 
@@ -110,7 +112,8 @@ def report_samples(options: argparse.Namespace) -> int:
             'which has no frames.'
         )
     benchmark = get_benchmark(options.dataset)
-    problems, lengths = CHECKS[benchmark.name](options.root)
+    tasks = [task.name for task in benchmark.select(options.tasks)]
+    problems, lengths = CHECKS[benchmark.name](options.root, tasks)
     print(''.join(f'{problem}\n' for problem in problems), end='')
     found, published = (
         ' + '.join(f'{count} {split}' for split, count in counts.items())
@@ -183,6 +186,7 @@ def build_parser() -> argparse.ArgumentParser:
     checker.add_argument('root', metavar='ROOT', help='the folder of the dataset')
     checker.add_argument('--size', type=int, nargs=2, metavar=('H', 'W'), help='that all must have')
     checker.add_argument('--classes', type=int, help="of the labels; default: the benchmark's")
+    checker.add_argument('--tasks', nargs='+', metavar='TASK', help='to check; default: all')
     checker.set_defaults(run=report_problems)
     download = commands.add_parser('download', help='say where to get a real dataset')
     download.add_argument('dataset', choices=DOWNLOADS, metavar='DATASET', help='|'.join(DOWNLOADS))

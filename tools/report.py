@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from go4align_plugins.benchmarks.files import advise
-from go4align_plugins.leaderboard.commands.report import make_report, show
+from go4align_plugins.leaderboard.cli.report import make_report, show
+from go4align_plugins.utils.files import advise
 
 EXAMPLE = """example:
   python tools/report.py runs/stl-* runs/ew runs/go4align --out demo

@@ -1,12 +1,21 @@
-"""From run folders to tables and pictures, whatever framework trained the runs."""
+"""Train, compare and draw weighting methods, whatever framework trains them.
 
-from go4align_plugins.leaderboard.entered import report_of_table
-from go4align_plugins.leaderboard.pictures import learning_curves, weights_heatmap
-from go4align_plugins.leaderboard.predictions import predictions_grid
-from go4align_plugins.leaderboard.published import published_runs
-from go4align_plugins.leaderboard.report import build_report
-from go4align_plugins.leaderboard.runs import Run, load_run
-from go4align_plugins.leaderboard.table import Report
+Three rooms, each of which imports the ones before it alone: ``run`` (plan -> cells -> processes or
+Slurm -> store) <- ``report`` (runs -> scores -> one table -> Markdown, CSV, LaTeX, HTML) <-
+``analyse`` (groups, ablation, indicators, clusterings, weights, convergence, runtime); ``cli`` is
+their command line.
+"""
+
+from go4align_plugins.leaderboard.analyse.pictures import (
+    learning_curves,
+    predictions_grid,
+    weights_heatmap,
+)
+from go4align_plugins.leaderboard.report.build import build_report
+from go4align_plugins.leaderboard.report.csv_results import report_of_table
+from go4align_plugins.leaderboard.report.formats import Report
+from go4align_plugins.leaderboard.report.published import published_runs
+from go4align_plugins.leaderboard.run.runs import Run, load_run
 
 __all__ = [
     'Report',

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from go4align_plugins.benchmarks.files import find_damage, save_bytes
+from go4align_plugins.utils.files import load_tensors, save_bytes
 
 PLAIN = (bool, int, float, str, type(None))
 OF_METER = ('base_result', 'best_result', 'improvement', 'has_val')
@@ -42,13 +42,10 @@ def load(path: Path) -> dict[str, Any]:
     """
     rule = f'{path}: should be a checkpoint of this tool. Found'
     remedy = 'Delete it, and the same command begins from the start.'
-    damage = find_damage(path)
-    if damage:
-        raise ValueError(f'{rule}: {damage}. {remedy}')
     try:
-        state = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # torch raises a different one for every kind of damage
-        raise ValueError(f'{rule}: {error} {remedy}') from error
+        state = load_tensors(path)
+    except ValueError as error:
+        raise ValueError(f'{rule}: {error}. {remedy}') from error
     if not isinstance(state, dict) or 'epoch' not in state:
         raise ValueError(f'{rule} another file. {remedy}')
     return state

@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from go4align_plugins.benchmarks import Benchmark
-from go4align_plugins.benchmarks.augment import augment
-from go4align_plugins.benchmarks.layouts import FrameFolder
+from go4align_plugins.data import Benchmark
+from go4align_plugins.data.augment import augment
+from go4align_plugins.data.mtan_layout import FrameFolder
+from go4align_plugins.tasks import to_tensors
 
 
 class DenseFrames(Dataset):
@@ -26,7 +27,7 @@ class DenseFrames(Dataset):
 
     Args:
         folder: the frames on disk.
-        augmented: whether to augment them (see :mod:`go4align_plugins.benchmarks.augment`).
+        augmented: whether to augment them (see :mod:`go4align_plugins.data.augment`).
         seed: of the augmentation.
         inverse_depth: whether the frames' depth is inverse.
     """
@@ -48,10 +49,7 @@ class DenseFrames(Dataset):
         return len(self.folder)
 
     def __getitem__(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
-        arrays = self.folder.read(index)
-        frame = {part: torch.from_numpy(array) for part, array in arrays.items()}
-        for part in frame.keys() & {'image', 'depth', 'normal'}:
-            frame[part] = frame[part].movedim(-1, 0).contiguous()
+        frame = to_tensors(self.folder.read(index))
         if self.augmented:
             generator = _generator(self.seed, self.epoch, index)
             frame = augment(frame, generator, inverse_depth=self.inverse_depth)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from go4align_plugins.benchmarks import Benchmark
-from go4align_plugins.benchmarks.faces import FaceFolder
+from go4align_plugins.data import Benchmark
+from go4align_plugins.data.celeba import FaceFolder
 from go4align_plugins.libmtl.data import Loaders, build_loader
 
 
@@ -61,7 +61,7 @@ def build_face_loaders(
 
     Args:
         benchmark: ``celeba``.
-        root: a folder as :mod:`go4align_plugins.benchmarks.faces` reads it.
+        root: a folder as :mod:`go4align_plugins.data.celeba` reads it.
         tasks: names of the attributes; None for all.
         batch_size: faces in a batch.
         seed: of the order.

@@ -21,7 +21,6 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from go4align_plugins.benchmarks.run_folder import RunFolder
 from go4align_plugins.libmtl import checkpoint
 from go4align_plugins.libmtl.data import Loaders, set_epoch
 from go4align_plugins.libmtl.options import GROUPED
@@ -29,6 +28,7 @@ from go4align_plugins.libmtl.protocols import PLATEAU
 from go4align_plugins.libmtl.strategies import AGRMWeighting
 from go4align_plugins.libmtl.trainer import Trainer
 from go4align_plugins.measures.scores import delta_m
+from go4align_plugins.utils.run_folder import RunFolder
 
 BATCHES_IN_STEP = {'MoDo': 3, 'SDMGrad': 3}
 """Strategies that take several batches a step; an epoch is one pass over the data all the same."""

@@ -11,10 +11,11 @@ from urllib.error import URLError
 from torch import nn
 from torchvision.models.segmentation.deeplabv3 import DeepLabHead
 
-from go4align_plugins.benchmarks import Task
-from go4align_plugins.benchmarks.cnn import CNN_CHANNELS, CNN_SMALL_CHANNELS, NineLayerCNN
-from go4align_plugins.benchmarks.mpnn import MPNN
-from go4align_plugins.benchmarks.segnet import (
+from go4align_plugins.data import Task
+from go4align_plugins.libmtl.compat import import_libmtl
+from go4align_plugins.models.cnn import CNN_CHANNELS, CNN_SMALL_CHANNELS, NineLayerCNN
+from go4align_plugins.models.mpnn import MPNN
+from go4align_plugins.models.segnet import (
     SEGNET_CHANNELS,
     SEGNET_CONVOLUTIONS,
     SEGNET_SMALL_CHANNELS,
@@ -23,7 +24,6 @@ from go4align_plugins.benchmarks.segnet import (
     SegNetMTAN,
     TaskHead,
 )
-from go4align_plugins.libmtl.compat import import_libmtl
 
 LibMTL: Any = import_libmtl()
 

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from go4align_plugins.benchmarks import Benchmark
-from go4align_plugins.benchmarks.molecules import Molecules
-from go4align_plugins.benchmarks.optional import import_optional
-from go4align_plugins.benchmarks.qm9 import read_qm9
+from go4align_plugins.data import Benchmark
+from go4align_plugins.data.molecules import Molecules
+from go4align_plugins.data.qm9 import read_qm9
 from go4align_plugins.libmtl.data import Loaders, build_loader
+from go4align_plugins.utils.optional import import_optional
 
 
 class MoleculeGraphs(Dataset):
@@ -62,7 +62,7 @@ def build_molecule_loaders(
 
     Args:
         benchmark: ``qm9``.
-        root: a folder as :mod:`go4align_plugins.benchmarks.qm9` reads it.
+        root: a folder as :mod:`go4align_plugins.data.qm9` reads it.
         tasks: names of the tasks; None for all.
         batch_size: molecules in a batch.
         seed: of the order; the split is always the same.

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from go4align_plugins.benchmarks import get_benchmark
-from go4align_plugins.benchmarks.run_folder import CHECKPOINT
-from go4align_plugins.benchmarks.table import FRAMES
+from go4align_plugins.data import get_benchmark
+from go4align_plugins.data.table import FRAMES
 from go4align_plugins.libmtl import checkpoint
 from go4align_plugins.libmtl.train import build
+from go4align_plugins.tasks import MAPS
+from go4align_plugins.utils.run_folder import CHECKPOINT
 
 
 def predict(
@@ -31,7 +31,7 @@ def predict(
 
     Returns:
         What is on disk and what is predicted, a dict a frame: ``'image'`` (H, W, 3) and the run's
-        tasks, as class numbers (H, W), depths (H, W, 1) and vectors (H, W, 3).
+        tasks, as class numbers (H, W), depths (H, W) and vectors (H, W, 3).
 
     Raises:
         ValueError: if the run's benchmark has no frames, there is no such frame, or the checkpoint
@@ -56,10 +56,7 @@ def predict(
     with torch.no_grad():
         outputs = [trainer.process_preds(trainer.model(data[frame][0][None])) for frame in frames]
     truths = [data.folder.read(frame) for frame in frames]
-    return truths, [{task: _as_map(task, out[task][0]) for task in out} for out in outputs]
-
-
-def _as_map(task: str, output: Tensor) -> np.ndarray:
-    if task == 'segmentation':
-        return output.argmax(0).numpy()
-    return output.movedim(0, -1).numpy()
+    return truths, [
+        {task: MAPS[task].to_array(MAPS[task].finish(out[task][0])) for task in out}
+        for out in outputs
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from go4align_plugins.benchmarks.table import FACES, FRAMES, MOLECULES, get_benchmark
+from go4align_plugins.data.table import FACES, FRAMES, MOLECULES, get_benchmark
 
 NAMES = SMALL, LIBMTL, PAPER = 'small', 'libmtl', 'paper'
 

@@ -7,9 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from go4align_plugins.benchmarks import Task
 from go4align_plugins.libmtl.compat import import_libmtl
-from go4align_plugins.measures import LOSSES, build_metric
+from go4align_plugins.tasks import Task
 
 LibMTL: Any = import_libmtl()
 
@@ -19,7 +18,7 @@ class TaskLoss(LibMTL.loss.AbsLoss):
 
     def __init__(self, task: Task) -> None:
         super().__init__()
-        self.loss = LOSSES[task.kind]
+        self.loss = task.kind.loss
 
     def compute_loss(self, pred: Tensor, gt: Tensor) -> Tensor:
         """Compute the mean loss of a batch."""
@@ -37,7 +36,7 @@ class TaskMetric(LibMTL.metrics.AbsMetric):
     def __init__(self, task: Task, scale: float = 1.0) -> None:
         super().__init__()
         self.names = [metric.name for metric in task.metrics]
-        self.metric = build_metric(task, scale)
+        self.metric = task.kind.metric(task, scale)
 
     def update_fun(self, pred: Tensor, gt: Tensor) -> None:
         """Add a batch."""

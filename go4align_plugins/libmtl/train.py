@@ -10,9 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from go4align_plugins.benchmarks import BENCHMARKS, get_benchmark
-from go4align_plugins.benchmarks.files import explain
-from go4align_plugins.benchmarks.run_folder import RunFolder, describe_environment
+from go4align_plugins.data import BENCHMARKS, get_benchmark
 from go4align_plugins.libmtl.compat import default_device, import_libmtl
 from go4align_plugins.libmtl.data import Loaders
 from go4align_plugins.libmtl.grouped import OWN_LOOP
@@ -23,6 +21,8 @@ from go4align_plugins.libmtl.options import own_prefix
 from go4align_plugins.libmtl.protocols import NAMES, PLATEAU, SMALL, Protocol, get_protocol
 from go4align_plugins.libmtl.tasks import build_task_dict
 from go4align_plugins.libmtl.trainer import as_offered
+from go4align_plugins.utils.files import explain
+from go4align_plugins.utils.run_folder import RunFolder, describe_environment
 
 LibMTL: Any = import_libmtl()
 

@@ -1,7 +1,6 @@
 """Losses, metrics and scores, the same in every host; needs torch alone."""
 
 from go4align_plugins.measures.losses import (
-    LOSSES,
     attribute_loss,
     depth_loss,
     normal_loss,
@@ -16,10 +15,8 @@ from go4align_plugins.measures.task_metrics import (
     NormalMetric,
     RegressionMetric,
     SegmentationMetric,
-    build_metric,
 )
 
-__all__ = ['LOSSES', 'AttributeMetric', 'DepthMetric', 'Metric', 'NormalMetric', 'RegressionMetric']
-__all__ += ['SegmentationMetric', 'attribute_loss', 'build_metric', 'delta_m', 'depth_loss']
-__all__ += ['libmtl_improvement', 'mean_rank', 'normal_loss', 'regression_loss']
-__all__ += ['segmentation_loss']
+__all__ = ['AttributeMetric', 'DepthMetric', 'Metric', 'NormalMetric', 'RegressionMetric']
+__all__ += ['SegmentationMetric', 'attribute_loss', 'delta_m', 'depth_loss', 'libmtl_improvement']
+__all__ += ['mean_rank', 'normal_loss', 'regression_loss', 'segmentation_loss']

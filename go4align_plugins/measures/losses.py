@@ -7,8 +7,6 @@ the task as absent from the batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -130,13 +128,3 @@ def check_same_shape(prediction: Tensor, target: Tensor) -> None:
             f'Parameter `prediction` should have the shape of its target, {tuple(target.shape)}. '
             f'Found `prediction.shape = {tuple(prediction.shape)}`.'
         )
-
-
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    'segmentation': segmentation_loss,
-    'depth': depth_loss,
-    'normal': normal_loss,
-    'regression': regression_loss,
-    'attribute': attribute_loss,
-}
-"""The loss of each task, by the task's kind."""

@@ -25,8 +25,6 @@ from go4align_plugins.measures.metrics import (
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from go4align_plugins.benchmarks.table import Task
-
 
 class Metric:
     """Scores of one task, gathered batch by batch.
@@ -113,29 +111,3 @@ class AttributeMetric(Metric):
 
     def __init__(self) -> None:
         super().__init__(attribute_counts, attribute_scores, torch.zeros(4, dtype=torch.int64))
-
-
-METRICS: dict[str, Callable[[Task, float], Metric]] = {
-    'segmentation': lambda task, _: SegmentationMetric(task.channels),
-    'depth': lambda *_: DepthMetric(),
-    'normal': lambda *_: NormalMetric(),
-    'regression': lambda _, scale: RegressionMetric(scale),
-    'attribute': lambda *_: AttributeMetric(),
-}
-"""The metric of each task, by the task's kind."""
-
-
-def build_metric(task: Task, scale: float = 1.0) -> Metric:
-    """Build the metric of a task, by the task's kind.
-
-    Args:
-        task: the task to measure.
-        scale: for a regression, see :class:`RegressionMetric`.
-
-    Raises:
-        ValueError: if there is no metric for a task of that kind.
-    """
-    if task.kind not in METRICS:
-        known = ', '.join(METRICS)
-        raise ValueError(f'Parameter `task` should be of kind {known}. Found `task = {task.name}`.')
-    return METRICS[task.kind](task, scale)

@@ -1,14 +1,13 @@
 """The plug into MMEngine: name a wrapper in `optim_wrapper` and any model trains with GO4Align.
 
-Or with any weighting strategy of LibMTL's, where that is installed: `LibMTLOptimWrapper`.
-Importing this package registers the wrappers, and hooks for configs that inherit theirs, in
-MMEngine's root registry, where every OpenMMLab library finds them by their bare names. It also
-mends what today's torch and mmcv-lite break (`compat`).
+`LibMTLOptimWrapper` does the same with any weighting strategy of LibMTL. Importing this package
+registers the wrappers and hooks in MMEngine's root registry, where every OpenMMLab library finds
+them by their bare names, and applies the repairs in `compat`.
 """
 
 from go4align_plugins.mmengine.compat import allow_checkpoints, provide_mmcv_operations
 
-# First of all: the imports below must already find what is missing.
+# Before the imports below, which need them.
 allow_checkpoints()
 provide_mmcv_operations()
 

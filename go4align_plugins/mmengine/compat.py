@@ -1,11 +1,11 @@
-"""What MMEngine 0.10 and mmcv-lite lack on today's torch. Each part steps aside if not needed."""
+"""Repairs for MMEngine 0.10 and mmcv-lite on today's torch. Each does nothing if not needed."""
 
 from __future__ import annotations
 
-import importlib.machinery
 import importlib.metadata
+import importlib.util
 import sys
-from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, PathFinder
 from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any, Callable
@@ -18,19 +18,19 @@ COMPILED_MODULE = 'mmcv._ext'
 
 STATISTICS = ('min', 'max', 'mean', 'current')
 
-# The kinds of numbers that a training can leave in its log, as numpy's characters.
-NUMBERS = '?bhilqBHILQefd'
+NUMBER_TYPES = '?bhilqBHILQefd'
+"""The dtypes in MMEngine's log, as numpy's characters."""
 
 
 def allow_checkpoints() -> None:
     """Let ``torch.load`` read MMEngine's own checkpoints, and nothing that could run code.
 
-    Since torch 2.6 a checkpoint may hold only classes that are known to be harmless; MMEngine
-    0.10.7 saves its log as one that is not known, and so cannot resume. Exactly what is in such
-    checkpoints is made known: MMEngine's ``HistoryBuffer`` with its four statistics, and numpy's
-    arrays of numbers. A file with anything else in it is still refused.
+    Since torch 2.6 a checkpoint may hold only classes that are known to be harmless. MMEngine
+    0.10.7 saves its log as a class that is not known, and so cannot resume. This adds exactly the
+    content of its checkpoints: ``HistoryBuffer`` with its four statistics, and numpy's arrays of
+    numbers. A file with anything else in it is still refused.
 
-    Older releases of torch run what is in a file, and need nothing here.
+    Older releases of torch run any code in a file, and need nothing here.
     """
     if torch.__version__ < '2.6':
         return
@@ -43,8 +43,8 @@ def allow_checkpoints() -> None:
             (_get_statistic, 'builtins.getattr'),
             np.ndarray,
             np.dtype,
-            *{type(np.dtype(number)) for number in NUMBERS},
-            # numpy 2 moved these; a checkpoint names the place of the numpy that it was saved by.
+            *{type(np.dtype(number)) for number in NUMBER_TYPES},
+            # numpy 2 moved these; a checkpoint has the name in the numpy that saved it.
             *(
                 (function, f'numpy.{package}.multiarray.{function.__name__}')
                 for function in (rebuild_array, rebuild_scalar)
@@ -65,7 +65,7 @@ def provide_mmcv_operations() -> None:
 
     mmcv-lite has the Python half of ``mmcv.ops``, which fails on importing the compiled half,
     ``mmcv._ext``; so do ``mmseg.models`` and all that import a single name of it. Where that module
-    is not found, a stand-in is imported in its place, whose operations raise when they are called.
+    is not found, a stand-in takes its place, whose operations raise when they are called.
 
     With any other edition of mmcv, nothing is done; one that has the compiled half keeps it.
     """
@@ -73,32 +73,20 @@ def provide_mmcv_operations() -> None:
         importlib.metadata.distribution('mmcv-lite')
     except importlib.metadata.PackageNotFoundError:
         return
-    if not any(isinstance(finder, OperationsFinder) for finder in sys.meta_path):
-        # At the end: asked only for what no other finder has.
-        sys.meta_path.append(OperationsFinder())
-
-
-class OperationsFinder:
-    """Finds the stand-in for ``mmcv._ext``, and makes it."""
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """The stand-in's specification, if it is asked for."""
-        if name != COMPILED_MODULE:
-            return None
-        return importlib.machinery.ModuleSpec(name, self, origin='go4align_plugins')  # type: ignore[arg-type]
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
-        """An empty stand-in."""
-        return MissingOperations(spec.name)
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Nothing to run: the stand-in makes its operations when they are asked for."""
+    package = importlib.util.find_spec('mmcv')
+    if package is None or COMPILED_MODULE in sys.modules:
+        return
+    if PathFinder.find_spec(COMPILED_MODULE, package.submodule_search_locations) is None:
+        sys.modules[COMPILED_MODULE] = MissingOperations(COMPILED_MODULE)
 
 
 class MissingOperations(ModuleType):
     """A module that has every operation, each of which raises ``ImportError`` when called."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        # MMEngine looks for the loader of the module to see whether it is there.
+        self.__spec__ = ModuleSpec(name, PathFinder)  # type: ignore[arg-type]
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith('__'):

@@ -9,48 +9,48 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 import go4align_plugins.libmtl  # noqa: F401  (registers our strategies)
+from go4align_plugins.libmtl.checkpoint import (  # noqa: F401
+    collect_attributes,
+    restore_attributes,
+)
 from go4align_plugins.libmtl.compat import import_libmtl
 from go4align_plugins.libmtl.loop import BATCHES_IN_STEP
 from go4align_plugins.libmtl.trainer import as_offered
 
 LibMTL: Any = import_libmtl()
 
-PARTS = ('backbone', 'neck')
-"""What the tasks of an OpenMMLab model share, unless they are told otherwise."""
+SHARED_PARTS = ('backbone', 'neck')
+"""The parts of an OpenMMLab model that its tasks share by default."""
 
 UNFIT = {
     'GradDrop': "gradients of LibMTL's representation (`rep_grad`)",
     **{name: f'{count} batches a step' for name, count in BATCHES_IN_STEP.items()},
 }
-"""What strategies need that no other trainer gives them."""
+"""Strategies that run in LibMTL's Trainer alone, and the reason."""
 
 
 class SharedModel(nn.Module):
-    """What LibMTL's models have, as far as a strategy asks for it: the shared parameters.
+    """The members of LibMTL's models that a strategy uses: the shared parameters and the losses.
 
-    A strategy is made to be inherited by a model. This stands in for its architecture; the model
-    itself, its other parameters, and its training are the host's.
+    LibMTL's models inherit a strategy and an architecture. This class takes the architecture's
+    place.
 
     Args:
         task_names: the M tasks in order.
         encoder: the shared parameters, see :func:`find_shared`.
-        device: where they are.
     """
 
-    def __init__(
-        self, task_names: Sequence[str], encoder: nn.ModuleList, device: torch.device
-    ) -> None:
+    def __init__(self, task_names: Sequence[str], encoder: nn.ModuleList) -> None:
         super().__init__()
         self.task_name = list(task_names)
         self.task_num = len(self.task_name)
-        self.device = device
+        self.device = next(encoder.parameters()).device
         self.rep_grad = False
         self.multi_input = False
-        # No module of this one: it has the strategy's own parameters and state alone.
+        # Not registered as a module, so that the strategy's state alone is in the state_dict.
         self.__dict__['encoder'] = encoder
         self.epoch, self.epochs = 0, 1
         self.train_loss_buffer = np.zeros((self.task_num, self.epochs))
@@ -58,7 +58,7 @@ class SharedModel(nn.Module):
         self.epoch_frames = 0
 
     def get_share_params(self) -> Any:
-        """The shared parameters, in the order of the model's."""
+        """Return the shared parameters, in the order of the model's."""
         return self.__dict__['encoder'].parameters()
 
     def zero_grad_share_params(self) -> None:
@@ -66,12 +66,7 @@ class SharedModel(nn.Module):
         self.__dict__['encoder'].zero_grad(set_to_none=False)
 
     def enter_epoch(self, epoch: int, epochs: int) -> None:
-        """Say which epoch it is; the losses of the last one are then known, as in LibMTL.
-
-        Args:
-            epoch: from 0.
-            epochs: the number of all.
-        """
+        """Set the epoch, from 0; the mean losses of the last one are then known, as in LibMTL."""
         if epoch != self.epoch and self.epoch_frames:
             self.train_loss_buffer[:, self.epoch] = self.epoch_losses / self.epoch_frames
             self.epoch_losses = np.zeros(self.task_num)
@@ -83,25 +78,20 @@ class SharedModel(nn.Module):
         self.epoch, self.epochs = epoch, epochs
 
     def record(self, losses: Tensor, frames: int) -> None:
-        """Add a step's losses to the epoch's mean.
-
-        Args:
-            losses: (M,).
-            frames: the size of the batch, which is its weight.
-        """
+        """Add the losses (M,) of a step to the epoch's mean, weighted by the size of the batch."""
         self.epoch_losses = self.epoch_losses + losses.detach().cpu().double().numpy() * frames
         self.epoch_frames += frames
 
 
 def find_strategy(weighting: str) -> type:
-    """A strategy's class by its name, of either release of LibMTL's or of ours.
+    """Find a strategy's class by its name, of LibMTL or of this package.
 
     Raises:
         ValueError: if there is none of that name, or it cannot run in another trainer.
     """
     as_offered(weighting, LibMTL.weighting)
     strategy = getattr(LibMTL.weighting, weighting)
-    for base in strategy.__mro__:  # a grouped strategy is one of its base's kind
+    for base in strategy.__mro__:  # a grouped strategy inherits from the plain one
         if base.__name__ in UNFIT:
             raise ValueError(
                 'Parameter `weighting` should be a strategy that takes one batch a step and '
@@ -111,23 +101,18 @@ def find_strategy(weighting: str) -> type:
 
 
 def complete_options(weighting: str, weight_args: Mapping[str, Any]) -> dict[str, Any]:
-    """A strategy's options, with the defaults of LibMTL's command line where they are not given.
-
-    Args:
-        weighting: the strategy's name.
-        weight_args: LibMTL's names -> values.
+    """Complete a strategy's options by the defaults of LibMTL's command line.
 
     Raises:
         ValueError: if LibMTL knows the strategy, but not an option.
     """
-    config = LibMTL.config
-    params = config.LibMTL_args.parse_args([])
+    params = LibMTL.config.LibMTL_args.parse_args([])
     params.weighting = weighting
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            defaults = config.prepare_args(params)[0]['weight_args']
+            defaults = LibMTL.config.prepare_args(params)[0]['weight_args']
     except ValueError:
-        # A strategy that somebody added to LibMTL; its command line has no options of it.
+        # LibMTL's command line has no options of a strategy that somebody added.
         return dict(weight_args)
     unknown = [name for name in weight_args if name not in defaults]
     if unknown and not hasattr(find_strategy(weighting), 'configure'):
@@ -143,20 +128,19 @@ def build_strategy(
     weight_args: Mapping[str, Any],
     task_names: Sequence[str],
     encoder: nn.ModuleList,
-    device: torch.device,
 ) -> Any:
-    """A strategy that is ready for ``backward(losses, **weight_args)``."""
+    """Build a strategy that is ready for ``backward(losses, **weight_args)``."""
     # The bases in the order of LibMTL's own models: strategies look at it.
     strategy: Any = type('MTLmodel', (SharedModel, find_strategy(weighting)), {})
-    model = strategy(task_names, encoder, device)
+    model = strategy(task_names, encoder)
     model.init_param()
     if hasattr(model, 'configure'):
         model.configure(weight_args)
-    return model.to(device)
+    return model.to(model.device)
 
 
 def find_shared(model: nn.Module, patterns: Sequence[str] | None = None) -> nn.ModuleList:
-    """The parameters of a model that all tasks share.
+    """Find the parameters of a model that all tasks share.
 
     Args:
         model: any model.
@@ -164,16 +148,14 @@ def find_shared(model: nn.Module, patterns: Sequence[str] | None = None) -> nn.M
             ``backbone`` and ``neck``.
 
     Returns:
-        One list of trainable parameters for each module that has any: an encoder, as it were, with
-        its modules in order.
+        One list of trainable parameters for each module that has any, in the model's order.
 
     Raises:
-        ValueError: if a pattern matches no parameter that is trained, or the model has neither
-            backbone nor neck.
+        ValueError: if a pattern matches no trained parameter, or there is no backbone and no neck.
     """
     trained = [name for name, value in model.named_parameters() if value.requires_grad]
     if patterns is None:
-        patterns = [part for part in PARTS if any(_matches(name, part) for name in trained)]
+        patterns = [part for part in SHARED_PARTS if _match(trained, part)]
         if not patterns:
             parts = ', '.join(f'`{name}`' for name, _ in model.named_children())
             raise ValueError(
@@ -181,24 +163,23 @@ def find_shared(model: nn.Module, patterns: Sequence[str] | None = None) -> nn.M
                 f'`{type(model).__name__}` trains neither a backbone nor a neck. Found '
                 f'`shared = None`, and the parts {parts}.'
             )
+    shared: set[str] = set()
     for pattern in patterns:
-        if not any(_matches(name, pattern) for name in trained):
+        matches = _match(trained, pattern)
+        if not matches:
             raise ValueError(
                 'Parameter `shared` should hold patterns of names of parameters that are trained, '
                 f'such as `{next(iter(trained), "")}`. Found `{pattern}`, which matches none.'
             )
-    shared = {name for name in trained for pattern in patterns if _matches(name, pattern)}
+        shared.update(matches)
     encoder = nn.ModuleList()
     for prefix, module in model.named_modules():
-        own = [
-            parameter
-            for name, parameter in module.named_parameters(prefix, recurse=False)
-            if name in shared
-        ]
+        parameters = module.named_parameters(prefix, recurse=False)
+        own = [parameter for name, parameter in parameters if name in shared]
         if own:
             encoder.append(nn.ParameterList(own))
     return encoder
 
 
-def _matches(name: str, pattern: str) -> bool:
-    return fnmatchcase(name, pattern) or name.startswith(f'{pattern}.')
+def _match(names: Sequence[str], pattern: str) -> list[str]:
+    return [name for name in names if fnmatchcase(name, pattern) or name.startswith(f'{pattern}.')]

@@ -1,6 +1,6 @@
-"""Checkpoints that a killed run, or a full disk, never leaves half-written or without any.
+"""Checkpoints of which one is always whole, also after a killed run or on a full disk.
 
-MMEngine removes the checkpoint before the new one is written, and writes under the file's own name.
+MMEngine removes the old checkpoint before it writes the new one, and writes under its final name.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 
-from go4align_plugins.benchmarks.files import find_damage, save_bytes
+from go4align_plugins.utils.files import find_damage, save_bytes
 
 ASIDE = 'aside'
 LAST = 'last_checkpoint'
@@ -38,10 +38,10 @@ class AsideBackend(LocalBackend):
 
 @HOOKS.register_module()
 class SafeCheckpointHook(CheckpointHook):
-    """MMEngine's hook with its options; at any moment there is a whole checkpoint to go on from.
+    """MMEngine's ``CheckpointHook``; at any moment there is a whole checkpoint to resume from.
 
-    Where ``out_dir`` is another storage than a local folder, or ``backend_args`` are given, that
-    storage decides how a file is written.
+    Where ``out_dir`` is not a local folder, or ``backend_args`` are given, that storage decides how
+    a file is written.
 
     Args:
         *args: as for ``CheckpointHook``.
@@ -63,28 +63,24 @@ class SafeCheckpointHook(CheckpointHook):
             kept = [number for number in self.keep_ckpt_ids if number != step]
             outdated = kept[: max(0, len(kept) + 1 - self.max_keep_ckpts)]
             remaining = [*kept[len(outdated) :], step]
-            # MMEngine's method takes a step that it finds here for one that it has made room for.
+            # MMEngine removes no old checkpoint for a step that is in this list already.
             self.keep_ckpt_ids = deque(remaining, self.max_keep_ckpts)
             runner.message_hub.update_info('keep_ckpt_ids', remaining)
         super()._save_checkpoint_with_step(runner, step, meta)
-        if is_main_process():
-            for number in outdated:
-                self._remove(self.filename_tmpl.format(number))
-
-    def _remove(self, name: str) -> None:
-        path = self.file_backend.join_path(self.out_dir, name)
-        if self.file_backend.isfile(path):
-            self.file_backend.remove(path)
-        elif self.file_backend.isdir(path):  # deepspeed's
-            self.file_backend.rmtree(path)
+        for number in outdated if is_main_process() else ():
+            path = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(number))
+            if self.file_backend.isfile(path):
+                self.file_backend.remove(path)
+            elif self.file_backend.isdir(path):  # deepspeed's
+                self.file_backend.rmtree(path)
 
 
 def find_checkpoint(work_dir: str | Path) -> Path | None:
-    """The checkpoint that a run in a folder goes on from; None if it has none.
+    """Find the checkpoint that the run in a folder resumes from; None if it has none.
 
-    It is the one that MMEngine's ``last_checkpoint`` names, the folder's own where there is one of
-    that name, since the file has the path that the folder had once; where that file or the one that
-    it names is gone, the latest ``epoch_N.pth`` or ``iter_N.pth``.
+    MMEngine's file ``last_checkpoint`` names it; a file of that name in the folder itself comes
+    first, since the folder may have been moved. Without it: the latest ``epoch_N.pth`` or
+    ``iter_N.pth``.
 
     Raises:
         ValueError: if it is damaged; the message names it and says what to do.
@@ -93,16 +89,17 @@ def find_checkpoint(work_dir: str | Path) -> Path | None:
     pointer = work_dir / LAST
     named = Path(pointer.read_text(errors='replace').strip()) if pointer.is_file() else Path()
     candidates = [work_dir / named.name, named] if named.suffix == '.pth' else []
-    numbered = {path: re.fullmatch(r'(?:epoch|iter)_(\d+)', path.stem)
-                for path in work_dir.glob('*.pth')}  # fmt: skip
-    saved = {path: int(found[1]) for path, found in numbered.items() if found}
-    candidates += sorted(saved, key=lambda path: -saved[path])
+    numbers = {
+        path: re.fullmatch(r'(?:epoch|iter)_(\d+)', path.stem) for path in work_dir.glob('*.pth')
+    }
+    saved = [(int(number[1]), path) for path, number in numbers.items() if number]
+    candidates += [path for _, path in sorted(saved, reverse=True)]
     path = next((path for path in candidates if _is_file(path)), None)
     damage = None if path is None else find_damage(path)
     if damage:
         raise ValueError(
             f'{path}: should be a checkpoint of MMEngine. Found: {damage}. Delete it: the same '
-            'command then goes on from the one before, or begins anew without one.'
+            'command then goes on from the one before, or from the start without one.'
         )
     return path
 

@@ -1,7 +1,7 @@
-"""Randomness that a resumed run has in common with an uninterrupted one.
+"""Random seeds that a resumed run has in common with an uninterrupted one.
 
-MMEngine saves no generator's state, so that dropout and augmentation of a resumed run differ from
-those of an uninterrupted one. Where every epoch begins with a seed of its own, they are the same.
+MMEngine saves no generator's state: dropout and augmentation of a resumed run differ from an
+uninterrupted one. They are equal where every epoch begins with a seed of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 
 @HOOKS.register_module()
 class EpochSeedHook(Hook):
-    """Seeds the global random generators anew for each epoch, from the run's seed, rank and epoch.
+    """Seeds the global random generators at each epoch, from the run's seed, rank and epoch.
 
     In a training by iterations every iteration has a seed of its own; its data is the same after a
     resume if workers read it. See :func:`seed_worker` for these.
@@ -39,21 +39,13 @@ class EpochSeedHook(Hook):
             _seed(runner.seed, get_rank(), runner.iter)
 
 
-def _seed(*numbers: int) -> None:
-    """One seed for all global generators, mixed of numbers that may differ by one only."""
-    seed = int(np.random.SeedSequence(numbers).generate_state(1)[0])
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  (the global one is what transforms draw from)
-    torch.manual_seed(seed)
-
-
 @FUNCTIONS.register_module()
 def seed_worker(worker_id: int, **_: Any) -> None:
     """Seed a worker that reads data: ``worker_init_fn=dict(type='seed_worker')`` of a loader.
 
-    torch gives every worker a seed that is drawn anew for each epoch; here all generators follow
-    it. MMEngine's own function begins every epoch with the same one. Workers that outlive an epoch
-    (``persistent_workers=True``) go on with their own: leave them off for runs to resume exactly.
+    torch draws a new seed for every worker and epoch; here all generators follow it. MMEngine's own
+    function begins every epoch with the same one. Workers that outlive an epoch
+    (``persistent_workers=True``) keep their generators: leave them off for runs to resume exactly.
 
     Args:
         worker_id: its number; torch's seed includes it.
@@ -61,3 +53,11 @@ def seed_worker(worker_id: int, **_: Any) -> None:
     seed = torch.initial_seed() % 2**32
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
+
+
+def _seed(*numbers: int) -> None:
+    """Seed all global generators by numbers that may differ by one only."""
+    seed = int(np.random.SeedSequence(numbers).generate_state(1)[0])
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  (the global one is what transforms draw from)
+    torch.manual_seed(seed)

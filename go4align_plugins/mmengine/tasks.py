@@ -1,17 +1,19 @@
-"""Which task each of a model's losses belongs to, and what they add up to."""
+"""The tasks of a model: the losses that belong to each, and their sums."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import torch
 from mmengine.dist import all_gather_object
 from torch import Tensor
 
+TaskPatterns = Mapping[str, 'str | Sequence[str]']
 
-class TaskPatterns:
-    """Tells the task of a loss by the loss's key.
+
+class TaskLosses:
+    """Sums a model's losses by task.
 
     Args:
         tasks: task name -> glob patterns of the loss keys that belong to it, e.g.
@@ -23,29 +25,27 @@ class TaskPatterns:
         ValueError: if ``tasks`` is neither None nor a mapping of names to patterns.
     """
 
-    def __init__(self, tasks: Mapping[str, str | Sequence[str]] | None = None) -> None:
-        self._patterns: dict[str, list[str]] | None = None
-        if tasks is None:
-            return
-        if not isinstance(tasks, Mapping) or not tasks:
+    names: tuple[str, ...]
+    """The tasks in their order; empty until ``sum`` has seen the first losses."""
+    resumed: bool = False
+    """Whether the tasks come from a checkpoint."""
+
+    def __init__(self, tasks: TaskPatterns | None = None) -> None:
+        if tasks is not None and (not isinstance(tasks, Mapping) or not tasks):
             raise ValueError(
                 'Parameter `tasks` should map the name of each task to the patterns of its loss '
                 f"keys, e.g. `{{'depth': ['depth.*']}}`, or be None. Found `tasks = {tasks!r}`."
             )
-        self._patterns = {str(name): _as_patterns(name, tasks[name]) for name in tasks}
+        self._patterns = {str(name): _as_list(name, value) for name, value in (tasks or {}).items()}
+        self.names = tuple(self._patterns)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The tasks in their order, if they are given; empty if the loss keys will tell."""
-        return tuple(self._patterns or ())
-
-    def __call__(self, key: str) -> str:
-        """The task of the loss ``key``.
+    def find_task(self, key: str) -> str:
+        """Find the task of the loss ``key``.
 
         Raises:
             ValueError: if no task or more than one claims the key.
         """
-        if self._patterns is None:
+        if not self._patterns:
             return key.split('.', 1)[0]
         claims = [
             name
@@ -60,39 +60,53 @@ class TaskPatterns:
             )
         return claims[0]
 
+    def sum(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """Sum the losses of each task, with their graph.
 
-def union_over_ranks(names: Iterable[str]) -> list[str]:
-    """The tasks that any rank has seen, in the same order on all: some may lack one at first."""
-    seen = all_gather_object(list(names))
-    return list(dict.fromkeys(name for ranks_names in seen for name in ranks_names))
+        The first call fixes the tasks where they are not given. All ranks then have the same, since
+        some may lack a task at first.
+
+        Args:
+            terms: loss key -> (): its value.
+
+        Returns:
+            (M,) in float32 at least; 0 for a task without a loss.
+
+        Raises:
+            ValueError: if a loss belongs to no task or to two.
+        """
+        tasks = {key: self.find_task(key) for key in terms}
+        if not self.names:
+            gathered = all_gather_object(list(tasks.values()))
+            self.names = tuple(dict.fromkeys(name for names in gathered for name in names))
+        losses: dict[str, Tensor] = {}
+        for key, value in terms.items():
+            name = tasks[key]
+            if name not in self.names:
+                raise self._explain_unknown(key)
+            value = value.to(torch.promote_types(value.dtype, torch.float32))
+            losses[name] = losses[name] + value if name in losses else value
+        absent = torch.zeros_like(next(iter(losses.values())))
+        return torch.stack([losses.get(name, absent) for name in self.names])
+
+    def _explain_unknown(self, key: str) -> ValueError:
+        found = f'Found the loss `{key}`, and the tasks `{self.names}`.'
+        if self.resumed:
+            return ValueError(
+                f'A run should be resumed with the tasks of its checkpoint. {found} Give it to '
+                'one of these by `tasks`, or begin a new run from the trained parameters, by '
+                '`load_from` without `resume`.'
+            )
+        return ValueError(
+            'Parameter `tasks` should name all tasks where the first iteration does not show '
+            f'them all. {found}'
+        )
 
 
-def sum_by_task(
-    terms: Mapping[str, Tensor], tasks: Mapping[str, str], names: Sequence[str]
-) -> Tensor:
-    """The loss of each task, with its graph.
-
-    Args:
-        terms: loss key -> (): its value.
-        tasks: loss key -> task.
-        names: the M tasks in order.
-
-    Returns:
-        (M,) in float32 at least; 0 for a task without a loss.
-    """
-    losses: dict[str, Tensor] = {}
-    for key, value in terms.items():
-        name = tasks[key]
-        value = value.to(torch.promote_types(value.dtype, torch.float32))
-        losses[name] = losses[name] + value if name in losses else value
-    absent = torch.zeros_like(next(iter(losses.values())))
-    return torch.stack([losses.get(name, absent) for name in names])
-
-
-def _as_patterns(name: str, patterns: str | Sequence[str]) -> list[str]:
+def _as_list(name: str, patterns: str | Sequence[str]) -> list[str]:
     listed = [patterns] if isinstance(patterns, str) else patterns
-    kind = isinstance(listed, (list, tuple)) and bool(listed)
-    if not kind or not all(isinstance(pattern, str) and pattern for pattern in listed):
+    is_list = isinstance(listed, (list, tuple)) and bool(listed)
+    if not is_list or not all(isinstance(pattern, str) and pattern for pattern in listed):
         raise ValueError(
             f'Parameter `tasks` should give task `{name}` at least one pattern of loss keys. '
             f'Found `{name!r}: {patterns!r}`.'

@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from go4align_plugins.utils.options import check_whole
 from go4align_plugins.weighting.arrays import as_array, is_followed, namespace, view
 from go4align_plugins.weighting.checks import (
     NegativeLossCheck,
     average_over_ranks,
     check_losses,
     check_names,
-    check_whole,
     is_distributed,
 )
 from go4align_plugins.weighting.few import FEW, are_regular, weigh_few

@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-Array = Any
-"""A tensor, or an array of numpy's."""
+Array = Any  # a tensor, or an array of numpy's
 
 
 def _find_numpy() -> Any:
@@ -22,7 +21,6 @@ def _find_numpy() -> Any:
 
 
 numpy = _find_numpy()
-"""numpy, or None where torch does not share memory with it."""
 
 # The public name came with torch 2.3.
 _is_compiling = getattr(torch.compiler, 'is_compiling', None) or torch._utils.is_compiling

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor, distributed
 
+from go4align_plugins.utils.options import require
 from go4align_plugins.weighting.arrays import Array, is_followed
-
-
-def require(valid: bool, name: str, rule: str, value: Any) -> None:
-    """Refuse a parameter that breaks its rule.
-
-    Raises:
-        ValueError: if it is not valid; the message names parameter, rule and value.
-    """
-    if not valid:
-        raise ValueError(f'Parameter `{name}` should {rule}. Found `{name} = {value!r}`.')
-
-
-def check_whole(name: str, value: Any, low: int, high: float, remark: str = '') -> int:
-    """Require a whole number between bounds; configs and command lines may hold anything."""
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    bounds = f'be at least {low}' if high == math.inf else f'be between {low} and {high}'
-    rule = f'{bounds}{remark}{"" if whole else ", a whole number"}'
-    require(whole and low <= value <= high, name, rule, value)
-    return int(value)
 
 
 def check_step_size(value: Any) -> float:
@@ -38,19 +19,6 @@ def check_step_size(value: Any) -> float:
     # Beyond 1e100, a product with a loss could leave float64's range.
     require(number and 0 <= value <= 1e100, 'step_size', 'be finite and at least 0', value)
     return float(value)
-
-
-def check_switch(name: str, value: Any) -> bool:
-    """Require True or False; a text such as ``'false'`` would be taken for True."""
-    require(value in (True, False), name, 'be True or False', value)
-    return bool(value)
-
-
-def check_choice(name: str, value: Any, choices: Iterable[str], remark: str = '') -> str:
-    """Require one of some texts."""
-    choices = tuple(choices)
-    require(value in choices, name, f'be one of {choices}{remark}', value)
-    return value
 
 
 def check_names(names: Any, num_tasks: int) -> tuple[str, ...]:
@@ -63,11 +31,7 @@ def check_names(names: Any, num_tasks: int) -> tuple[str, ...]:
 
 
 def check_losses(losses: Tensor, num_tasks: int) -> None:
-    """Refuse anything but ``num_tasks`` floating-point numbers outside of ``torch.func``.
-
-    Raises:
-        ValueError: if the losses are of another shape or kind, or inside a function transform.
-    """
+    """Require (M,) floating-point numbers, outside of ``torch.func``'s transforms."""
     if not isinstance(losses, Tensor) or not losses.is_floating_point():
         found = losses.dtype if isinstance(losses, Tensor) else type(losses).__name__
         raise ValueError(
@@ -92,14 +56,9 @@ def is_distributed() -> bool:
 
 
 def average_over_ranks(losses: Array) -> Array:
-    """Average each task's loss over all ranks, by one small all-reduce.
+    """Average the losses (M,) over all ranks; -1 for a task whose loss is negative on any rank.
 
-    Args:
-        losses: (M,) float64, this rank's.
-
-    Returns:
-        (M,): -1 for a task whose loss is negative on any rank, so that all ranks raise where one
-        must, and none is left waiting.
+    So all ranks raise where one must, and none is left waiting.
     """
     if not is_distributed():
         return losses
@@ -117,9 +76,6 @@ class NegativeLossCheck:
 
     On CUDA the finding is copied to the host behind the running work, and looked at in the later
     steps. Code that is compiled, or captured in a CUDA graph, cannot raise.
-
-    Args:
-        task_names: for the message.
     """
 
     _found: Tensor
@@ -129,18 +85,11 @@ class NegativeLossCheck:
         self._seen: Tensor | None = None
 
     def __call__(self, losses: Tensor, negative: Array) -> float | Tensor:
-        """Look at one step.
-
-        Args:
-            losses: (M,) of this rank.
-            negative: (M,) bool: the tasks whose loss is negative on any rank.
+        """Look at the losses (M,) of this rank, and at those negative on any (M,).
 
         Returns:
             The weight of every task if the step is not usable: 1; or NaN for a negative loss where
             nobody can be told of it.
-
-        Raises:
-            ValueError: if a loss is negative; the message names the task and a remedy.
         """
         if is_followed() or (losses.is_cuda and torch.cuda.is_current_stream_capturing()):
             return torch.where(negative.any(), torch.nan, 1.0)

@@ -15,8 +15,6 @@ import torch
 
 from go4align_plugins.weighting.arrays import numpy
 from go4align_plugins.weighting.indicators import (
-    LARGEST,
-    SMALLEST,
     RiskGuidedIndicator,
     align_smoothly,
     balance_scale,
@@ -28,8 +26,8 @@ FEW, FEW_VALUES = 64, 20
 
 
 def are_regular(losses: Sequence[float]) -> bool:
-    """Whether no number of a step can leave float64's range."""
-    return all(SMALLEST < loss < LARGEST or loss == 0 for loss in losses)
+    """Whether no number of a step can saturate."""
+    return all(1e-70 < loss < 1e70 or loss == 0 for loss in losses)
 
 
 def weigh_few(
@@ -60,7 +58,7 @@ def weigh_few(
         gamma = {task: alignment / total for task, alignment in gamma.items()}
     if indicator.scale_balance:
         total = sum(losses) / (len(tasks) if indicator.risk_scale == 'mean' and tasks else 1)
-        gamma = {task: balance_scale(losses[task], total) * gamma[task] for task in tasks}
+        gamma = {task: balance_scale(losses[task], total * gamma[task]) for task in tasks}
     tasks.sort(key=gamma.__getitem__)
     ordered = [gamma[task] for task in tasks]
     starts = begin_runs(ordered, num_groups)
@@ -74,15 +72,7 @@ def weigh_few(
 
 
 def begin_runs(ordered: Sequence[float], num_groups: int) -> list[int]:
-    """Part sorted values into runs with the least sum of squared distances to the runs' means.
-
-    Args:
-        ordered: finite numbers in rising order.
-        num_groups: the largest number of runs, 1 or more.
-
-    Returns:
-        Where each run begins, rising: ``min(num_groups, distinct values)`` places.
-    """
+    """Group values in rising order: the places where the ``min(K, distinct values)`` runs begin."""
     # Equal values are never parted.
     begins = [i for i, value in enumerate(ordered) if not i or value > ordered[i - 1]]
     if len(begins) <= num_groups or num_groups == 1:

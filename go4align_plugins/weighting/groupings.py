@@ -19,20 +19,15 @@ from unittest import mock
 import torch
 from torch import Tensor
 
+from go4align_plugins.utils.options import check_choice, require
 from go4align_plugins.weighting.arrays import Array, namespace, positions
-from go4align_plugins.weighting.checks import check_choice
 from go4align_plugins.weighting.kmeans import DENSE_LIMIT, kmeans_1d
 
 Grouping = Callable[[Tensor, int], Tensor]
 
 
 def get_grouping(grouping: str | Grouping) -> Grouping:
-    """Look a grouping up by its name; a callable is returned as it is.
-
-    Raises:
-        ValueError: if it is neither.
-        ImportError: if its package is not installed; the message names the extra.
-    """
+    """Look a grouping up by its name; a callable is returned as it is."""
     if callable(grouping):
         return grouping
     return GROUPINGS[check_choice('grouping', grouping, GROUPINGS, ' or a callable')]()
@@ -52,9 +47,6 @@ def weigh(
     Returns:
         (M,) float64 the weight :math:`w = \gamma G^+` of each task, 0 for an absent one; and (M,)
         int64 its group, numbered from 0 by rising weight, -1 for an absent one.
-
-    Raises:
-        ValueError: if the grouping does not return one integer a task.
     """
     xp, size = namespace(indicator), len(indicator)
     if num_groups == size:
@@ -132,10 +124,7 @@ class KMeansPytorch:
     Args:
         seed: of the random starts; the same values always get the same groups.
         max_iterations: of one start.
-        max_starts: starts to try before giving up.
-
-    Raises:
-        ImportError: if kmeans-pytorch is not installed.
+        max_starts: starts to try before giving up by a RuntimeError.
     """
 
     def __init__(self, seed: int = 0, max_iterations: int = 300, max_starts: int = 10) -> None:
@@ -143,16 +132,8 @@ class KMeansPytorch:
         self.seed, self.max_iterations, self.max_starts = seed, max_iterations, max_starts
 
     def __call__(self, values: Tensor, num_groups: int) -> Tensor:
-        """Group distinct values (M,).
-
-        Raises:
-            ValueError: if a value is not finite.
-            RuntimeError: if no start converged.
-        """
-        if not values.isfinite().all():
-            raise ValueError(
-                f'Parameter `values` should be finite. Found `values = {values.tolist()}`.'
-            )
+        """Group distinct values (M,)."""
+        require(bool(values.isfinite().all()), 'values', 'be finite', values.tolist())
         # The package works in float32, where distinct values may meet or overflow.
         distinct, inverse = torch.unique(_scale(values).float(), return_inverse=True)
         if len(distinct) <= num_groups:
@@ -196,11 +177,7 @@ class _Meter:
 
 
 class Spectral:
-    """scikit-learn's spectral clustering with a linear affinity and cluster-QR labels.
-
-    Raises:
-        ImportError: if scikit-learn is not installed.
-    """
+    """scikit-learn's spectral clustering with a linear affinity and cluster-QR labels."""
 
     def __init__(self) -> None:
         _require('sklearn.cluster', 'scikit-learn')
@@ -227,13 +204,7 @@ class SemidefiniteKMeans:
 
     - :math:`D` (M, M): squared distances of the values;
     - :math:`Z` (M, M): of a true partition, 1 / size of the group for each two of its members, so
-      that :math:`Z \gamma` holds each value's group mean, which is grouped on the line.
-
-    Args:
-        solver: a solver of cvxpy's, by name.
-
-    Raises:
-        ImportError: if cvxpy is not installed.
+      that :math:`Z \gamma` holds each value's group mean. The relaxed one's is grouped exactly.
     """
 
     def __init__(self, solver: str = 'CLARABEL') -> None:

@@ -10,16 +10,20 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from go4align_plugins.utils.options import check_choice, check_switch
 from go4align_plugins.weighting.arrays import Array, as_array, is_followed, namespace, view
-from go4align_plugins.weighting.checks import check_choice, check_step_size, check_switch
+from go4align_plugins.weighting.checks import check_step_size
 
-SMALLEST, LARGEST, FAR = 1e-150, 1e150, 1e300
+LARGEST, FAR = 1e150, 1e300
 """Losses and the indicator saturate far beyond any training, so that nothing leaves float64."""
 RISK_SCALES = ('sum', 'mean')
 
 
 def balance_scale(loss: Any, total: Any) -> Any:
-    """Eq. 5, of a number or of an array: the sum (or mean) of the losses in units of one."""
+    """Eq. 5, of a number or of an array: the sum (or mean) of the losses in units of one.
+
+    Given the total times q, it is Eq. 7.
+    """
     return total / loss
 
 
@@ -103,9 +107,12 @@ class RiskGuidedIndicator(nn.Module):
             indicator = indicator / xp.where(present.any(), indicator.sum(), 1.0)
         if self.scale_balance:
             total = losses.sum() / (present.sum() if self.risk_scale == 'mean' else 1)
-            bounded = xp.where(losses > SMALLEST, losses, SMALLEST)
-            indicator = balance_scale(bounded, total) * indicator  # Eq. 7
-        return xp.where(indicator < LARGEST, indicator, LARGEST)
+            # Bounded before it is divided: nothing overflows, and an absent task has 0 over 1.
+            bounded = xp.where(
+                total * indicator < LARGEST * losses, total * indicator, LARGEST * losses
+            )
+            indicator = balance_scale(xp.where(present, losses, 1.0), bounded)
+        return indicator
 
     def reset(self) -> None:
         """Forget all steps."""

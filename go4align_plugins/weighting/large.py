@@ -12,12 +12,7 @@ from go4align_plugins.weighting.arrays import Array, numpy
 
 
 def group_large(values: Array, counts: Array, num_groups: int) -> Array:
-    """Group sorted values with the least sum of squared distances.
-
-    Args:
-        values: (M,) float64, distinct and rising, of magnitudes whose squares float64 has.
-        counts: (M,) how often each value counts.
-        num_groups: K, at least 2 and below M.
+    """Group values (M,), distinct and rising, with their counts (M,), into 2 to M - 1 groups.
 
     Returns:
         (M,) int64: the group of each value, numbered from 0.
@@ -85,10 +80,6 @@ class RunCosts:
     just before, or begins at, the middle of a block of that size. Any run is split by the middle of
     one of these blocks; its halves are joined by Chan's formula, a sum of positive terms. The table
     has ``3 M log2 M`` numbers.
-
-    Args:
-        values: (M,) float64, rising.
-        counts: (M,) how often each value counts.
     """
 
     def __init__(self, values: Array, counts: Array) -> None:
@@ -113,11 +104,7 @@ class RunCosts:
 
 
 def _level(values: Array, counts: Array, half: int) -> Array:
-    """Fill one level of the table: blocks of ``2 * half`` values, each run to the block's middle.
-
-    Returns:
-        (3, size): count, mean (measured from the middle value) and cost.
-    """
+    """Fill a level (3, size): count, mean from the middle and cost, in blocks of 2 ``half``."""
     # [side, block, distance from the middle]
     outer, count = (_outwards(array.reshape(-1, 2, half)) for array in (values, counts))
     # Anchored at the run's own innermost value: nothing is lost to the gap between the halves.

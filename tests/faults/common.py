@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
+from go4align_plugins.data.embedded import render_dataset
+from go4align_plugins.utils.files import find_damage
+
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
 PATHS = os.pathsep.join(filter(None, (str(ROOT), os.environ.get('PYTHONPATH'))))
 # One thread each, so that sums are in the same order whatever else the machine does.
 ALONE = {'PYTHONPATH': PATHS, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''}
-if not __package__:  # beside a script: of this process, too, before torch is imported
-    os.environ.update(ALONE)
-
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from tqdm import tqdm  # noqa: E402
-
-from go4align_plugins.benchmarks.embedded import render_dataset  # noqa: E402
-from go4align_plugins.benchmarks.files import find_damage  # noqa: E402
-
-if __package__:
-    from .starting import IMPORTED, Forked
-else:
-    from starting import IMPORTED, Forked
-
 EPOCHS = 4
 FRAMES = {'train': 8, 'val': 4}
 SIZE = (32, 48)
@@ -124,39 +111,28 @@ def board_words(rooms: Path, out: Path, workers: int = 2) -> list[str]:
     )  # fmt: skip
 
 
-def spawn(words: Sequence[str], log: Path) -> subprocess.Popen:
+def spawn(words: Sequence[str], log: Path, **options: Any) -> subprocess.Popen:
     """Start a process as a user does; what it says is added to a log."""
     with log.open('ab') as output:
         return subprocess.Popen(
             words, env={**os.environ, **ALONE}, stdin=subprocess.DEVNULL, stdout=output,
-            stderr=output,
+            stderr=output, **options,
         )  # fmt: skip
 
 
 def run(words: Sequence[str], log: Path, **options: Any) -> int:
     """Let a tool come to its end."""
-    is_tool = Path(words[1]).name in IMPORTED
-    process = Forked(words, log, **options) if is_tool else spawn(words, log)
-    return process.wait(DEADLINE)
+    return spawn(words, log, **options).wait(DEADLINE)
 
 
 def finish(work: Work, out: Path, log: Path) -> None:
     """Let a work come to its end; what it says if it does not is in the error."""
     status = run(work.command(out), log)
-    require(status == 0, f'{work.name} ended with {status}: {tail(log)}')
+    assert status == 0, f'{work.name} ended with {status}: {tail(log)}'
 
 
 def tail(log: Path, length: int = 600) -> str:
     return ' '.join(log.read_text(errors='replace')[-length:].split())
-
-
-class Fault(AssertionError):
-    """Something that should not have happened."""
-
-
-def require(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise Fault(otherwise)
 
 
 def entries(path: Path) -> list[dict[str, Any]]:
@@ -227,59 +203,27 @@ def board_result(out: Path) -> Any:
             continue
         epochs = [{**epoch, 'seconds': None} for epoch in entry['epochs']]
         same = {name: entry[name] for name in ('method', 'task', 'seed', 'status', 'reason')}
-        require(entry['cell'] not in found, f'{entry["cell"]} is in the store twice')
+        assert entry['cell'] not in found, f'{entry["cell"]} is in the store twice'
         found[entry['cell']] = {**same, 'epochs': epochs}
     return found, {cell: run_result(out / 'runs' / cell) for cell in found}
 
 
-def find_broken(out: Path) -> list[str]:
-    """Files that are half-written under their own names."""
-    broken = []
+def assert_whole(out: Path) -> None:
+    """No file is half-written under its own name."""
     for path in out.rglob('*'):
-        if path.suffix in ('.pt', '.pth') and find_damage(path):
-            broken.append(path)
-        elif path.suffix in ('.npy', '.json') and 'vis_data' not in path.parts:
-            try:
-                np.load(path) if path.suffix == '.npy' else json.loads(path.read_text())
-            except (ValueError, OSError, EOFError):
-                broken.append(path)
-    return list(map(str, broken))
-
-
-def build_parser(description: str, names: Sequence[str], times: int | None = None) -> Any:
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument('--only', nargs='+', choices=names, default=list(names), help='(all)')
-    parser.add_argument('--seed', type=int, default=0, help='of what is drawn at random (0)')
-    parser.add_argument('--folder', type=Path, help='where to work, and leave it (a temporary one)')
-    if times is not None:
-        parser.add_argument('--times', type=int, default=times, help=f'of each ({times})')
-    return parser
-
-
-@contextmanager
-def folder_for(options: argparse.Namespace) -> Iterator[Path]:
-    if options.folder is None:
-        with tempfile.TemporaryDirectory(prefix='faults-', ignore_cleanup_errors=True) as name:
-            yield Path(name)
-    else:
-        options.folder.mkdir(parents=True, exist_ok=True)
-        yield options.folder
-
-
-def judge(cases: Mapping[str, Callable[[], str]]) -> int:
-    """Run cases one after the other; print a line for each, and the verdict.
-
-    Returns:
-        The exit status: 0 if all passed.
-    """
-    failed = 0
-    for name, case in cases.items():
         try:
-            tqdm.write(f'pass  {name}: {case()}')
-        except Exception as error:  # a script goes on with its other cases
-            failed += 1
-            kind = '' if isinstance(error, Fault) else f'{type(error).__name__}: '
-            tqdm.write(f'FAIL  {name}: {kind}{error}')
-        sys.stdout.flush()
-    print(f'{"FAIL" if failed else "PASS"}: {len(cases) - failed} of {len(cases)} passed')
-    return 1 if failed else 0
+            if path.suffix == '.npy':
+                np.load(path)
+            elif path.suffix == '.json' and 'vis_data' not in path.parts:
+                json.loads(path.read_text())
+            damage = path.suffix in ('.pt', '.pth') and find_damage(path)
+        except (ValueError, OSError, EOFError) as error:
+            damage = str(error)
+        assert not damage, f'half-written: {path}: {damage}'
+
+
+def assert_undisturbed(work: Work, out: Path, kept: Mapping[Any, Any], undisturbed: Any) -> None:
+    """Going on has kept what was finished, and ends as without a disturbance."""
+    lost = work.lost(out, kept)
+    assert not lost, f'{out}: lost or done again: {lost}'
+    assert work.result(out) == undisturbed, f'{out} is not as undisturbed'

@@ -4,8 +4,8 @@ Each time the error says what to do, no file is half-written, and after room was
 that of the undisturbed run. As root a small file system in memory (tmpfs) is filled; else the size
 of each file is limited to less than the largest one's.
 
-    python tests/faults/full_disk.py
-    python tests/faults/full_disk.py --only libmtl
+    python -m pytest tests/faults/full_disk.py
+    python -m pytest tests/faults/full_disk.py -k libmtl
 """
 
 from __future__ import annotations
@@ -13,17 +13,14 @@ from __future__ import annotations
 import os
 import resource
 import subprocess
-import sys
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-if __package__:
-    from . import common
-else:  # started as a script
-    import common
+import pytest
+
+from . import common
 
 SHARES = {'libmtl': 1.5, 'mmseg': 1.5, 'data': 0.5, 'leaderboard': 0.8, 'report': 0.4}
 """Of the room that a work takes at its end; a checkpoint needs twice its own."""
@@ -82,8 +79,7 @@ def make_disk(folder: Path) -> Tmpfs | Limits:
     return Limits(folder)
 
 
-def fill(work: common.Work, folder: Path) -> str:
-    folder.mkdir()
+def fill(work: common.Work, folder: Path) -> None:
     undisturbed, log = folder / 'undisturbed', folder / 'log'
     common.finish(work, undisturbed, log)
     used = sum(path.stat().st_blocks * 512 for path in undisturbed.rglob('*'))
@@ -99,50 +95,31 @@ def fill(work: common.Work, folder: Path) -> str:
             expect_error(work, out, log, 'can be written to')
         disk.limit(ROOMY, ROOMY)
         common.finish(work, out, log)
-        lost = work.lost(out, kept)
-        common.require(not lost, f'{out}: lost or done again: {lost}')
-        same = work.result(out) == work.result(undisturbed)
-        common.require(same, f'{out} is not as undisturbed')
+        common.assert_undisturbed(work, out, kept, work.result(undisturbed))
     finally:
         disk.close()
-    return f'{type(disk).__name__.lower()}, {used // 1024} KB, {len(kept)} finished before'
 
 
 def expect_error(work: common.Work, out: Path, log: Path, advice: str, **options: Any) -> None:
     log.unlink()  # what is said is limited, too
     status = common.run(work.command(out), log, **options)
     said, found = log.read_text(errors='replace'), common.tail(log)
-    common.require(status not in (0, None), f'no error where `{advice}` was due: {found}')
-    common.require(advice in said, f'status {status} without `{advice}`: {found}')
-    broken = common.find_broken(out) if out.exists() else []
-    common.require(not broken, f'half-written: {", ".join(broken)}')
+    assert status not in (0, None), f'no error where `{advice}` was due: {found}'
+    assert advice in said, f'status {status} without `{advice}`: {found}'
+    common.assert_whole(out)
 
 
-def report_work(board: Path) -> common.Work:
-    """A leaderboard's report, as a work."""
-
-    def texts(out: Path) -> dict[str, str]:
-        return {path.name: path.read_text() for path in out.glob('*') if path.suffix != '.part'}
-
-    words = partial(common.tool, 'leaderboard', 'report', board, '--out')
-    return common.Work('report', words, texts, texts)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    options = common.build_parser(__doc__ or '', tuple(SHARES)).parse_args(arguments)
-    with common.folder_for(options) as folder:
-        works = common.make_works(folder / 'rooms')
-        one_by_one = partial(common.board_words, folder / 'rooms', workers=1)
-        works['leaderboard'] = replace(works['leaderboard'], command=one_by_one)
-        board = folder / 'board'
-        if 'report' in options.only:
-            common.finish(works['leaderboard'], board, folder / 'log')
-        works['report'] = report_work(board)
-        cases: dict[str, Callable[[], str]] = {
-            name: partial(fill, works[name], folder / name) for name in options.only
-        }
-        return common.judge(cases)
+@pytest.mark.parametrize('name', SHARES)
+def test_work_is_gone_on_with_when_there_is_room(name, works, tmp_path):
+    one_by_one = partial(common.board_words, works.rooms, workers=1)
+    board = replace(works['leaderboard'], command=one_by_one)
+    if name == 'report':
+        common.finish(board, tmp_path / 'board', tmp_path / 'log')
+        words = partial(common.tool, 'leaderboard', 'report', tmp_path / 'board', '--out')
+        fill(common.Work('report', words, texts, texts), tmp_path)
+    else:
+        fill(board if name == 'leaderboard' else works[name], tmp_path)
 
 
-if __name__ == '__main__':
-    sys.exit(main())
+def texts(out: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in out.glob('*') if path.suffix != '.part'}

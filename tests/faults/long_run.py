@@ -1,36 +1,39 @@
 """A long training with losses made to break the weighting, against a reference of 40 digits.
 
-    python tests/faults/long_run.py                          # 10^5 steps
-    python tests/faults/long_run.py --steps 2000 --tasks 3
+    python -m pytest tests/faults/long_run.py                           # 10^5 steps
+    FAULTS_STEPS=2000 python -m pytest tests/faults/long_run.py -k 3-2
 
 Losses of 10^-30 to 10^30, equal and denormal ones; tasks that vanish for a while and come back;
 bursts of NaN and infinity. In every step the weights and the state are finite, a bad step leaves no
 trace, and the state is mpmath's within the error stated below; so are the weights, in every step of
-3 tasks, and in every (M / 3)-th of M; memory does not grow. Needs mpmath; exits 1 if any of it does
-not hold.
+3 tasks, and in every (M / 3)-th of M; memory does not grow. Needs mpmath.
 """
 
 from __future__ import annotations
 
-import argparse
 import gc
+import os
 import sys
 import tracemalloc
 from collections.abc import Iterator
 
-import mpmath
+import pytest
 import torch
+from mpmath import mp
 from torch import Tensor
 from tqdm import tqdm
 
 from go4align_plugins import GO4Align
 
+from ..fuzz.reference import exact_indicator, exact_weights
+
+STEPS = int(os.environ.get('FAULTS_STEPS', 10**5))
 DIGITS = 40
 STATE_ERROR = 2.0**-52
 """Of the summed losses, relative, a step: half for rounding the product, half for the sum."""
 WEIGHT_ERROR = 2.0**-50
 """Of a weight, relative, given the state, a unit of the logarithms that add up to its own."""
-LARGEST, SMALLEST = sys.float_info.max, sys.float_info.min
+SMALLEST = sys.float_info.min
 RUNS = ((3, 2, 1e-4), (3, 2, 1e-34), (11, 5, 1e-34), (40, 5, 1e-2))
 """Tasks, groups, step size: at 1e-4, one loss of 10^30 decides q for good; at 1e-34 none does."""
 MAX_GROWTH = 16384
@@ -63,40 +66,20 @@ def adversarial_losses(num_tasks: int, steps: int, seed: int) -> Iterator[Tensor
         yield losses
 
 
-def exact_weights(
-    risks: list[float], losses: list[float], groups: list[int]
-) -> tuple[list[mpmath.mpf], list[float]]:
-    """The paper's weights, given the state and the groups; and what logarithms they add up.
-
-    The groups are given, since the last bit may decide between two that are equally good.
-    """
-    exact = [mpmath.mpf(loss) for loss in losses]
-    total, least = mpmath.fsum(exact), min(risks)
-    shares = [mpmath.exp(mpmath.mpf(least) - mpmath.mpf(risk)) for risk in risks]
-    whole = mpmath.fsum(shares)
-    indicator = [
-        min(total / x * share / whole, LARGEST) if x else mpmath.mpf(0)
-        for x, share in zip(exact, shares)
+def magnitudes(risks: list[float], losses: list[float], groups: list[int]) -> list[float]:
+    """The sums of logarithms that a weight's error is a multiple of: the largest of its group."""
+    total, least = mp.log(mp.fsum(losses)) if any(losses) else 0, min(risks)
+    sizes = [0.0] * len(losses)
+    for task, x in enumerate(losses):
+        if x > 0:
+            # A share that underflows adds nothing to the mean.
+            sizes[task] = float(abs(total) + abs(mp.log(x)) + min(risks[task] - least, 800))
+    return [
+        1 + max(size for size, other in zip(sizes, groups) if other == group) for group in groups
     ]
-    members: dict[int, list[int]] = {}
-    for task, group in enumerate(groups):
-        members.setdefault(group, []).append(task)
-    weights, magnitudes = [mpmath.mpf(0)] * len(losses), [0.0] * len(losses)
-    for group, own in members.items():
-        for task in own if group >= 0 else ():
-            weights[task] = mpmath.fsum(indicator[other] for other in own) / len(own)
-            # What underflows adds nothing to the mean.
-            sizes = [
-                float(
-                    abs(mpmath.log(total)) + abs(mpmath.log(exact[i])) + min(risks[i] - least, 800)
-                )
-                for i in own
-            ]
-            magnitudes[task] = 1 + max(sizes)
-    return weights, magnitudes
 
 
-@mpmath.workdps(DIGITS)
+@mp.workdps(DIGITS)
 def check_run(
     num_tasks: int, num_groups: int, step_size: float, steps: int, seed: int = 0
 ) -> dict[str, float]:
@@ -109,7 +92,7 @@ def check_run(
         AssertionError: if something does not hold; the message names the step.
     """
     weighting = GO4Align(num_tasks, num_groups, step_size)
-    state, sums, taken = weighting.indicator.accumulated_risk, [mpmath.mpf(0)] * num_tasks, 0
+    state, sums, taken = weighting.indicator.accumulated_risk, [mp.mpf(0)] * num_tasks, 0
     worst = {'state': 0.0, 'weights': 0.0}
     bar = tqdm(adversarial_losses(num_tasks, steps, seed), total=steps, unit='step', disable=None)
     for number, losses in enumerate(bar):
@@ -126,15 +109,17 @@ def check_run(
         taken += 1
         groups, risks = weighting.groups.tolist(), state.tolist()
         assert [group < 0 for group in groups] == losses.eq(0).tolist(), where
-        sums = [x + mpmath.mpf(step_size) * loss for x, loss in zip(sums, losses.tolist())]
+        sums = [x + mp.mpf(step_size) * loss for x, loss in zip(sums, losses.tolist())]
         for found, exact in zip(risks, sums):
             error = abs(found - exact) / (STATE_ERROR * taken * exact + SMALLEST)
             worst['state'] = max(worst['state'], float(error))
         assert worst['state'] <= 1, f'{worst}, {where}'
         if number % max(num_tasks // 3, 1):
             continue
-        expected, magnitudes = exact_weights(risks, losses.tolist(), groups)
-        for found, exact, magnitude in zip(weights.tolist(), expected, magnitudes):
+        # The state and the groups are given: the last bit may decide between equally good groups.
+        expected = exact_weights(exact_indicator(losses.tolist(), risks), groups)
+        sizes = magnitudes(risks, losses.tolist(), groups)
+        for found, exact, magnitude in zip(weights.tolist(), expected, sizes):
             error = abs(found - exact) / (WEIGHT_ERROR * magnitude * exact + 2 * SMALLEST)
             worst['weights'] = max(worst['weights'], float(error))
         assert worst['weights'] <= 1, f'{worst}, {where}'
@@ -161,36 +146,7 @@ def check_memory(num_tasks: int, num_groups: int, steps: int) -> int:
     return growth
 
 
-def main() -> int:
-    """Check all runs; print what was found."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('--steps', type=int, default=10**5, help='of each run (100000)')
-    parser.add_argument('--seed', type=int, default=0)
-    numbers = sorted({num_tasks for num_tasks, _, _ in RUNS})
-    parser.add_argument(
-        '--tasks', type=int, nargs='+', choices=numbers, default=numbers, help='how many (all)'
-    )
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    for num_tasks, num_groups, step_size in RUNS:
-        if num_tasks not in options.tasks:
-            continue
-        name = f'{num_tasks} tasks, {num_groups} groups, step size {step_size:g}'
-        try:
-            worst = check_run(num_tasks, num_groups, step_size, options.steps, options.seed)
-            growth = check_memory(num_tasks, num_groups, options.steps)
-        except AssertionError as error:
-            print(f'{name}: FAILED: {error}')
-            return 1
-        errors = ', '.join(f'{key} {error:.2g}' for key, error in worst.items())
-        print(
-            f'{name}: {options.steps} steps; errors over those stated: {errors}; {growth} bytes',
-            flush=True,
-        )
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(main())
+@pytest.mark.parametrize(('num_tasks', 'num_groups', 'step_size'), RUNS)
+def test_long_run(num_tasks, num_groups, step_size):
+    worst = check_run(num_tasks, num_groups, step_size, STEPS)
+    print('errors over those stated:', worst, check_memory(num_tasks, num_groups, STEPS), 'bytes')

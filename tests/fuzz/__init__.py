@@ -1,1 +1,1 @@
-"""What reads anything from outside, fed with anything: see :mod:`.table`, :mod:`.run`."""
+"""What reads anything from outside, fed with anything: `make fuzz`, see :mod:`.run`."""

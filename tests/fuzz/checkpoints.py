@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import math
+import os
 import sys
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -15,9 +17,22 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from .containers import archive
+from go4align_plugins.libmtl import checkpoint
+
 from .target import Target
-from .values import altered, damaged, plain
+from .values import altered, archive, damaged, plain
+
+STATE = {
+    'name': 'GO4Align',
+    'task_names': ['a', 'b'],
+    'state_dict': {'groups': [1, 0], 'indicator.accumulated_risk': [0.25, 0.5]},
+}
+
+
+def _saved(content: Any) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
 
 
 @cache
@@ -33,37 +48,25 @@ def _checkpoint() -> bytes:
 def _checkpoint_of_mmengine() -> bytes:
     from mmengine.logging import HistoryBuffer
 
-    import go4align_plugins.mmengine
-
-    assert go4align_plugins.mmengine
+    importlib.import_module('go4align_plugins.mmengine')
     losses = HistoryBuffer([np.float32(2), 1.5], [1, 1])
     model = torch.nn.Linear(2, 2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1).state_dict()
-    return _saved(
-        {
-            'meta': {'epoch': 1, 'iter': 2, 'cfg': 'a = 1', 'seed': 0, 'time': '20260101_000000'},
-            'state_dict': OrderedDict(model.state_dict()),
-            'message_hub': {
-                'log_scalars': OrderedDict({'train/loss': losses}),
-                'runtime_info': OrderedDict(epoch=1, best=np.float64(0.5)),
-                'resumed_keys': OrderedDict({'train/loss': True}),
-            },
-            'optimizer': {**optimizer, 'weighting': _state()},
-            'param_schedulers': [],
-        }
-    )
-
-
-def _saved(content: Any) -> bytes:
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    return buffer.getvalue()
+    return _saved({
+        'meta': {'epoch': 1, 'iter': 2, 'cfg': 'a = 1', 'seed': 0, 'time': '20260101_000000'},
+        'state_dict': OrderedDict(model.state_dict()),
+        'message_hub': {
+            'log_scalars': OrderedDict({'train/loss': losses}),
+            'runtime_info': OrderedDict(epoch=1, best=np.float64(0.5)),
+            'resumed_keys': OrderedDict({'train/loss': True}),
+        },
+        'optimizer': {**optimizer, 'weighting': STATE},
+        'param_schedulers': [],
+    })  # fmt: skip
 
 
 def check_checkpoint(content: bytes, folder: Path) -> None:
     """A checkpoint is a dict with its epoch, or refused."""
-    from go4align_plugins.libmtl import checkpoint
-
     path = folder / 'last.pt'
     path.write_bytes(content)
     assert 'epoch' in checkpoint.load(path)
@@ -81,6 +84,17 @@ def check_mmengine(value: tuple[bytes, bytes], folder: Path) -> None:
     _load_harmless(path, whole=content == _checkpoint_of_mmengine())
 
 
+WATCHED = ('os.', 'shutil.', 'subprocess.', 'socket.', 'ctypes.dlopen', 'code.__new__')
+events: list[str] = []
+"""What code in a file could do, and what Python told of it since it was last emptied."""
+
+
+@cache
+def _listen() -> None:
+    torch.load(io.BytesIO(_saved({})), weights_only=True)  # which imports what it needs
+    sys.addaudithook(lambda event, _: events.append(event) if event.startswith(WATCHED) else None)
+
+
 def _load_harmless(path: Path, whole: bool = False) -> None:
     _listen()
     events.clear()
@@ -95,28 +109,32 @@ def _load_harmless(path: Path, whole: bool = False) -> None:
     assert events == []
 
 
-WATCHED = ('os.', 'shutil.', 'subprocess.', 'socket.', 'ctypes.dlopen', 'code.__new__')
-events: list[str] = []
-"""What code in a file could do, and what Python told of it since it was last emptied."""
+def _parts(value: Any) -> Any:
+    yield value
+    inner = value.items() if isinstance(value, Mapping) else value
+    for each in inner if isinstance(value, (Mapping, list, tuple, set)) else ():
+        yield from _parts(each)
+
+
+DATA = (
+    Mapping, list, tuple, set, str, bytes, bytearray, int, float, complex, type(None),
+    torch.Tensor, torch.dtype, torch.device, np.ndarray, np.generic, np.dtype,
+)  # fmt: skip
+NAMES = (
+    'array', 'scalar', 'dtype', 'ndarray', 'HistoryBuffer', 'getattr', 'mkdir', 'import', 'eval',
+)  # fmt: skip
 
 
 @cache
-def _listen() -> None:
-    def hear(event: str, _: Any) -> None:
-        if event.startswith(WATCHED):
-            events.append(event)
+def _functions() -> dict[str, Any]:
+    """What a checkpoint of MMEngine's calls, and what one should not: after the first five."""
+    from mmengine.logging import HistoryBuffer
 
-    torch.load(io.BytesIO(_saved({})), weights_only=True)  # which imports what it needs
-    sys.addaudithook(hear)
-
-
-def _parts(value: Any) -> Any:
-    yield value
-    inner = value.items() if isinstance(value, Mapping) else ()
-    if isinstance(value, (list, tuple, set)):
-        inner = value
-    for each in inner:
-        yield from _parts(each)
+    functions = (
+        np.zeros(0).__reduce__()[0], np.float64(0).__reduce__()[0], np.dtype, np.ndarray,
+        HistoryBuffer, getattr, os.mkdir, importlib.import_module, eval,
+    )  # fmt: skip
+    return dict(zip(NAMES, functions))
 
 
 def _is_data(value: Any) -> bool:
@@ -124,16 +142,10 @@ def _is_data(value: Any) -> bool:
 
     from go4align_plugins.mmengine import compat
 
-    kinds = (*KINDS, HistoryBuffer)
-    kept = (*HistoryBuffer._statistics_methods.values(), *map(_functions().get, HARMLESS))
-    known = callable(value) and (value in kept or value is compat._get_statistic)
-    return isinstance(value, kinds) or value is None or known
-
-
-KINDS = (
-    Mapping, list, tuple, set, str, bytes, bytearray, int, float, complex,
-    torch.Tensor, torch.dtype, torch.device, np.ndarray, np.generic, np.dtype,
-)  # fmt: skip
+    kept = (*HistoryBuffer._statistics_methods.values(), *map(_functions().get, NAMES[:5]))
+    if isinstance(value, (*DATA, HistoryBuffer)):
+        return True
+    return callable(value) and (value in kept or value is compat._get_statistic)
 
 
 class Call:
@@ -146,44 +158,13 @@ class Call:
         return self.call
 
 
-@cache
-def _functions() -> dict[str, Any]:
-    """What a checkpoint of MMEngine's calls, and what one should not."""
-    import importlib
-    import os
-
-    from mmengine.logging import HistoryBuffer
-
-    return {
-        'array': np.zeros(0).__reduce__()[0],
-        'scalar': np.float64(0).__reduce__()[0],
-        'dtype': np.dtype,
-        'ndarray': np.ndarray,
-        'getattr': getattr,
-        'HistoryBuffer': HistoryBuffer,
-        'mkdir': os.mkdir,
-        'import': importlib.import_module,
-        'eval': eval,
-    }
-
-
-HARMLESS = ('array', 'scalar', 'dtype', 'ndarray', 'HistoryBuffer')
-NAMES = (*HARMLESS, 'getattr', 'mkdir', 'import', 'eval')
+words = st.sampled_from(('min', 'mean', '__globals__', '__class__', 'f8', 'O', 'V8', 'os', 'b'))
+named = st.sampled_from(NAMES)
 pickled = st.recursive(
-    st.one_of(
-        plain,
-        st.binary(max_size=16),
-        st.sampled_from(('min', 'mean', '__globals__', '__class__', 'f8', 'O', 'V8', 'os', 'b')),
-        st.tuples(st.just('name'), st.sampled_from(NAMES)),
-    ),
+    st.one_of(plain, st.binary(max_size=16), words, st.tuples(st.just('name'), named)),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
-        st.tuples(
-            st.just('call'),
-            st.sampled_from(NAMES),
-            st.lists(inner, max_size=4),
-            st.one_of(st.none(), inner),
-        ),
+        st.tuples(st.just('call'), named, st.lists(inner, max_size=4), st.none() | inner),
     ),
     max_leaves=12,
 )
@@ -202,23 +183,13 @@ def _build(value: Any) -> Any:
 
 def check_pickle(value: Any, folder: Path) -> None:
     """Whatever a file calls of what MMEngine's checkpoints may call, what comes of it is data."""
-    import go4align_plugins.mmengine
-
-    assert go4align_plugins.mmengine
+    importlib.import_module('go4align_plugins.mmengine')
     path = folder / 'epoch_1.pth'
     try:
         path.write_bytes(_saved({'meta': _build(value)}))
     except Exception:  # no such pickle can be made
         return
     _load_harmless(path)
-
-
-def _state() -> dict[str, Any]:
-    return {
-        'name': 'GO4Align',
-        'task_names': ['a', 'b'],
-        'state_dict': {'groups': [1, 0], 'indicator.accumulated_risk': [0.25, 0.5]},
-    }
 
 
 def _tensors(value: Any) -> Any:
@@ -238,26 +209,21 @@ def check_state(value: Any, folder: Path) -> None:
     from go4align_plugins.mmengine import GO4AlignOptimWrapper
 
     wrapper = GO4AlignOptimWrapper(torch.optim.SGD([torch.nn.Parameter(torch.ones(()))], lr=0.1))
-    state = {**wrapper.state_dict(), 'weighting': _tensors(value)}
-    wrapper.load_state_dict(state)
+    wrapper.load_state_dict({**wrapper.state_dict(), 'weighting': _tensors(value)})
     if wrapper.weighting is not None:
         weights = wrapper.weighting(torch.ones(len(wrapper.task_names)))
         assert all(map(math.isfinite, weights.tolist()))
 
 
+def _pointed() -> Any:
+    return st.tuples(damaged(b'FOLDER/epoch_1.pth'), archive(_checkpoint_of_mmengine()))
+
+
 TARGETS = {
-    'checkpoint': Target(
-        st.deferred(lambda: archive(_checkpoint())), check_checkpoint, needs=('LibMTL',)
-    ),
-    'mmengine_checkpoint': Target(
-        st.deferred(
-            lambda: st.tuples(damaged(b'FOLDER/epoch_1.pth'), archive(_checkpoint_of_mmengine()))
-        ),
-        check_mmengine,
-        needs=('mmengine',),
-    ),
+    'checkpoint': Target(st.deferred(lambda: archive(_checkpoint())), check_checkpoint),
+    'mmengine_checkpoint': Target(st.deferred(_pointed), check_mmengine, needs=('mmengine',)),
     'mmengine_pickle': Target(pickled, check_pickle, needs=('mmengine',)),
     'mmengine_state': Target(
-        altered(_state()), check_state, 'Parameter `|checkpoint', needs=('mmengine',)
+        altered(STATE), check_state, 'Parameter `|checkpoint', needs=('mmengine',)
     ),
 }

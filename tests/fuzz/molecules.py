@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from hypothesis import strategies as st
 
-from ..benchmarks.molecule_files import write_geometric, write_npz, write_sdf
-from .containers import archive
+from go4align_plugins.data.qm9 import check, read_qm9
+
+from ..data.molecule_files import write_geometric, write_npz, write_sdf
 from .target import Target
-from .values import damaged
+from .values import archive, damaged
 
 
 @cache
@@ -40,8 +43,6 @@ def files(draw: st.DrawFn, kind: str) -> dict[str, bytes]:
 
 def check_files(value: dict[str, bytes], folder: Path) -> None:
     """Molecules that are read keep the rules; both checks say the same."""
-    from go4align_plugins.benchmarks.qm9 import check, read_qm9
-
     for name, content in value.items():
         (folder / name).write_bytes(content)
     problems, _ = check(folder)
@@ -61,19 +62,16 @@ def check_files(value: dict[str, bytes], folder: Path) -> None:
         assert np.isfinite(features).all()
 
 
-@st.composite
-def arrays(draw: st.DrawFn) -> tuple[str, str, list[int], Any]:
-    """An array of the .npz in place of the right one."""
-    name = draw(st.sampled_from(('ids', 'smiles', 'Z', 'pos', 'ptr', 'y', 'target_names')))
-    kind = draw(st.sampled_from(('f4', 'f8', 'i8', 'u1', 'u8', '?', 'c16', 'U4', 'S3', 'M8[s]')))
-    shape = draw(
-        st.one_of(
-            st.sampled_from(([12], [13], [54], [54, 3], [12, 19], [19])),
-            st.lists(st.sampled_from((0, 1, 3, 12, 13, 54)), max_size=3),
-        )
-    )
-    filling = draw(st.one_of(st.integers(0, 300), st.floats()))
-    return name, kind, shape, filling
+SHAPES = st.one_of(
+    st.sampled_from(([12], [13], [54], [54, 3], [12, 19], [19])),
+    st.lists(st.sampled_from((0, 1, 3, 12, 13, 54)), max_size=3),
+)
+arrays = st.tuples(
+    st.sampled_from(('ids', 'smiles', 'Z', 'pos', 'ptr', 'y', 'target_names')),
+    st.sampled_from(('f4', 'f8', 'i8', 'u1', 'u8', '?', 'c16', 'U4', 'S3', 'M8[s]')),
+    SHAPES,
+    st.one_of(st.integers(0, 300), st.floats()),
+)
 
 
 def check_arrays(value: tuple[str, str, list[int], Any], folder: Path) -> None:
@@ -91,26 +89,22 @@ def check_order(content: bytes, folder: Path) -> None:
     check_files({'random_split.t': content}, folder)
 
 
-@cache
-def _order() -> bytes:
-    import io
-
-    import torch
-
+def _order() -> st.SearchStrategy[bytes]:
     buffer = io.BytesIO()
     torch.save(torch.arange(12), buffer)
-    return buffer.getvalue()
+    return archive(buffer.getvalue())
 
 
+FORMS = {
+    'qm9_sdf': ('sdf', ()),
+    'qm9_npz': ('npz', ()),
+    'qm9_downloaded': ('qm9_v3.pt', ('torch_geometric',)),
+    'qm9_processed': ('data_v3.pt', ('torch_geometric',)),
+}
 TARGETS = {
-    'qm9_sdf': Target(st.deferred(lambda: files('sdf')), check_files),
-    'qm9_npz': Target(st.deferred(lambda: files('npz')), check_files),
-    'qm9_npz_arrays': Target(arrays(), check_arrays),
-    'qm9_downloaded': Target(
-        st.deferred(lambda: files('qm9_v3.pt')), check_files, needs=('torch_geometric',)
-    ),
-    'qm9_processed': Target(
-        st.deferred(lambda: files('data_v3.pt')), check_files, needs=('torch_geometric',)
-    ),
-    'qm9_order': Target(st.deferred(lambda: archive(_order())), check_order),
+    'qm9_npz_arrays': Target(arrays, check_arrays),
+    'qm9_order': Target(st.deferred(_order), check_order),
+    **{
+        name: Target(files(kind), check_files, needs=needs) for name, (kind, needs) in FORMS.items()
+    },
 }

@@ -28,9 +28,9 @@ class Target:
     """A reader.
 
     Attributes:
-        inputs: what it is fed with: plain values, so that a finding can be printed and run again.
+        inputs: plain values, so that a finding can be printed and run again.
         check: feeds the reader, in an empty folder, and asserts what is known of its result.
-        named: a pattern, one of which its error messages have beside the folder and `Parameter`.
+        named: a pattern that its error messages have, unless they name the folder.
         needs: modules without which there is nothing to test.
     """
 
@@ -40,22 +40,18 @@ class Target:
     needs: tuple[str, ...] = ()
 
     def run(self, value: Any) -> str:
-        """Feeds one input: a result, or a documented error that names what is wrong.
-
-        Returns:
-            ``'accepted'`` or ``'refused'``.
+        """Feeds one input; returns `accepted`, or `refused` with an error that names the fault.
 
         Raises:
-            Exception: any other, which is a finding.
-            Hang: if there is no answer in time; where Python itself waits for compiled code, it
-                cannot be raised, and `run.py` watches from outside.
+            Exception: any other error, which is a finding.
+            Hang: if there is no answer in time. While Python waits for compiled code it cannot be
+                raised: `run.py` ends the process.
         """
         with tempfile.TemporaryDirectory() as name, _limited(), warnings.catch_warnings():
             warnings.simplefilter('ignore')
-            folder = Path(name)
             try:
                 with contextlib.redirect_stdout(io.StringIO()):
-                    self.check(value, folder)
+                    self.check(value, Path(name))
             except DOCUMENTED as error:
                 if name in str(error) or re.search(self.named, str(error)):
                     return 'refused'

@@ -2,7 +2,7 @@
 
 import json
 
-from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard import load_run
 
 STREETS = get_benchmark('streets')
@@ -19,33 +19,23 @@ def entry(epoch, values, tasks=TASKS, seconds=2.0):
     }
     part = {'loss': dict.fromkeys(tasks, 1.0), 'metrics': metrics}
     return {
-        'epoch': epoch,
-        'train': part,
-        'test': part,
-        'weights': dict.fromkeys(tasks, 1.0),
-        'groups': {},
-        'seconds': {'train': seconds, 'test': 0.1},
-    }
+        'epoch': epoch, 'train': part, 'test': part, 'weights': dict.fromkeys(tasks, 1.0),
+        'groups': {}, 'seconds': {'train': seconds, 'test': 0.1},
+    }  # fmt: skip
+
+
+def options_of(tasks=TASKS, epochs=3, **options):
+    return {
+        'framework': 'libmtl', 'benchmark': 'streets', 'tasks': tasks, 'weighting': 'EW',
+        'weight_args': {}, 'protocol': 'small', 'arch': 'HPS', 'backbone': 'segnet-small',
+        'epochs': epochs, 'batch_size': 8, 'seed': 0, 'num_frames': {'train': 6, 'val': 2},
+        **options,
+    }  # fmt: skip
 
 
 def write_run(folder, values=MULTI, tasks=TASKS, epochs=3, seconds=2.0, **options):
     folder.mkdir()
-    config = {
-        'framework': 'libmtl',
-        'benchmark': 'streets',
-        'tasks': tasks,
-        'weighting': 'EW',
-        'weight_args': {},
-        'protocol': 'small',
-        'arch': 'HPS',
-        'backbone': 'segnet-small',
-        'epochs': epochs,
-        'batch_size': 8,
-        'seed': 0,
-        'num_frames': {'train': 6, 'val': 2},
-        **options,
-    }
-    (folder / 'config.json').write_text(json.dumps(config))
+    (folder / 'config.json').write_text(json.dumps(options_of(tasks, epochs, **options)))
     lines = [json.dumps(entry(epoch, values, tasks, seconds)) for epoch in range(epochs)]
     (folder / 'metrics.jsonl').write_text('\n'.join(lines) + '\n')
     return folder

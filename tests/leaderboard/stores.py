@@ -1,28 +1,16 @@
 """Stores of made-up figures, whose scores can be worked out by hand."""
 
-from go4align_plugins.leaderboard.store import RESULTS, Entry, Store
+from go4align_plugins.leaderboard.run.store import RESULTS, Entry, Store
 
-from .run_folders import MULTI, SINGLE, TASKS, entry
+from .run_folders import MULTI, SINGLE, TASKS, entry, options_of
 
 
-def make_entry(spec, values=MULTI, seed=0, task=None, seconds=2.0, epochs=3, **config):
+def make_entry(spec, values=MULTI, seed=0, task=None, seconds=2.0, epochs=3, **options):
     tasks = TASKS if task is None else [task]
     name, _, arguments = spec.partition(':')
-    config = {
-        'framework': 'libmtl',
-        'benchmark': 'streets',
-        'tasks': tasks,
-        'weighting': 'EW' if task else name,
-        'weight_args': dict(pair.split('=') for pair in arguments.split(',') if pair),
-        'protocol': 'small',
-        'arch': 'HPS',
-        'backbone': 'segnet-small',
-        'epochs': epochs,
-        'batch_size': 8,
-        'seed': seed,
-        'num_frames': {'train': 6, 'val': 2},
-        **config,
-    }
+    arguments = dict(pair.split('=') for pair in arguments.split(',') if pair)
+    own = {'weighting': 'EW' if task else name, 'weight_args': arguments, 'seed': seed}
+    config = options_of(tasks, epochs, **{**own, **options})
     lines = tuple(entry(epoch, values, tasks, seconds) for epoch in range(epochs))
     return Entry(f'{spec}-{task}-{seed}', spec, task, seed, 'finished', config=config, epochs=lines)
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.libmtl.input_types import get_input_type
 from go4align_plugins.libmtl.protocols import get_protocol
 from go4align_plugins.libmtl.train import main
 
 from .. import SHARED
-from ..benchmarks.celeba_files import write_faces
+from ..data.celeba_files import write_faces
 from .training import arguments, entries, train_in_parts
 
 REAL = SHARED / 'data' / 'qm9' / 'molecules.npz'
@@ -187,7 +187,7 @@ def test_bad_options(faces, tmp_path, capsys, dataset, options, message):
 @pytest.mark.integration
 def test_table_reports(data, tmp_path):
     from go4align_plugins.leaderboard.report import build_report
-    from go4align_plugins.leaderboard.runs import load_run
+    from go4align_plugins.leaderboard.run.runs import load_run
 
     for weighting in ('EW', 'GO4Align'):
         choice = {'dataset': data[0], 'weighting': weighting}

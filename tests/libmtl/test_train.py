@@ -86,7 +86,7 @@ def test_architectures(rooms, tmp_path, arch, backbone):
 
 
 def test_first_batches_are_augmented_differently_in_every_epoch(rooms):
-    from go4align_plugins.benchmarks import get_benchmark
+    from go4align_plugins.data import get_benchmark
     from go4align_plugins.libmtl.data import build_loaders, set_epoch
 
     loader = build_loaders(get_benchmark('rooms'), rooms, batch_size=12, augmented=True).train

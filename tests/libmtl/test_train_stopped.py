@@ -12,7 +12,7 @@ import time
 import pytest
 import torch
 
-from go4align_plugins.benchmarks.layouts import FrameFolder
+from go4align_plugins.data.mtan_layout import FrameFolder
 from go4align_plugins.libmtl.train import main
 
 from .. import ROOT, TOOLS

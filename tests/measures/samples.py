@@ -8,10 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from go4align_plugins.benchmarks import BENCHMARKS, Task
+from go4align_plugins.data import BENCHMARKS, Task
+from go4align_plugins.measures import Metric
 
-TASKS: dict[str, Task] = {task.kind: task for task in BENCHMARKS['nyuv2'].tasks}
-TASKS |= {task.kind: task for name in ('qm9', 'celeba') for task in BENCHMARKS[name].tasks[:1]}
+TASKS: dict[str, Task] = {task.kind.name: task for task in BENCHMARKS['nyuv2'].tasks}
+TASKS |= {task.kind.name: task for name in ('qm9', 'celeba') for task in BENCHMARKS[name].tasks[:1]}
+LOSSES = {kind: task.kind.loss for kind, task in TASKS.items()}
 NO_LABEL = {'segmentation': -1, 'depth': 0, 'normal': 0, 'regression': math.nan, 'attribute': -1}
 CHECKED = [kind for kind in TASKS if kind != 'segmentation']
 """The kinds whose predictions have the shape of their targets."""
@@ -42,6 +44,11 @@ def unlabelled(kind: str, target: Tensor) -> Tensor:
     if kind == 'normal':
         return target.abs().sum(1, keepdim=True) == 0
     return target.isnan() | (target == NO_LABEL[kind])
+
+
+def build_metric(kind: str) -> Metric:
+    """A task's metric, without a batch."""
+    return TASKS[kind].kind.metric(TASKS[kind], 1.0)
 
 
 def column(*values: float) -> Tensor:

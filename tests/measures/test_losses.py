@@ -8,10 +8,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from go4align_plugins.benchmarks import BENCHMARKS
-from go4align_plugins.measures import LOSSES, normal_loss, segmentation_loss
+from go4align_plugins.data import BENCHMARKS
+from go4align_plugins.measures import normal_loss, segmentation_loss
 
-from .samples import CHECKED, NO_LABEL, TASKS, build, column, unlabelled
+from .samples import CHECKED, LOSSES, NO_LABEL, TASKS, build, column, unlabelled
 
 PREDICTED_NORMALS = torch.tensor([[0.0, 0, 5], [3, 0, 0], [1, 1, 1]]).T.reshape(1, 3, 1, 3)
 NORMALS = torch.tensor([[0.0, 0, 1], [0, 0, 1], [0, 0, 0]]).T.reshape(1, 3, 1, 3)
@@ -37,9 +37,9 @@ def test_by_hand(kind, prediction, target, expected):
     assert LOSSES[kind](prediction, target).item() == pytest.approx(expected)
 
 
-def test_every_task_has_a_loss():
-    kinds = {task.kind for benchmark in BENCHMARKS.values() for task in benchmark.tasks}
-    assert kinds == set(LOSSES) == set(TASKS)
+def test_every_kind_of_task_is_tested():
+    kinds = {task.kind.name for benchmark in BENCHMARKS.values() for task in benchmark.tasks}
+    assert kinds == set(TASKS)
 
 
 @pytest.mark.parametrize('kind', TASKS)

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from go4align_plugins.benchmarks import BENCHMARKS, Benchmark
+from go4align_plugins.data import BENCHMARKS, Benchmark
 from go4align_plugins.measures import delta_m, libmtl_improvement, mean_rank
 
 # mIoU pixAcc | abs_err rel_err | mean median <11.25 <22.5 <30 | MR delta_m; shares in percent.

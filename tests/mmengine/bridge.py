@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import toys
 
-pytest.importorskip('mmengine', reason='MMEngine is not installed')
 if importlib.util.find_spec('LibMTL') is None:
     pytest.skip('LibMTL is not installed', allow_module_level=True)
 
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from go4align_plugins.libmtl import Trainer
 from go4align_plugins.libmtl.compat import import_libmtl
@@ -47,30 +47,15 @@ class NoMetric(LibMTL.metrics.AbsMetric):
         return [1.0]
 
 
-class Frames(Dataset):
-    """Not a multiple of the batch size: the last batch of an epoch is smaller."""
-
-    def __init__(self) -> None:
-        generator = torch.Generator().manual_seed(0)
-        self.inputs = torch.randn(20, 5, generator=generator)
-        scales = torch.tensor([0.1, 1.0, 10.0])
-        self.targets = self.inputs @ torch.randn(5, 3, generator=generator) * scales
-
-    def __len__(self) -> int:
-        return len(self.inputs)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
-        rows = self.targets[index].split(1)
-        return self.inputs[index], dict(zip(TASKS, rows))
-
-
 def make_loader() -> DataLoader:
-    # A generator of its own: without one, each pass draws a number that strategies would draw.
-    return DataLoader(Frames(), batch_size=8, generator=torch.Generator())
-
-
-def make_encoder() -> nn.Module:
-    return nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 8))
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(20, 5, generator=generator)
+    scales = torch.tensor([0.1, 1.0, 10.0])
+    targets = inputs @ torch.randn(5, 3, generator=generator) * scales
+    frames: Any = [(x, dict(zip(TASKS, row.split(1)))) for x, row in zip(inputs, targets)]
+    # The last batch of an epoch is smaller. A generator of its own: without one, each pass draws a
+    # number that strategies would draw.
+    return DataLoader(frames, batch_size=8, generator=torch.Generator())
 
 
 class Regressor(BaseModel):
@@ -79,7 +64,7 @@ class Regressor(BaseModel):
     def __init__(self) -> None:
         super().__init__()
         self.heads = nn.ModuleDict({task: nn.Linear(8, 1) for task in TASKS})
-        self.backbone = make_encoder()
+        self.backbone = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 8))
 
     def forward(self, inputs: Tensor, targets: dict[str, Tensor], mode: str = 'tensor') -> Any:
         features = self.backbone(inputs)
@@ -137,11 +122,10 @@ class Seeder(EpochSeedHook):
         pass
 
 
-def make_runner(work_dir: Any, options: dict[str, Any], **changes: Any) -> Runner:
+def make_runner(work_dir: Path, options: dict[str, Any], **changes: Any) -> Runner:
     seed()
     config: dict[str, Any] = {
         'model': Regressor(),
-        'work_dir': str(work_dir),
         'train_dataloader': make_loader(),
         'train_cfg': {'by_epoch': True, 'max_epochs': EPOCHS},
         'optim_wrapper': {
@@ -152,10 +136,10 @@ def make_runner(work_dir: Any, options: dict[str, Any], **changes: Any) -> Runne
         'param_scheduler': [{'type': 'StepLR', 'step_size': 2, 'gamma': 0.5}],
         'custom_hooks': [Seeder()],
         'default_hooks': {'checkpoint': {'type': 'CheckpointHook', 'interval': 1}},
-        'experiment_name': f'bridge_{work_dir.parent.name}_{work_dir.name}',
+        'log_processor': {'by_epoch': True},
         'log_level': 'ERROR',
     }
-    return Runner(**{**config, **changes})
+    return toys.make_runner(work_dir, **{**config, **changes})
 
 
 def parameters(runner: Runner) -> dict[str, Tensor]:

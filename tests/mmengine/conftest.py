@@ -1,5 +1,6 @@
 """Lets the tests of this folder, and the processes that they start, import its `toys`."""
 
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -8,9 +9,22 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 
+class SkippedModule(pytest.Module):
+    """A file of tests that cannot be imported."""
+
+    def collect(self):
+        pytest.skip('needs the extra `mmseg`: MMEngine is not installed', allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(module_path, parent):
+    if importlib.util.find_spec('mmengine') is None:
+        return SkippedModule.from_parent(parent, path=module_path)
+    return None
+
+
 @pytest.fixture
 def model():
-    from wrappers import Scales
+    from toys import Scales
 
     return Scales()
 

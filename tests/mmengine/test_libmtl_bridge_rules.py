@@ -13,8 +13,8 @@ import torch
 from bridge import TASKS, Regressor, make_runner
 from mmengine.model import MMDistributedDataParallel
 from torch import nn
-from wrappers import Scales, logged, moved
-from wrappers import make_wrapper as make_go4align_wrapper
+from toys import Scales, logged, moved
+from toys import make_wrapper as make_any_wrapper
 
 from go4align_plugins.mmengine import LibMTLOptimWrapper
 from go4align_plugins.mmengine.libmtl_model import find_shared
@@ -23,9 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def make_wrapper(model: nn.Module, **options: Any) -> LibMTLOptimWrapper:
-    wrapper = LibMTLOptimWrapper(torch.optim.SGD(model.scale.parameters(), lr=1.0), **options)
-    wrapper.initialize_count_status(model, 0, 100)
-    return wrapper
+    return make_any_wrapper(model, LibMTLOptimWrapper, **options)
 
 
 def test_first_step_by_hand(model):
@@ -37,18 +35,36 @@ def test_first_step_by_hand(model):
     assert moved(model) == pytest.approx([weight, 3 * weight])
     assert wrapper.strategy.loss_scale.tolist() == pytest.approx([weight - 1, 3 * weight - 1])
     # LibMTL tells the weights of before the step.
-    assert [logged(wrapper, f'weight/{name}') for name in 'ab'] == pytest.approx([weight] * 2)
+    assert logged(wrapper, 'weight') == pytest.approx([weight] * 2)
+
+
+def test_a_second_training_goes_on_with_the_strategy(model):
+    wrapper = make_wrapper(model, weighting='UW', shared='trunk')
+    model.step(wrapper, {'a': 1, 'b': 3})
+    strategy = wrapper.strategy
+    wrapper.initialize_count_status(model, 0, 100)
+    assert wrapper.strategy is strategy
+    assert len(wrapper.optimizer.param_groups) == 2
+
+
+def test_damaged_state_is_named(model):
+    wrapper = make_wrapper(model, weighting='UW', shared='trunk')
+    model.step(wrapper, {'a': 1, 'b': 3})
+    state = wrapper.state_dict()
+    del state['weighting']['attributes']
+    with pytest.raises(ValueError, match=r"should hold the state of `UW`.*Found: 'attributes'"):
+        wrapper.load_state_dict(state)
 
 
 def test_groups_are_published():
     ours, theirs = Scales(), Scales()
     wrapper = make_wrapper(theirs, weighting='GO4Align', shared='trunk')
-    reference = make_go4align_wrapper(ours)
+    reference = make_any_wrapper(ours)
     for losses in ({'a': 1, 'b': 3}, {'a': 2, 'b': 0.5}):
         theirs.step(wrapper, losses)
-        groups = [logged(wrapper, f'group/{name}') for name in 'ab']
+        groups = logged(wrapper, 'group')
         ours.step(reference, losses)
-        assert groups == [logged(reference, f'group/{name}') for name in 'ab']
+        assert groups == logged(reference, 'group')
         assert moved(theirs) == moved(ours)
     assert wrapper.num_groups == 2
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import subprocess
 import sys
@@ -12,12 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
-pytest.importorskip('mmengine', reason='MMEngine is not installed')
-
 from torch.utils.data import Dataset
+from toys import make_runner, read_log
 
-import go4align_plugins.mmengine  # noqa: F401  (registers the wrappers)
 from go4align_plugins import GO4Align
 
 ROOT = Path(__file__).parents[2]
@@ -60,12 +56,6 @@ def needs(package):
     return pytest.mark.skipif(missing, reason=f'{package} is not installed')
 
 
-def read_log(work_dir):
-    """The lines of all runs in a folder, in the order of the runs."""
-    paths = sorted(work_dir.glob('*/vis_data/scalars.json'))
-    return [json.loads(line) for path in paths for line in path.read_text().splitlines()]
-
-
 class TwoLabels(Dataset):
     """Noise with one label for each of two tasks; the second batch has none for `colour`."""
 
@@ -88,7 +78,6 @@ class TwoLabels(Dataset):
 @needs('mmpretrain')
 @pytest.mark.integration
 def test_multi_task_head_of_mmpretrain_trains(tmp_path):
-    from mmengine.runner import Runner
     from mmpretrain.utils import register_all_modules
 
     register_all_modules()
@@ -96,14 +85,14 @@ def test_multi_task_head_of_mmpretrain_trains(tmp_path):
         'shape': {'type': 'LinearClsHead', 'num_classes': 3},
         'colour': {'type': 'LinearClsHead', 'num_classes': 2},
     }
-    Runner(
+    make_runner(
+        tmp_path,
         model={
             'type': 'ImageClassifier',
             'backbone': {'type': 'ResNet', 'depth': 18},
             'neck': {'type': 'GlobalAveragePooling'},
             'head': {'type': 'MultiTaskHead', 'in_channels': 512, 'task_heads': heads},
         },
-        work_dir=str(tmp_path),
         train_dataloader={
             'dataset': TwoLabels(),
             'batch_size': 2,
@@ -115,10 +104,8 @@ def test_multi_task_head_of_mmpretrain_trains(tmp_path):
             'optimizer': {'type': 'SGD', 'lr': 0.01},
             'tasks': {'shape': ['shape_*'], 'colour': ['colour_*']},
         },
-        default_hooks={'logger': {'type': 'LoggerHook', 'interval': 1}},
         default_scope='mmpretrain',
         log_processor={'window_size': 1},
-        experiment_name=f'mmpretrain_{tmp_path.name}',
     ).train()
     log = read_log(tmp_path)
     assert [line['weight/colour'] > 0 for line in log] == [True, False, True]

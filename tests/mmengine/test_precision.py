@@ -6,15 +6,11 @@ import math
 
 import pytest
 import torch
-
-pytest.importorskip('mmengine', reason='MMEngine is not installed')
-
-from mmengine.optim import (
-    AmpOptimWrapper,
-)
-from toys import ToyData, ToyModel
-from wrappers import (
+from mmengine.optim import AmpOptimWrapper
+from toys import (
     Scales,
+    ToyData,
+    ToyModel,
     accumulated,
     logged,
     make_amp_wrapper,
@@ -23,9 +19,7 @@ from wrappers import (
     moved,
 )
 
-from go4align_plugins.mmengine import (
-    GO4AlignAmpOptimWrapper,
-)
+from go4align_plugins.mmengine import GO4AlignAmpOptimWrapper
 
 
 def test_half_precision_losses_are_weighed_in_single(model):
@@ -36,7 +30,7 @@ def test_half_precision_losses_are_weighed_in_single(model):
         'b.loss': (model.scale['b'] * 0.001).half(),
     }
     wrapper.update_params(model.parse_losses(terms)[0])
-    assert logged(wrapper, 'weight/b') == pytest.approx(0.5 * 1000 / 0.001, rel=1e-3)
+    assert logged(wrapper, 'weight', 'b') == pytest.approx([0.5 * 1000 / 0.001], rel=1e-3)
 
 
 @pytest.mark.parametrize('count', [1, 2, 3, 5])
@@ -73,7 +67,8 @@ def test_gradients_are_clipped_as_inherited(model):
     wrapper = make_wrapper(model, step_size=0, clip_grad={'max_norm': 0.1})
     model.step(wrapper, {'a': 1, 'b': 3})
     assert math.hypot(*moved(model)) == pytest.approx(0.1, rel=1e-4)
-    assert logged(wrapper, 'grad_norm') == pytest.approx(math.hypot(2, 2), rel=1e-6)
+    norm = wrapper.message_hub.get_scalar('train/grad_norm').current()
+    assert norm == pytest.approx(math.hypot(2, 2), rel=1e-6)
 
 
 @pytest.mark.usefixtures('on_accelerator')
@@ -155,12 +150,6 @@ def test_bfloat16_autocast_on_the_cpu():
     log_vars = model.train_step((data.inputs, data.targets), wrapper)
     assert log_vars['far.loss_l1'].isfinite()
     assert all(not torch.equal(a, b) for a, b in zip(before, model.parameters()))
-
-
-@pytest.mark.parametrize('option', [{'loss_scale': 'dynamic'}, {'dtype': 'float16'}])
-def test_options_of_an_inherited_amp_wrapper_are_named(model, option):
-    with pytest.raises(ValueError, match=r"no `(loss_scale|dtype)`.*type='GO4AlignAmpOptimWrapper"):
-        make_wrapper(model, **option)
 
 
 def test_mixed_precision_without_an_accelerator_is_refused_as_inherited(model):

@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 import torch
 
-pytest.importorskip('mmengine', reason='MMEngine is not installed')
-
 SCRIPT = Path(__file__).with_name('two_ranks.py')
 ROOT = Path(__file__).parents[2]
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-
-pytest.importorskip('mmengine', reason='MMEngine is not installed')
-
 from toys import make_runner
 
 from go4align_plugins.mmengine import SafeCheckpointHook

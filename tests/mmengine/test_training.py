@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
 import pytest
 import torch
-
-pytest.importorskip('mmengine', reason='MMEngine is not installed')
-
 from mmengine.runner import FlexibleRunner
-from toys import ToyData, ToyModel, make_runner
+from toys import ToyModel, make_loader, make_runner, read_log
 
 from go4align_plugins import GO4Align
 from go4align_plugins.mmengine import GO4AlignHook, GO4AlignOptimWrapper
 
 PLAIN = {'type': 'OptimWrapper', 'optimizer': {'type': 'Adam', 'lr': 0.01}}
-TIMES = ('time', 'data_time', 'eta')
+NAMES = [f'{kind}/{task}' for kind in ('weight', 'group') for task in ('near', 'far')]
 
 
-def read_log(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a run's `vis_data`, without what a clock tells."""
-    (path,) = folder.glob('*/vis_data/scalars.json')
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    return [{key: line[key] for key in line if key not in TIMES} for line in lines]
+def go_on(before, work_dir, iteration=3, **changes):
+    load_from = str(before / f'iter_{iteration}.pth')
+    runner = make_runner(work_dir, resume=True, load_from=load_from, **changes)
+    runner.train()
+    return runner
 
 
-def test_logged_weights_are_those_of_the_logged_losses(tmp_path):
+def test_logs_show_the_weights_of_the_logged_losses(tmp_path):
     make_runner(tmp_path / 'run').train()
     weighting = GO4Align(2)
     log = read_log(tmp_path / 'run')
@@ -40,15 +33,18 @@ def test_logged_weights_are_those_of_the_logged_losses(tmp_path):
         torch.testing.assert_close(torch.tensor(logged), weights, rtol=1e-6, atol=0)
         assert [line['group/near'], line['group/far']] == weighting.groups.tolist()
         assert line['loss'] == pytest.approx(losses.sum().item(), rel=1e-6)
-
-
-def test_console_shows_weights_and_groups(tmp_path):
-    make_runner(tmp_path / 'run', max_iters=1).train()
     (path,) = (tmp_path / 'run').glob('*/*.log')
-    (line,) = [line for line in path.read_text().splitlines() if 'Iter(train) [1/1]' in line]
-    assert all(
-        f'{kind}/{task}: ' in line for kind in ('weight', 'group') for task in ('near', 'far')
-    )
+    (line,) = [line for line in path.read_text().splitlines() if 'Iter(train) [1/6]' in line]
+    assert all(f'{name}: ' in line for name in NAMES)
+
+
+def test_tensorboard_shows_weights_and_groups(tmp_path):
+    reader = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
+    visualizer = {'type': 'Visualizer', 'vis_backends': [{'type': 'TensorboardVisBackend'}]}
+    make_runner(tmp_path / 'run', visualizer=visualizer).train()
+    (folder,) = (tmp_path / 'run').glob('*/vis_data')
+    events = reader.EventAccumulator(str(folder)).Reload()
+    assert [len(events.Scalars(name)) for name in NAMES] == [6] * 4
 
 
 def test_pattern_keeps_groups_whole_where_names_contain_loss(tmp_path):
@@ -65,10 +61,7 @@ def test_resumed_run_equals_the_uninterrupted_one(tmp_path):
     whole = make_runner(tmp_path / 'whole')
     whole.train()
     make_runner(tmp_path / 'part', max_iters=3).train()
-    resumed = make_runner(
-        tmp_path / 'rest', resume=True, load_from=str(tmp_path / 'part' / 'iter_3.pth')
-    )
-    resumed.train()
+    resumed = go_on(tmp_path / 'part', tmp_path / 'rest')
     assert read_log(tmp_path / 'rest') == read_log(tmp_path / 'whole')[3:]
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, resumed.model.state_dict()[name]), name
@@ -76,21 +69,14 @@ def test_resumed_run_equals_the_uninterrupted_one(tmp_path):
         assert torch.equal(value, resumed.optim_wrapper.weighting.state_dict()[name]), name
 
 
-def test_checkpoint_of_a_plain_wrapper_is_resumed_with_a_warning(tmp_path):
-    make_runner(tmp_path / 'plain', max_iters=3, optim_wrapper=PLAIN).train()
-    make_runner(
-        tmp_path / 'ours', resume=True, load_from=str(tmp_path / 'plain' / 'iter_3.pth')
-    ).train()
-    (path,) = (tmp_path / 'ours').glob('*/*.log')
-    assert 'no state of the weighting' in path.read_text()
-    assert 'weight/near' in read_log(tmp_path / 'ours')[0]
-
-
-def test_plain_wrapper_resumes_our_checkpoint(tmp_path):
+def test_plain_wrapper_resumes_ours_and_ours_a_plain_one_with_a_warning(tmp_path):
     make_runner(tmp_path / 'ours', max_iters=3).train()
-    load_from = str(tmp_path / 'ours' / 'iter_3.pth')
-    make_runner(tmp_path / 'plain', resume=True, load_from=load_from, optim_wrapper=PLAIN).train()
+    go_on(tmp_path / 'ours', tmp_path / 'plain', optim_wrapper=PLAIN)
     assert len(read_log(tmp_path / 'plain')) == 3
+    go_on(tmp_path / 'plain', tmp_path / 'again', iteration=6, max_iters=9)
+    (path,) = (tmp_path / 'again').glob('*/*.log')
+    assert 'no state of the weighting' in path.read_text()
+    assert 'weight/near' in read_log(tmp_path / 'again')[0]
 
 
 def test_model_trains_on_with_a_plain_wrapper(tmp_path):
@@ -127,13 +113,7 @@ def test_hook_does_what_the_wrapper_does(tmp_path):
     runner.train()
     assert type(runner.optim_wrapper) is GO4AlignOptimWrapper
     assert read_log(tmp_path / 'hook') == read_log(tmp_path / 'wrapper')
-    make_runner(
-        tmp_path / 'rest',
-        custom_hooks=hooks,
-        resume=True,
-        load_from=str(tmp_path / 'hook' / 'iter_3.pth'),
-        **scheduled('OptimWrapper'),
-    ).train()
+    go_on(tmp_path / 'hook', tmp_path / 'rest', custom_hooks=hooks, **scheduled('OptimWrapper'))
     assert read_log(tmp_path / 'rest') == read_log(tmp_path / 'hook')[3:]
 
 
@@ -159,12 +139,7 @@ def test_flexible_runner_is_refused(tmp_path, wrapper_type):
     runner = FlexibleRunner(
         model=ToyModel(),
         work_dir=str(tmp_path),
-        train_dataloader={
-            'dataset': ToyData(),
-            'batch_size': 2,
-            'collate_fn': {'type': 'default_collate'},
-            'sampler': {'type': 'InfiniteSampler', 'shuffle': False},
-        },
+        train_dataloader=make_loader(),
         train_cfg={'by_epoch': False, 'max_iters': 2},
         optim_wrapper={**PLAIN, 'type': wrapper_type},
         custom_hooks=hooks,
@@ -172,14 +147,3 @@ def test_flexible_runner_is_refused(tmp_path, wrapper_type):
     )
     with pytest.raises(ValueError, match=r'`FlexibleRunner`.*are not supported'):
         runner.train()
-
-
-def test_tensorboard_shows_weights_and_groups(tmp_path):
-    reader = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
-    visualizer = {'type': 'Visualizer', 'vis_backends': [{'type': 'TensorboardVisBackend'}]}
-    make_runner(tmp_path / 'run', visualizer=visualizer).train()
-    (folder,) = (tmp_path / 'run').glob('*/vis_data')
-    events = reader.EventAccumulator(str(folder)).Reload()
-    for kind in ('weight', 'group'):
-        for task in ('near', 'far'):
-            assert len(events.Scalars(f'{kind}/{task}')) == 6

@@ -1,17 +1,22 @@
-"""A small model of two tasks, its data and its Runner, for the tests of the wrappers."""
+"""Small models of two tasks, their data, wrappers and Runner."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-import go4align_plugins.mmengine  # noqa: F401  (registers the wrappers)
+from go4align_plugins.mmengine import GO4AlignAmpOptimWrapper, GO4AlignOptimWrapper
+
+TIMES = ('time', 'data_time', 'eta')
 
 
 class ToyModel(BaseModel):
@@ -52,17 +57,22 @@ class ToyData(Dataset):
         return self.inputs[index], self.targets[index]
 
 
+def make_loader(shuffle: bool = True, **options: Any) -> dict[str, Any]:
+    """A loader of toy data, in pairs."""
+    return {
+        'dataset': ToyData(**options),
+        'batch_size': 2,
+        'collate_fn': {'type': 'default_collate'},
+        'sampler': {'type': 'InfiniteSampler', 'shuffle': shuffle, 'seed': 3},
+    }
+
+
 def make_runner(work_dir: Path, max_iters: int = 6, **changes: Any) -> Runner:
     """A Runner that trains the toy on the CPU and logs every iteration."""
     config: dict[str, Any] = {
         'model': ToyModel(),
         'work_dir': str(work_dir),
-        'train_dataloader': {
-            'dataset': ToyData(),
-            'batch_size': 2,
-            'collate_fn': {'type': 'default_collate'},
-            'sampler': {'type': 'InfiniteSampler', 'shuffle': True, 'seed': 3},
-        },
+        'train_dataloader': make_loader(),
         'train_cfg': {'by_epoch': False, 'max_iters': max_iters},
         'optim_wrapper': {
             'type': 'GO4AlignOptimWrapper',
@@ -78,3 +88,55 @@ def make_runner(work_dir: Path, max_iters: int = 6, **changes: Any) -> Runner:
         'experiment_name': f'toy_{work_dir.parent.name}_{work_dir.name}',
     }
     return Runner(**{**config, **changes})
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """The lines of all runs in a folder, in their order, without times."""
+    paths = sorted(folder.glob('*/vis_data/scalars.json'))
+    lines = [json.loads(line) for path in paths for line in path.read_text().splitlines()]
+    return [{key: line[key] for key in line if key not in TIMES} for line in lines]
+
+
+class Scales(ToyModel):
+    """One parameter a task; each loss is the one that a step asks for, and so is its gradient."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.ParameterDict({'a': torch.ones(()), 'b': torch.ones(())})
+
+    def step(self, wrapper: OptimWrapper, losses: dict[str, float]) -> None:
+        ones = {name: scale - scale.detach() + 1 for name, scale in self.scale.items()}
+        terms = {f'{name}.loss': ones[name] * loss for name, loss in losses.items()}
+        total, _ = self.parse_losses(terms)
+        wrapper.update_params(total)
+
+
+def make_wrapper(model, kind=GO4AlignOptimWrapper, max_counts=100, lr=1.0, **options):
+    wrapper = kind(torch.optim.SGD(model.scale.parameters(), lr=lr), **options)
+    wrapper.initialize_count_status(model, 0, max_counts)
+    return wrapper
+
+
+def make_amp_wrapper(model, scale=2.0**10, **options):
+    wrapper = make_wrapper(model, GO4AlignAmpOptimWrapper, **options)
+    wrapper.loss_scaler = make_scaler(init_scale=scale)
+    return wrapper
+
+
+def make_scaler(**options):
+    if not hasattr(torch.amp, 'GradScaler'):
+        pytest.skip('this torch scales gradients on accelerators alone')
+    return torch.amp.GradScaler('cpu', **options)
+
+
+def moved(model):
+    """How far each parameter is from 1: with SGD at rate 1, the weighted loss of its task."""
+    return [1 - model.scale[name].item() for name in ('a', 'b')]
+
+
+def logged(wrapper, kind, names='ab'):
+    return [wrapper.message_hub.get_scalar(f'train/{kind}/{name}').current() for name in names]
+
+
+def accumulated(wrapper):
+    return wrapper.weighting.indicator.accumulated_risk

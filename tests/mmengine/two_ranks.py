@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from toys import ToyData, ToyModel, make_runner
+from toys import ToyModel, make_loader, make_runner
 
 
 class PartlyLabelled(ToyModel):
@@ -58,12 +58,7 @@ def main(rank: int, folder: Path, accumulative_counts: int) -> None:
     make_runner(
         folder / 'run',
         model=PartlyLabelled(),
-        train_dataloader={
-            'dataset': ToyData(length=16, seed=10 + rank),
-            'batch_size': 2,
-            'collate_fn': {'type': 'default_collate'},
-            'sampler': {'type': 'InfiniteSampler', 'shuffle': False},
-        },
+        train_dataloader=make_loader(shuffle=False, length=16, seed=10 + rank),
         optim_wrapper={
             'type': 'GO4AlignOptimWrapper',
             'optimizer': {'type': 'Adam', 'lr': 0.01},

@@ -8,8 +8,8 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from torch import nn
 
-from go4align_plugins.benchmarks import get_benchmark
-from go4align_plugins.measures import LOSSES
+from go4align_plugins.data import get_benchmark
+from go4align_plugins.tasks import MAPS
 
 CHANNELS = {task.name: task.channels for task in get_benchmark('rooms').tasks}
 
@@ -32,7 +32,7 @@ class OneLayer(BaseModel):
             }
             truth = {task: torch.stack(targets) for task, targets in truth.items()}
             truth['segmentation'][truth['segmentation'] == 255] = -1
-            return {f'{task}.loss': LOSSES[task](maps[task], truth[task]) for task in maps}
+            return {f'{task}.loss': MAPS[task].loss(maps[task], truth[task]) for task in maps}
         for index, sample in enumerate(data_samples):
             fields = {
                 'seg_logits': maps['segmentation'][index],

@@ -18,8 +18,9 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
 from go4align_plugins import GO4Align
-from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.mmengine import GO4AlignOptimWrapper
+from go4align_plugins.mmseg.apis.launch import select_tasks
 from go4align_plugins.mmseg.apis.train import drop_pretrained
 
 from .. import ROOT
@@ -76,12 +77,28 @@ def read_log(work_dir: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+SINGLE_TASKS = [
+    (CONFIGS / f'segnet/segnet-small_ew_{data}.py', task)
+    for data, tasks in {
+        'nyuv2-288x384': ('segmentation', 'depth', 'normal'),
+        'cityscapes-128x256': ('segmentation', 'depth'),
+    }.items()
+    for task in tasks
+]
+
+
 @pytest.mark.integration
-@pytest.mark.parametrize('name', EXPERIMENTS, ids=lambda path: path.stem)
-def test_experiment_trains_and_is_evaluated(name, frames, tmp_path):
+@pytest.mark.parametrize(
+    ('name', 'task'),
+    [*((name, None) for name in EXPERIMENTS), *SINGLE_TASKS],
+    ids=lambda value: value and getattr(value, 'stem', value),
+)
+def test_experiment_trains_and_is_evaluated(name, task, frames, tmp_path):
     config = shrink(Config.fromfile(CONFIGS / name), tmp_path)
-    data = 'official' if 'official' in name.stem else 'two' if 'tasks' in config.model else 'three'
-    data = 'three' if config.train_dataloader.dataset.type == 'MTLNYUv2Dataset' else data
+    if task:
+        select_tasks(config, [task])
+    is_three = config.train_dataloader.dataset.type == 'MTLNYUv2Dataset'
+    data = 'official' if 'official' in name.stem else 'three' if is_three else 'two'
     if data == 'official':
         # Crops of 64 x 64 of frames of 16 x 24, resized to up to twice as many pixels.
         config.train_dataloader.dataset.pipeline[1].scale = (96, 64)
@@ -101,6 +118,7 @@ def test_experiment_trains_and_is_evaluated(name, frames, tmp_path):
     assert isinstance(runner.optim_wrapper, OptimWrapper)
     train, val = read_log(tmp_path)
     tasks = runner.model.tasks
+    assert task is None or tasks == (task,)
     scores = [f'{task}/{metric.name}' for task in tasks for metric in task_metrics(task)]
     assert set(scores) <= set(val)
     assert ('delta_m' in val) == (data != 'official')

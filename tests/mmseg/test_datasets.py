@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from mmengine.dataset import RepeatDataset
 from mmseg.datasets import CityscapesDataset
 from mmseg.registry import DATASETS
 
-from go4align_plugins.benchmarks import get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.mmseg.datasets import MTLCityscapesDataset, MTLNYUv2Dataset
 
 from .frames import SIZE, make_frame, write_frame, write_frames, write_official
@@ -176,6 +177,45 @@ def test_depth_in_another_unit_is_refused(root, factor):
     np.save(root / 'train' / 'depth' / '2.npy', make_frame(0)['depth'] * factor)
     with pytest.raises(ValueError, match=r'2\.npy: depth should be in metres.*Mend it: divide'):
         MTLNYUv2Dataset(root, pipeline=PACK)[2]
+
+
+@pytest.mark.parametrize(
+    ('task', 'other', 'key'),
+    [('segmentation', 'disparity', 'gt_seg_map'), ('depth', 'gtFine', 'gt_depth_map')],
+)
+def test_chosen_tasks_need_only_their_official_folders(tmp_path, task, other, key):
+    write_official(tmp_path)
+    everything = MTLCityscapesDataset(tmp_path, layout='official', pipeline=LOAD)[1]
+    shutil.rmtree(tmp_path / other)
+    some = MTLCityscapesDataset(tmp_path, layout='official', tasks=[task], pipeline=LOAD)[1]
+    assert some['seg_fields'] == [key]
+    for name in ('img', key):
+        np.testing.assert_array_equal(some[name], everything[name])
+    with pytest.raises(FileNotFoundError, match=other):
+        MTLCityscapesDataset(tmp_path, layout='official')
+
+
+@pytest.mark.parametrize('task', ['segmentation', 'depth'])
+def test_chosen_tasks_of_cityscapes_need_only_their_folders(tmp_path, task):
+    frame = make_frame(0)
+    name = 'label_7' if task == 'segmentation' else 'depth'
+    frame['label_7'] = np.minimum(frame['label'], 6)
+    frame['depth'] = frame['depth'] / 20  # inverse depth is at most 1
+    write_frame(tmp_path, 'train', 0, {part: frame[part] for part in ('image', name)})
+    for benchmark in ('cityscapes', 'streets'):
+        sample = MTLCityscapesDataset(tmp_path, tasks=[task], benchmark=benchmark, pipeline=LOAD)[0]
+        assert len(sample['seg_fields']) == 1
+
+
+def test_official_cityscapes_that_is_packed_or_further_in(tmp_path):
+    write_official(tmp_path / 'cityscapes')
+    with pytest.raises(FileNotFoundError, match=rf'Is it {tmp_path / "cityscapes"} that you mean'):
+        MTLCityscapesDataset(tmp_path, layout='official')
+    packed = tmp_path / 'packed' / 'leftImg8bit_trainvaltest.zip'
+    packed.parent.mkdir()
+    packed.touch()
+    with pytest.raises(FileNotFoundError, match=f'Unpack {packed} first'):
+        MTLCityscapesDataset(packed.parent, layout='official')
 
 
 @pytest.mark.parametrize(

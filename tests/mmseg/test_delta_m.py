@@ -17,6 +17,7 @@ from mmseg.registry import EVALUATOR
 
 from go4align_plugins.measures import delta_m
 from go4align_plugins.mmseg.evaluation import MTLDeltaM
+from go4align_plugins.mmseg.evaluation.baselines import load_baseline
 
 from .test_evaluation import META, METRIC_TYPES, NYUV2, frames, sample_of, samples_of
 
@@ -125,6 +126,16 @@ def test_broken_baseline_files(tmp_path, content):
     (tmp_path / 'baseline.json').write_bytes(content)
     with pytest.raises(ValueError, match=r'baseline\.json: should '):
         build_delta_m(str(tmp_path / 'baseline.json'))
+
+
+def test_baselines_that_were_edited_or_are_none(tmp_path):
+    path = tmp_path / 'baseline.json'
+    path.write_bytes(b'\xef\xbb\xbf' + json.dumps(NYUV2.single_task).encode())
+    assert load_baseline(path, NYUV2) == NYUV2.single_task
+    for content, found in ((b'<html>', 'a web page'), (b'version https://git-lfs', 'a pointer')):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=rf'baseline\.json: should hold JSON. Found: {found}'):
+            load_baseline(path, NYUV2)
 
 
 def _evaluate_on_rank(rank, folder):

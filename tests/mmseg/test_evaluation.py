@@ -17,8 +17,7 @@ from mmengine.structures import PixelData
 from mmseg.registry import METRICS
 from mmseg.structures import SegDataSample
 
-from go4align_plugins.benchmarks import get_benchmark
-from go4align_plugins.measures import build_metric
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.mmseg.evaluation import (
     MTLDepthMetric,
     MTLNormalMetric,
@@ -123,7 +122,7 @@ def test_sums_not_means_of_frames():
 
 
 def gather_measures(task, batches):
-    metric = build_metric(task)
+    metric = task.kind.metric(task, 1.0)
     for prediction, target in batches:
         metric.update(prediction, target)
     return list(metric.compute().values())

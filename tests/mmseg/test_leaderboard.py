@@ -8,10 +8,14 @@ pytest.importorskip('mmseg', reason='MMSegmentation is not installed')
 pytest.importorskip('tqdm', reason='tqdm is not installed')
 
 from go4align_plugins.leaderboard.cli import main
-from go4align_plugins.leaderboard.mmseg_config import build_config, find_config, weighting_options
-from go4align_plugins.leaderboard.plan import Cell, Method, Plan
-from go4align_plugins.leaderboard.store import RESULTS, Store
-from go4align_plugins.leaderboard.training import check_methods
+from go4align_plugins.leaderboard.run.commands import check_methods
+from go4align_plugins.leaderboard.run.mmseg_config import (
+    build_config,
+    find_config,
+    weighting_options,
+)
+from go4align_plugins.leaderboard.run.plan import Cell, Method, Plan
+from go4align_plugins.leaderboard.run.store import RESULTS, Store
 
 from .. import ROOT
 from .frames import write_frames
@@ -36,11 +40,13 @@ def test_config_is_the_small_one_with_the_cells_own():
         assert config[f'{part}_dataloader'].dataset.data_root == 'somewhere'
 
 
-def test_single_task_is_that_of_the_committed_config():
-    from mmengine.config import Config
+def test_single_task_is_that_of_the_training_tool():
+    from go4align_plugins.mmseg.apis.launch import load_config
+    from go4align_plugins.mmseg.apis.train import build_parser
 
-    name = find_config('rooms')
-    single = Config.fromfile(name.with_name(name.name.replace('_ew_', '_stl-depth_')))
+    single = load_config(build_parser().parse_args([str(find_config('rooms')), '--tasks', 'depth']))
+    assert single.work_dir.endswith('segnet-small_ew_rooms-96x128_depth')
+    assert single.val_evaluator.metrics == [{'type': 'MTLDepthMetric'}]
     config = build_config(make_plan(Method('STL')), Cell(Method('STL'), 0, 'depth'))
     assert config.model == single.model
     assert config.optim_wrapper == single.optim_wrapper

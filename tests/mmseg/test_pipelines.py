@@ -14,8 +14,8 @@ import go4align_plugins.mmengine  # noqa: F401, I001  (mends what importing mmse
 
 from mmcv.transforms import Compose
 
-from go4align_plugins.benchmarks import augment, get_benchmark
-from go4align_plugins.benchmarks.layouts import FrameFolder
+from go4align_plugins.data import augment, get_benchmark
+from go4align_plugins.data.mtan_layout import FrameFolder
 from go4align_plugins.mmseg.datasets import MTLNYUv2Dataset
 
 from .. import SHARED

@@ -17,8 +17,8 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 import go4align_plugins.mmseg  # noqa: F401
-from go4align_plugins.benchmarks import get_benchmark
-from go4align_plugins.leaderboard.runs import load_run
+from go4align_plugins.data import get_benchmark
+from go4align_plugins.leaderboard.run.runs import load_run
 from go4align_plugins.measures import delta_m
 
 from .frames import render_frames

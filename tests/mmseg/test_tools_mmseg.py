@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -22,8 +23,7 @@ import go4align_plugins.mmseg  # noqa: F401, I001  (mends what importing mmseg n
 
 from mmengine.config import Config, ConfigDict
 
-from go4align_plugins.mmseg.apis import MTLInferencer, launch
-from go4align_plugins.mmseg.apis.inferencer import read_image
+from go4align_plugins.mmseg.apis import launch
 from go4align_plugins.mmseg.apis.launch import load_config, replace_in
 from go4align_plugins.mmseg.apis import test as test_tool
 from go4align_plugins.mmseg.apis.train import build_parser, drop_pretrained, main, use_amp
@@ -132,57 +132,6 @@ def test_two_processes_train_alike(rooms, tmp_path):
     assert len((tmp_path / 'two/metrics.jsonl').read_text().splitlines()) == 1
 
 
-@pytest.mark.parametrize('task_shapes', [(64, 64), (50, 70)], ids=str)
-def test_inferencer_gives_maps_of_the_images_size(task_shapes, tmp_path):
-    infer = MTLInferencer(CONFIG, device='cpu')
-    image = np.random.default_rng(0).integers(0, 256, (*task_shapes, 3), np.uint8)
-    maps = infer(image)
-    assert {name: array.shape for name, array in maps.items()} == {
-        'segmentation': task_shapes,
-        'depth': task_shapes,
-        'normal': (*task_shapes, 3),
-    }
-    np.testing.assert_allclose(np.linalg.norm(maps['normal'], axis=-1), 1, rtol=1e-5)
-    # The same image in other forms.
-    Image.fromarray(image).save(tmp_path / 'image.png')
-    np.save(tmp_path / 'image.npy', (image / 255).astype(np.float32))
-    for name in ('image.png', 'image.npy'):
-        np.testing.assert_array_equal(infer(tmp_path / name)['depth'], maps['depth'])
-
-
-@pytest.mark.parametrize(
-    ('image', 'message'),
-    [
-        ('missing.png', 'missing.png: should be a whole image'),
-        (np.zeros((4, 4), np.uint8), r'Found shape \(4, 4\)'),
-        (np.zeros((4, 4, 3)), 'type float64'),
-    ],
-)
-def test_inferencer_refuses_what_is_no_image(image, message):
-    with pytest.raises(ValueError, match=message):
-        MTLInferencer(CONFIG, device='cpu')(image)
-
-
-@pytest.mark.parametrize(
-    ('array', 'message'),
-    [
-        (np.full((4, 4, 3), np.nan), r'a\.npy: an image should lie in \[0, 1\]\. Found nan'),
-        (np.full((4, 4, 3), 255), r'a\.npy: an image should lie in \[0, 1\]\. Found 255'),
-        (np.full((4, 4, 3), 'x'), r'a\.npy: should hold real numbers'),
-        (np.zeros((4, 4)), r'a\.npy: should have shape \(H, W, 3\)\. Found \(4, 4\)'),
-    ],
-)
-def test_an_array_that_is_no_image_is_named(tmp_path, array, message):
-    np.save(tmp_path / 'a.npy', array)
-    with pytest.raises(ValueError, match=message):
-        read_image(tmp_path / 'a.npy')
-
-
-def test_an_array_of_small_numbers_is_an_image(tmp_path):
-    np.save(tmp_path / 'a.npy', np.ones((4, 4, 3), np.int8))
-    assert (read_image(tmp_path / 'a.npy') == 255).all()
-
-
 def test_missing_files_are_errors_without_traceback(capsys):
     assert main(['missing.py']) == 2
     assert 'train_mmseg.py: error:' in capsys.readouterr().err
@@ -205,6 +154,29 @@ def test_a_damaged_frame_is_an_error_without_traceback(rooms, tmp_path, capsys):
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert said.startswith(f'train_mmseg.py: error: {damaged}: should be a whole .npy file')
     assert 'Delete it and' in said
+
+
+@pytest.mark.parametrize('key', ['load_from', 'model.backbone.init_cfg.checkpoint'])
+@pytest.mark.parametrize(
+    ('content', 'found'),
+    [
+        (b'version https://git-lfs.github.com/spec/v1\n', 'a pointer of Git LFS'),
+        (b'<html>', 'a web page'),
+        (b'404: Not Found', "another kind of file, .* b'404: Not Found'"),
+    ],
+)
+def test_weights_that_are_none_are_an_error_without_traceback(
+    rooms, tmp_path, capsys, key, content, found
+):
+    weights = tmp_path / 'weights.pth'
+    weights.write_bytes(content)
+    own = [*options(rooms), f'{key}={weights}', 'model.backbone.init_cfg.type=Pretrained']
+    assert main([str(CONFIG), '--work-dir', str(tmp_path / 'run'), *own]) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert re.search(f'error: {weights}: should hold weights. Found: {found}', said)
+    if key == 'load_from':
+        assert test_tool.main([str(CONFIG), str(weights)]) == 2
+        assert re.search(f'error: {weights}: should hold weights', capsys.readouterr().err)
 
 
 def test_picture_options_are_checked(tmp_path, capsys):

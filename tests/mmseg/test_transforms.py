@@ -15,7 +15,7 @@ import go4align_plugins.mmengine  # noqa: F401, I001  (mends what importing mmse
 from mmengine.runner import set_random_seed
 from mmseg.registry import TRANSFORMS
 
-from go4align_plugins.benchmarks import augment
+from go4align_plugins.data import augment
 
 from .frames import SIZE
 

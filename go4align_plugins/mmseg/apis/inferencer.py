@@ -11,10 +11,11 @@ from mmengine.config import Config
 from mmseg.apis import inference_model, init_model
 from mmseg.structures import SegDataSample
 
-from go4align_plugins.benchmarks.pictures import open_picture
-from go4align_plugins.benchmarks.rules import find_problems, load_array
-from go4align_plugins.mmseg.apis.launch import register_package
+from go4align_plugins.data.array_checks import find_problems, load_array
+from go4align_plugins.data.pictures import open_picture, to_rgb
+from go4align_plugins.mmseg.apis.launch import register_package, require_whole
 from go4align_plugins.mmseg.visualization import MTLVisualizer
+from go4align_plugins.tasks import MAPS
 
 Image = Union[str, Path, np.ndarray]
 
@@ -26,6 +27,9 @@ class MTLInferencer:
         config: path of the config, or the config.
         checkpoint: path of the checkpoint; None: the weights are random.
         device: where it runs. None (default): the first GPU, or the CPU where there is none.
+
+    Raises:
+        ValueError: if the checkpoint is damaged.
 
     Example:
         >>> infer = MTLInferencer('config.py', 'epoch_12.pth')
@@ -44,6 +48,7 @@ class MTLInferencer:
         if device is None:
             device = 'cuda:0' if torch.cuda.is_available() else 'cpu'
         weights = None if checkpoint is None else str(checkpoint)
+        require_whole(weights)
         self.model = init_model(config, weights, device)
         self._visualizer: MTLVisualizer | None = None
 
@@ -51,8 +56,8 @@ class MTLInferencer:
         """Predict an image's maps, each of the image's size.
 
         Args:
-            image: path of a picture, or of an image in MTAN's layout (``.npy``: (H, W, 3) RGB in
-                [0, 1]); or (H, W, 3) uint8 RGB.
+            image: path of a picture of any format and mode, read as by mmcv; or of an image in
+                MTAN's layout (``.npy``: (H, W, 3) RGB in [0, 1]); or (H, W, 3) uint8 RGB.
 
         Returns:
             Of the model's tasks: ``'segmentation'`` (H, W) int64 classes; ``'depth'`` (H, W)
@@ -62,15 +67,10 @@ class MTLInferencer:
             ValueError: if the image is of another shape or type, or its file cannot be read.
         """
         sample = self._infer(read_image(image))
-        fields = {'segmentation': 'sem_seg', 'depth': 'depth_map', 'normal': 'normal_map'}
-        maps = {
-            task: sample.get(f'pred_{field}').data.cpu().numpy()
-            for task, field in fields.items()
-            if f'pred_{field}' in sample
-        }
         return {
-            task: data.transpose(1, 2, 0) if task == 'normal' else data[0]
-            for task, data in maps.items()
+            task: kind.to_array(sample.get(f'pred_{kind.field}').data.cpu())
+            for task, kind in MAPS.items()
+            if f'pred_{kind.field}' in sample
         }
 
     def draw(self, image: Image, path: str | Path) -> None:
@@ -115,4 +115,4 @@ def _read_file(path: Path) -> np.ndarray:
             raise ValueError(f'{path}: {problem}')
         return np.rint(array.astype(np.float64).clip(0, 1) * 255).astype(np.uint8)
     with open_picture(path) as picture:
-        return np.asarray(picture.convert('RGB'))
+        return np.asarray(to_rgb(picture))

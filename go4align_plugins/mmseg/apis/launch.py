@@ -6,7 +6,7 @@ import argparse
 import gc
 import importlib.metadata
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,14 @@ from mmengine.config import Config, DictAction
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
+from mmseg.registry import METRICS
+
+from go4align_plugins.utils.files import DataError, find_damage
 
 PACKAGE, DISTRIBUTION = 'go4align_plugins', 'go4align-plugins'
 MMSEG_FORK = 'onedl-mmsegmentation'
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+EVALUATORS = ('val_evaluator', 'test_evaluator')
 
 
 def add_launch_options(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +36,9 @@ def add_launch_options(parser: argparse.ArgumentParser) -> None:
         'key="[(a,b),(c,d)]", quoted and without white space',
     )
     parser.add_argument(
+        '--tasks', nargs='+', metavar='TASK', help='of the model (all); one is a baseline'
+    )
+    parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
         default='none',
@@ -40,19 +48,44 @@ def add_launch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
+def select_tasks(config: Config, tasks: Sequence[str]) -> None:
+    """Leave only some tasks in a config: heads, targets and metrics.
+
+    Raises:
+        ValueError: if the model has no head for one of them.
+    """
+    known = list(config.model.get('heads', {}))
+    unknown = [task for task in tasks if task not in known]
+    if unknown or not tasks:
+        raise ValueError(
+            f'Parameter `tasks` should name heads of the model: {", ".join(known) or "none"}. '
+            f'Found `tasks = {list(tasks)}`.'
+        )
+    config.model.tasks = list(tasks)
+    for loader in LOADERS:
+        if config.get(loader):
+            config[loader].dataset.tasks = list(tasks)
+    for evaluator in EVALUATORS:
+        metrics = (config.get(evaluator) or {}).get('metrics', [])
+        prefixes = [getattr(METRICS.get(each['type']), 'default_prefix', None) for each in metrics]
+        if metrics:
+            kept = [each for each, prefix in zip(metrics, prefixes) if prefix in tasks]
+            config[evaluator].metrics = kept
+
+
 def load_config(options: argparse.Namespace) -> Config:
     """Read the config that a command line asks for, and prepare it for this machine.
 
-    In this order: ``--cfg-options``, then ``--work-dir``, or ``work_dirs/<name of the config>`` if
-    the config names none. Without GPUs several processes talk by gloo, and synchronised batch
-    normalisation, which needs GPUs, becomes the plain one.
+    In this order: ``--cfg-options``, ``--tasks``, then ``--work-dir``, or ``work_dirs/<name of the
+    config>``, with the chosen tasks, if the config names none. Without GPUs several processes talk
+    by gloo, and synchronised batch normalisation, which needs GPUs, becomes the plain one.
 
     Args:
         options: with ``config``, ``work_dir``, and those of :func:`add_launch_options`.
 
     Raises:
         FileNotFoundError: if there is no such config.
-        ValueError: if the launcher needs GPUs and there are none.
+        ValueError: if the model has no head for a task, or the launcher needs absent GPUs.
     """
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
     register_package()
@@ -62,10 +95,13 @@ def load_config(options: argparse.Namespace) -> Config:
     config.launcher = options.launcher
     if options.cfg_options is not None:
         config.merge_from_dict(options.cfg_options)
+    if options.tasks is not None:
+        select_tasks(config, options.tasks)
     if options.work_dir is not None:
         config.work_dir = options.work_dir
     elif config.get('work_dir') is None:
-        config.work_dir = str(Path('work_dirs', Path(options.config).stem))
+        name = '_'.join([Path(options.config).stem, *(options.tasks or ())])
+        config.work_dir = str(Path('work_dirs', name))
     if not torch.cuda.is_available():
         replace_in(config.model, 'type', {'SyncBN': 'BN', 'mmseg.SyncBN': 'BN'})
         if options.launcher != 'none':
@@ -83,13 +119,35 @@ def start(config: Config, method: str) -> None:
     Args:
         config: as :func:`load_config` returns it.
         method: of the Runner: ``'train'`` or ``'test'``.
+
+    Raises:
+        DataError: if a file of weights that the config names is damaged.
     """
+    require_whole([config.get('load_from'), config.get('model')])
     runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
     getattr(runner, method)()
     del runner
     if torch.distributed.is_initialized() and torch.distributed.get_backend() == 'gloo':
         gc.collect()
         torch.distributed.destroy_process_group()
+
+
+def require_whole(weights: Any) -> None:
+    """Refuse files of weights that are damaged, or have other text in their place.
+
+    Args:
+        weights: paths, at any depth of dicts and lists; only those of local files are looked at.
+
+    Raises:
+        DataError: if one is damaged; the message names it.
+    """
+    if isinstance(weights, (dict, list, tuple)):
+        for each in weights.values() if isinstance(weights, dict) else weights:
+            require_whole(each)
+    elif isinstance(weights, str) and weights.endswith(('.pth', '.pt')) and Path(weights).is_file():
+        damage = find_damage(Path(weights), legacy=True)
+        if damage:
+            raise DataError(f'{weights}: should hold weights. Found: {damage}.')
 
 
 def register_package() -> None:

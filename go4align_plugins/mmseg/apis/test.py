@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
 
-from go4align_plugins.benchmarks.files import DataError, explain, find_damage
 from go4align_plugins.mmseg.apis.launch import add_launch_options, load_config, start
+from go4align_plugins.utils.files import DataError, explain
 
 EPILOG = """\
 example:
@@ -52,8 +51,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = load_config(options)
         if not Path(options.checkpoint).exists() and '://' not in options.checkpoint:
             raise FileNotFoundError(f'{options.checkpoint}: there is no such checkpoint.')
-        if zipfile.is_zipfile(options.checkpoint) and find_damage(Path(options.checkpoint)):
-            raise ValueError(f'{options.checkpoint}: is damaged, its checksums are wrong.')
         config.load_from = options.checkpoint
         if options.show or options.show_dir:
             draw_predictions(config, options)

@@ -9,10 +9,10 @@ from typing import Any
 
 from mmengine.config import Config
 
-from go4align_plugins.benchmarks.files import DataError, explain
-from go4align_plugins.benchmarks.run_folder import RunFolderError
 from go4align_plugins.mmengine.saving import find_checkpoint
 from go4align_plugins.mmseg.apis.launch import add_launch_options, load_config, start
+from go4align_plugins.utils.files import DataError, explain
+from go4align_plugins.utils.run_folder import RunFolderError
 
 AMP_WRAPPERS = {
     'OptimWrapper': 'AmpOptimWrapper',
@@ -25,6 +25,7 @@ examples:
   python tools/train_mmseg.py configs/segnet/segnet-small_go4align_rooms-96x128.py
   python tools/train_mmseg.py configs/segformer/segformer_mit-b0_go4align_nyuv2-288x384.py \\
       --work-dir runs/go4align --amp --cfg-options randomness.seed=1
+  python tools/train_mmseg.py configs/segnet/segnet-small_ew_rooms-96x128.py --tasks depth
 """
 
 

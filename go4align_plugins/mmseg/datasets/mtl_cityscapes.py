@@ -9,9 +9,9 @@ from typing import Any
 from mmseg.datasets import CityscapesDataset
 from mmseg.registry import DATASETS
 
-from go4align_plugins.benchmarks import get_benchmark
-from go4align_plugins.benchmarks.layouts import FrameFolder
-from go4align_plugins.benchmarks.scenes import class_colours
+from go4align_plugins.data import get_benchmark
+from go4align_plugins.data.mtan_layout import FrameFolder
+from go4align_plugins.data.scenes import class_colours
 from go4align_plugins.mmseg.datasets.mtl_dataset import Frames, MTLDataset
 from go4align_plugins.mmseg.datasets.official_cityscapes import OfficialCityscapes
 
@@ -24,7 +24,7 @@ class MTLCityscapesDataset(MTLDataset):
 
     Args:
         data_root: the folder that holds ``train`` and ``val``; for the official layout the one that
-            holds ``leftImg8bit``, ``gtFine`` and ``disparity``.
+            holds ``leftImg8bit``, and ``gtFine`` and ``disparity`` as the tasks need them.
         split: ``'train'`` (default) or ``'val'``.
         tasks: names of the tasks to read. None (default) reads both.
         benchmark: ``'cityscapes'`` (default) or ``'streets'``, the embedded data.

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from mmseg.datasets import BaseSegDataset
 
-from go4align_plugins.benchmarks import BENCHMARKS, get_benchmark
-from go4align_plugins.benchmarks.layouts import FOLDERS, FrameFolder
+from go4align_plugins.data import BENCHMARKS, get_benchmark
+from go4align_plugins.data.mtan_layout import FOLDERS, FrameFolder
 
 OPTIONS = ('indices', 'serialize_data', 'test_mode', 'lazy_init', 'max_refetch')
 """Those of mmengine's ``BaseDataset`` that have a meaning here."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
-from go4align_plugins.benchmarks import get_benchmark
-from go4align_plugins.benchmarks.scenes import class_colours
+from go4align_plugins.data import get_benchmark
+from go4align_plugins.data.scenes import class_colours
 from go4align_plugins.mmseg.datasets.mtl_dataset import MTLDataset
 
 

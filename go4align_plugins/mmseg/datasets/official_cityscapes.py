@@ -7,22 +7,22 @@ from pathlib import Path
 
 import numpy as np
 
-from go4align_plugins.benchmarks.conversion.cityscapes import (
+from go4align_plugins.data.conversion.cityscapes import (
     FORMATS,
     convert_frame,
     find_frames,
     require_label_ids,
 )
-from go4align_plugins.benchmarks.layouts import SPLITS
-from go4align_plugins.benchmarks.pictures import open_picture
+from go4align_plugins.data.mtan_layout import SPLITS
+from go4align_plugins.data.pictures import open_picture
 
 
 class OfficialCityscapes:
     """The frames of one split, with the interface of :class:`FrameFolder`.
 
     Args:
-        root: the folder that holds ``leftImg8bit``, ``gtFine`` and ``disparity``, or the folders
-            that their zip files are named after.
+        root: the folder that holds ``leftImg8bit`` and the tasks' ``gtFine`` and ``disparity``, or
+            the folders that their zip files are named after.
         split: ``'train'`` or ``'val'``.
         tasks: names of the tasks to return.
         num_classes: 7 or 19.
@@ -44,10 +44,9 @@ class OfficialCityscapes:
             raise ValueError(
                 f'Parameter `split` should be one of {", ".join(SPLITS)}. Found `{split}`.'
             )
-        self._files = find_frames(Path(root).expanduser(), split)
+        self._files = find_frames(Path(root).expanduser(), split, tasks)
         if 'segmentation' in tasks:
             require_label_ids(self._files)
-        self._parts = ('image', *tasks)
         self._num_classes = num_classes
         self.images = [files['image'] for files in self._files]
         with open_picture(self.images[0], FORMATS) as image:
@@ -67,5 +66,4 @@ class OfficialCityscapes:
             ValueError: if a file cannot be read, or is of another kind than the official ones.
         """
         # The split's name is only a key to the files.
-        frame = convert_frame({'': self._files}, self.image_size, self._num_classes, '', index)
-        return {part: frame[part] for part in self._parts}
+        return convert_frame({'': self._files}, self.image_size, self._num_classes, '', index)

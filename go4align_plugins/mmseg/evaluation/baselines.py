@@ -8,8 +8,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Union
 
-from go4align_plugins.benchmarks import Benchmark
-from go4align_plugins.benchmarks.run_folder import METRICS
+from go4align_plugins.data import Benchmark
+from go4align_plugins.utils.files import describe_damage
+from go4align_plugins.utils.run_folder import METRICS
 
 PUBLISHED = 'published'
 LAST = 10
@@ -93,4 +94,5 @@ def _parse(path: Path, content: bytes) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f'{path}: should hold JSON. Found: {error}.') from error
+        found = describe_damage(path, error)
+        raise ValueError(f'{path}: should hold JSON. Found: {found}.') from error

@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmseg.registry import EVALUATOR
 
-from go4align_plugins.benchmarks import Benchmark, get_benchmark
+from go4align_plugins.data import Benchmark, get_benchmark
 from go4align_plugins.measures import delta_m
 from go4align_plugins.mmseg.evaluation.baselines import PUBLISHED, Baseline, load_baseline
 

@@ -1,4 +1,4 @@
-"""Leaves the run folder of :mod:`go4align_plugins.benchmarks.run_folder` behind, as LibMTL's side.
+"""Leaves the run folder of :mod:`go4align_plugins.utils.run_folder` behind, as LibMTL's side.
 
 MMEngine's own logs and checkpoints stay what they are; ``config.json`` and ``metrics.jsonl`` stand
 beside them, so that the leaderboard need not know what trained a model.
@@ -19,14 +19,6 @@ from mmengine.registry import HOOKS
 from mmengine.runner import IterBasedTrainLoop
 
 from go4align_plugins import GO4Align
-from go4align_plugins.benchmarks.run_folder import (
-    BEGIN_ANEW,
-    CONFIG,
-    METRICS,
-    RunFolder,
-    RunFolderError,
-    describe_environment,
-)
 from go4align_plugins.mmengine import LibMTLOptimWrapper
 from go4align_plugins.mmengine.task_wrapper import TaskOptimWrapper
 from go4align_plugins.mmseg.evaluation.training_log import (
@@ -35,6 +27,14 @@ from go4align_plugins.mmseg.evaluation.training_log import (
     latest,
     mean_losses,
     mean_weights,
+)
+from go4align_plugins.utils.run_folder import (
+    BEGIN_ANEW,
+    CONFIG,
+    METRICS,
+    RunFolder,
+    RunFolderError,
+    describe_environment,
 )
 
 

@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from go4align_plugins.benchmarks.segnet import SEGNET_CHANNELS, SEGNET_CONVOLUTIONS, SegNet
+from go4align_plugins.models.segnet import SEGNET_CHANNELS, SEGNET_CONVOLUTIONS, SegNet
 
 
 @MODELS.register_module()

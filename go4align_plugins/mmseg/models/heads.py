@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,7 +11,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from go4align_plugins.measures import depth_loss, normal_loss
+from go4align_plugins.tasks import DEPTH, NORMAL, MapKind
 
 
 class MapHead(BaseModule):
@@ -28,14 +27,10 @@ class MapHead(BaseModule):
         init_cfg: MMEngine's.
     """
 
-    out_channels: int
-    """The channels of the map."""
-    target: str
-    """The field of a data sample that has the truth."""
+    kind: MapKind
+    """The task's."""
     loss_name: str
     """The key of the loss."""
-    loss_function: Callable[[Tensor, Tensor], Tensor]
-    """Prediction and truth, both (B, C, H, W) -> the mean loss."""
 
     def __init__(
         self, head: dict[str, Any], loss_weight: float = 1.0, init_cfg: dict[str, Any] | None = None
@@ -45,6 +40,11 @@ class MapHead(BaseModule):
         channels = {'num_classes': self.out_channels, 'out_channels': self.out_channels}
         self.head = MODELS.build({**head, **channels, 'threshold': 0.5})
         self.loss_weight = loss_weight
+
+    @property
+    def out_channels(self) -> int:
+        """The channels of the map."""
+        return self.kind.channels or 1
 
     @property
     def align_corners(self) -> bool:
@@ -78,7 +78,7 @@ class MapHead(BaseModule):
                 f'Found `{type(self.head).__name__}`, which gives '
                 f'{[tuple(out.shape) for out in outputs]}.'
             )
-        losses = [self.loss_function(self._resize(out, truth), truth) for out in maps]
+        losses = [self.kind.loss(self._resize(out, truth), truth) for out in maps]
         return {self.loss_name: self.loss_weight * torch.stack(losses).sum()}
 
     def predict(
@@ -88,12 +88,13 @@ class MapHead(BaseModule):
         return self.head.predict(inputs, batch_img_metas, test_cfg)
 
     def _truth(self, sample: SegDataSample) -> Tensor:
-        if self.target not in sample:
+        target = f'gt_{self.kind.field}'
+        if target not in sample:
             raise ValueError(
-                f'Parameter `data_samples` should have `{self.target}` for a '
+                f'Parameter `data_samples` should have `{target}` for a '
                 f'`{type(self).__name__}`. Found {sample.keys()}.'
             )
-        return sample.get(self.target).data
+        return sample.get(target).data
 
     def _resize(self, prediction: Tensor, truth: Tensor) -> Tensor:
         return resize(
@@ -113,10 +114,8 @@ class DepthHead(MapHead):
         >>> depth = dict(type='DepthHead', head=dict(type='FCNHead', in_channels=64, channels=64))
     """
 
-    out_channels = 1
-    target = 'gt_depth_map'
+    kind = DEPTH
     loss_name = 'loss_abs'
-    loss_function = staticmethod(depth_loss)
 
 
 @MODELS.register_module()
@@ -126,7 +125,9 @@ class NormalHead(MapHead):
     The length of what it predicts means nothing; the segmentor makes it 1.
     """
 
-    out_channels = 3
-    target = 'gt_normal_map'
+    kind = NORMAL
     loss_name = 'loss_cos'
-    loss_function = staticmethod(normal_loss)
+
+
+HEADS: dict[str, type[MapHead]] = {head.kind.name: head for head in (DepthHead, NormalHead)}
+"""The head of each kind of map but classes, which have mmseg's own."""

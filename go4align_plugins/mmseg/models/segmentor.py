@@ -15,15 +15,12 @@ from mmseg.structures import SegDataSample
 from mmseg.utils import add_prefix
 from torch import Tensor, nn
 
-from go4align_plugins.measures.losses import vector_length
-from go4align_plugins.mmseg.models.heads import DepthHead, NormalHead
+from go4align_plugins.mmseg.models.heads import HEADS
+from go4align_plugins.tasks import MAPS
 
 Config = dict[str, Any]
-HEAD_TYPES: dict[str, type[nn.Module]] = {
-    'segmentation': nn.Module,
-    'depth': DepthHead,
-    'normal': NormalHead,
-}
+FLIPPED = {'horizontal': -1, 'vertical': -2}
+HEAD_TYPES: dict[str, type[nn.Module]] = {task: HEADS.get(task, nn.Module) for task in MAPS}
 
 
 @MODELS.register_module()
@@ -71,8 +68,9 @@ class MultiTaskSegmentor(EncoderDecoder):
     def _init_decode_head(self, decode_head: Mapping[str, Config]) -> None:
         heads = {task: self._build_head(task, decode_head[task]) for task in self.tasks}
         self.decode_head = ModuleDict(heads)
-        if 'segmentation' in heads:
-            self.num_classes = heads['segmentation'].num_classes
+        for task, head in heads.items():
+            if MAPS[task].has_classes:
+                self.num_classes = head.num_classes
         self.channels = [head.out_channels for head in heads.values()]
         # What the inherited sliding window has to add up.
         self.out_channels = sum(self.channels)
@@ -97,7 +95,7 @@ class MultiTaskSegmentor(EncoderDecoder):
                 self.auxiliary_head[task] = ModuleList(built)
 
     def _build_head(self, task: str, config: Config) -> Any:
-        if task == 'segmentation' and self.num_classes is not None:
+        if MAPS[task].has_classes and self.num_classes is not None:
             config = {**config, 'num_classes': self.num_classes}
         head = MODELS.build(config)
         if not isinstance(head, HEAD_TYPES[task]):
@@ -168,7 +166,7 @@ class MultiTaskSegmentor(EncoderDecoder):
         left, right, top, bottom = padding
         maps = maps[:, top : height - bottom, left : width - right]
         if flip is not None:
-            maps = maps.flip(-1 if flip == 'horizontal' else -2)
+            maps = maps.flip(FLIPPED[flip])
         if 'ori_shape' not in meta:
             return maps
         return resize(
@@ -180,16 +178,10 @@ class MultiTaskSegmentor(EncoderDecoder):
         )[0]
 
     def _predictions(self, task: str, part: Tensor, flip: str | None) -> dict[str, Tensor]:
-        if task == 'depth':
-            return {'pred_depth_map': part}
-        if task == 'normal':
-            if flip is not None:
-                # In a mirror the component across it changes its sign: x points right, y down.
-                axis = 0 if flip == 'horizontal' else 1
-                part = part.clone()
-                part[axis].neg_()
-            part = part.float()
-            return {'pred_normal_map': part / vector_length(part, 0)}
+        kind = MAPS[task]
+        if not kind.has_classes:
+            part = part if flip is None else kind.turn(part, FLIPPED[flip])
+            return {f'pred_{kind.field}': kind.finish(part)}
         if len(part) > 1:
             return {'seg_logits': part, 'pred_sem_seg': part.argmax(dim=0, keepdim=True)}
         probability = part.sigmoid()

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from mmcv.image import imwrite, rgb2bgr
 from mmengine.dist import master_only
 from mmseg.registry import VISUALIZERS
 from mmseg.structures import SegDataSample
 from mmseg.visualization import SegLocalVisualizer
-from torch import Tensor
 
-from go4align_plugins.benchmarks import BENCHMARKS
-from go4align_plugins.benchmarks.maps import Legend, draw_maps
-
-FIELDS = {'segmentation': 'sem_seg', 'depth': 'depth_map', 'normal': 'normal_map'}
+from go4align_plugins.data import BENCHMARKS
+from go4align_plugins.mmseg.datasets.transforms.loading import IGNORED
+from go4align_plugins.plots.maps import Legend, draw_maps
+from go4align_plugins.tasks import MAPS
 
 
 @VISUALIZERS.register_module()
@@ -85,14 +85,12 @@ class MTLVisualizer(SegLocalVisualizer):
 def _maps(sample: SegDataSample, prefix: str) -> dict[str, np.ndarray]:
     """Task -> (H, W) classes, -1 for no label, or depths, or (H, W, 3) normals."""
     maps = {}
-    for task, field in FIELDS.items():
-        if f'{prefix}_{field}' in sample:
-            data = sample.get(f'{prefix}_{field}').data
-            array = data.cpu().numpy() if isinstance(data, Tensor) else np.asarray(data)
-            maps[task] = array.transpose(1, 2, 0) if task == 'normal' else array[0]
-    if 'segmentation' in maps:
-        label = maps['segmentation'].astype(np.int64)
-        maps['segmentation'] = np.where(label == 255, -1, label)
+    for task, kind in MAPS.items():
+        if f'{prefix}_{kind.field}' in sample:
+            data = torch.as_tensor(sample.get(f'{prefix}_{kind.field}').data).cpu()
+            maps[task] = kind.to_array(data)
+            if kind.has_classes:
+                maps[task] = np.where(maps[task] == IGNORED, -1, maps[task].astype(np.int64))
     return maps
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.structures import PixelData
 from mmseg.datasets.transforms import PackSegInputs
 from mmseg.registry import TRANSFORMS
+
+from go4align_plugins.tasks import MAPS
 
 
 @TRANSFORMS.register_module()
@@ -26,8 +27,10 @@ class PackMTLInputs(PackSegInputs):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack image, targets and meta information."""
         packed: dict[str, Any] = super().transform(results)
-        if 'gt_normal_map' in results:
-            normal = np.ascontiguousarray(results['gt_normal_map'].transpose(2, 0, 1))
-            field = PixelData(data=torch.from_numpy(normal))
-            packed['data_samples'].set_data({'gt_normal_map': field})
+        sample = packed['data_samples']
+        for kind in MAPS.values():
+            field = f'gt_{kind.field}'
+            if kind.array in results and field not in sample:
+                array = np.ascontiguousarray(results[kind.array])
+                sample.set_data({field: PixelData(data=kind.to_tensor(array))})
         return packed

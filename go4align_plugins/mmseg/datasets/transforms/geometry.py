@@ -2,7 +2,7 @@
 
 mmseg's own know label maps alone: they flip normals without turning them, and zoom without coming
 closer. Labels, depth and normals are never mixed between pixels here, but
-for MTAN's zoom, whose one definition is in :mod:`go4align_plugins.benchmarks.augment`.
+for MTAN's zoom, whose one definition is in :mod:`go4align_plugins.data.augment`.
 """
 
 from __future__ import annotations
@@ -13,21 +13,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmseg.datasets.transforms import RandomCrop, RandomFlip, Resize
 from mmseg.registry import TRANSFORMS
 
-from go4align_plugins.benchmarks.augment import SCALES, Frame, closer_depth, scale_crop
-from go4align_plugins.mmseg.datasets.transforms.loading import TARGETS
+from go4align_plugins.data.augment import SCALES, Frame, closer_depth, scale_crop
+from go4align_plugins.tasks import MAPS, to_tensors
 
-MIRRORED = {
-    'horizontal': (-1.0, 1.0, 1.0),
-    'vertical': (1.0, -1.0, 1.0),
-    'diagonal': (-1.0, -1.0, 1.0),
-}
-"""Direction of a flip -> what becomes of the components of a normal."""
+AXES = {'horizontal': (-1,), 'vertical': (-2,), 'diagonal': (-1, -2)}
+"""Direction of a flip -> the axes of (C, H, W) that it mirrors."""
 
 
 @TRANSFORMS.register_module()
@@ -49,9 +44,12 @@ class MTLRandomFlip(RandomFlip):
 
     def _flip(self, results: dict[str, Any]) -> None:
         super()._flip(results)
-        if 'gt_normal_map' in results:
-            signs = np.array(MIRRORED[results['flip_direction']], np.float32)
-            results['gt_normal_map'] = results['gt_normal_map'] * signs
+        for kind in MAPS.values():
+            if kind.array in results and not kind.has_classes:
+                value = kind.to_tensor(np.ascontiguousarray(results[kind.array]))
+                for axis in AXES[results['flip_direction']]:
+                    value = kind.turn(value, axis)
+                results[kind.array] = kind.to_array(value)
 
 
 @TRANSFORMS.register_module()
@@ -119,10 +117,12 @@ class MTLResize(Resize):
         if not self.resize_targets:
             return
         super()._resize_seg(results)
-        if self.divide_depth and 'gt_depth_map' in results:
+        if self.divide_depth:
             scale = math.sqrt(math.prod(results['scale_factor']))
             closer = closer_depth(scale, _has_inverse_depth(results))
-            results['gt_depth_map'] = results['gt_depth_map'] * np.float32(closer)
+            for kind in MAPS.values():
+                if kind.array in results:
+                    results[kind.array] = kind.approach(results[kind.array], np.float32(closer))
 
 
 @TRANSFORMS.register_module()
@@ -155,26 +155,16 @@ def _has_inverse_depth(results: dict[str, Any]) -> bool:
 
 
 def _as_frame(results: dict[str, Any]) -> Frame:
-    """The tensors of :mod:`go4align_plugins.benchmarks.augment`."""
-    keys = {'image': 'img', **TARGETS}
-    frame = {
-        part: torch.from_numpy(np.ascontiguousarray(results[key]))
-        for part, key in keys.items()
-        if key in results
-    }
-    for part in frame.keys() & {'image', 'normal'}:
-        frame[part] = frame[part].movedim(-1, 0)
-    if 'depth' in frame:
-        frame['depth'] = frame['depth'][None]
-    return frame
+    """The tensors of :mod:`go4align_plugins.data.augment`."""
+    keys = {'image': 'img', **{task: kind.array for task, kind in MAPS.items()}}
+    return to_tensors(
+        {part: np.ascontiguousarray(results[key]) for part, key in keys.items() if key in results}
+    )
 
 
 def _update(results: dict[str, Any], frame: Frame) -> None:
     """Put a frame's tensors in the place of the arrays that they were made of."""
     results['img'] = frame['image'].movedim(0, -1).contiguous().numpy()
-    if 'segmentation' in frame:
-        results['gt_seg_map'] = frame['segmentation'].to(torch.uint8).numpy()
-    if 'depth' in frame:
-        results['gt_depth_map'] = frame['depth'][0].numpy()
-    if 'normal' in frame:
-        results['gt_normal_map'] = frame['normal'].movedim(0, -1).contiguous().numpy()
+    for task in frame.keys() & MAPS.keys():
+        key = MAPS[task].array
+        results[key] = MAPS[task].to_array(frame[task]).astype(results[key].dtype)

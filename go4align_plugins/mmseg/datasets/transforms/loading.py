@@ -8,11 +8,10 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
+from go4align_plugins.tasks import MAPS
+
 IGNORED = 255
 """mmseg's label for pixels without one."""
-
-TARGETS = {'segmentation': 'gt_seg_map', 'depth': 'gt_depth_map', 'normal': 'gt_normal_map'}
-"""Task -> key of its target."""
 
 
 @TRANSFORMS.register_module()
@@ -41,14 +40,13 @@ class LoadMTLFrame(BaseTransform):
         frame = results.pop('frames').read(results['frame'])
         results['img'] = np.ascontiguousarray(frame['image'][..., ::-1]) * np.float32(255)
         results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
-        if 'segmentation' in frame:
-            frame['segmentation'] = _choose_classes(frame['segmentation'], results['label_map'])
-        if 'depth' in frame:
-            frame['depth'] = frame['depth'][..., 0]
-        for task, key in TARGETS.items():
+        for task, kind in MAPS.items():
             if task in frame:
-                results[key] = frame[task]
-                results['seg_fields'].append(key)
+                array = frame[task]
+                if kind.has_classes:
+                    array = _choose_classes(array, results['label_map'])
+                results[kind.array] = array[..., 0] if array.shape[2:] == (1,) else array
+                results['seg_fields'].append(kind.array)
         return results
 
 

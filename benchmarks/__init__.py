@@ -1,0 +1,1 @@
+"""How fast the package is, for its developers: ``python benchmarks/run.py --help``."""

@@ -1,5 +1,0 @@
-"""What a benchmark is, and the data that stands for it: no training framework is imported here."""
-
-from go4align_plugins.benchmarks.table import BENCHMARKS, Benchmark, Metric, Task, get_benchmark
-
-__all__ = ['BENCHMARKS', 'Benchmark', 'Metric', 'Task', 'get_benchmark']

@@ -1,1 +1,0 @@
-"""What draws the embedded data: solids, materials, light, sensors, and the scenes themselves."""

@@ -1,0 +1,93 @@
+"""Augmentation that keeps image, labels, depth and normals right together.
+
+All functions take and return a frame: a dict of tensors by part, ``image`` (3, H, W),
+``segmentation`` (H, W) int64, ``depth`` (1, H, W), ``normal`` (3, H, W); parts may be missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from go4align_plugins.tasks import MAPS
+
+Frame = dict[str, Tensor]
+
+SCALES = (1.0, 1.2, 1.5)
+"""The zoom factors of MTAN's protocol, which the papers follow."""
+
+
+def flip(frame: Frame) -> Frame:
+    """Mirror left and right."""
+    return {
+        part: MAPS[part].mirror(value) if part in MAPS else value.flip(-1)
+        for part, value in frame.items()
+    }
+
+
+def closer_depth(scale: float, inverse_depth: bool) -> float:
+    """The factor of a depth that comes ``scale`` times closer."""
+    return scale if inverse_depth else 1 / scale
+
+
+def scale_crop(
+    frame: Frame, scale: float, top: int, left: int, inverse_depth: bool = False
+) -> Frame:
+    """Cut out a window and enlarge it to the full size again, as if coming closer.
+
+    What looks ``scale`` times larger is taken to be ``scale`` times closer: the depth is divided by
+    it, as in MTAN's protocol, and an inverse depth multiplied (the papers' code divides CityScapes'
+    inverse depth, too). Directions do not change, but between two pixels the interpolated normal is
+    shorter: it is brought back to length 1, and pixels without a normal stay without.
+
+    Args:
+        frame: the parts; H and W are those of its image.
+        scale: at least 1; the window has the full size divided by it, rounded down.
+        top: the window's first row.
+        left: the window's first column.
+        inverse_depth: whether ``depth`` holds inverse depths.
+    """
+    size = frame['image'].shape[-2:]
+    height, width = (int(length / scale) for length in size)
+
+    def cut(part: Tensor, mode: str) -> Tensor:
+        window = part[..., top : top + height, left : left + width].float()
+        corners = None if mode == 'nearest' else True
+        window = window.reshape(1, -1, height, width)
+        return F.interpolate(window, size, mode=mode, align_corners=corners)[0]
+
+    closer = closer_depth(scale, inverse_depth)
+    return {
+        part: MAPS[part].zoom(value, cut, closer) if part in MAPS else cut(value, 'bilinear')
+        for part, value in frame.items()
+    }
+
+
+def augment(
+    frame: Frame,
+    generator: torch.Generator,
+    scales: Sequence[float] = SCALES,
+    inverse_depth: bool = False,
+) -> Frame:
+    """MTAN's augmentation: one of the zoom factors at a random place, and a flip every other time.
+
+    Args:
+        frame: the parts.
+        generator: all randomness comes from it.
+        scales: the zoom factors to choose from.
+        inverse_depth: whether ``depth`` holds inverse depths.
+    """
+    scale = scales[_below(len(scales), generator)]
+    height, width = frame['image'].shape[-2:]
+    top = _below(height - int(height / scale) + 1, generator)
+    left = _below(width - int(width / scale) + 1, generator)
+    if scale != 1:
+        frame = scale_crop(frame, scale, top, left, inverse_depth)
+    return flip(frame) if _below(2, generator) else frame
+
+
+def _below(limit: int, generator: torch.Generator) -> int:
+    return int(torch.randint(limit, (), generator=generator))

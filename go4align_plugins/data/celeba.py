@@ -1,0 +1,228 @@
+"""Reads and checks CelebA as it is downloaded: aligned faces, attributes, official split.
+
+``img_align_celeba/``, ``list_attr_celeba.txt`` and ``list_eval_partition.txt`` lie in one folder,
+in the download's ``Img``, ``Anno`` and ``Eval``, or in torchvision's ``celeba``. Kaggle's form will
+do as well: ``img_align_celeba/img_align_celeba/`` and lists as ``.csv``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from go4align_plugins.data.pictures import open_picture, to_rgb
+from go4align_plugins.data.table import Benchmark, get_benchmark
+from go4align_plugins.utils.files import locate
+from go4align_plugins.utils.optional import import_optional
+from go4align_plugins.utils.texts import read_text
+
+SPLITS = ('train', 'val', 'test')
+"""In the order of the numbers that stand for them in the file."""
+IMAGES, ATTRIBUTES, PARTITION = (
+    'img_align_celeba', 'list_attr_celeba.txt', 'list_eval_partition.txt'
+)  # fmt: skip
+FOLDERS = ('', 'Img', 'Anno', 'Eval', 'celeba')
+FORMATS = ('JPEG', 'PNG')
+HEADER = 'image_id'
+_AGAIN = 'If a list is cut, download it again.'
+
+
+class FaceFolder:
+    """The faces of all splits.
+
+    Args:
+        root: the folder of the download.
+        benchmark: whose tasks are the attributes to read.
+        tasks: names of the attributes to read. None (default) reads all.
+
+    Attributes:
+        labels: (N, T) int8 of all faces, in the order of the file and of the tasks: 1 or 0.
+        splits: the numbers of the faces of ``train``, ``val`` and ``test``.
+
+    Raises:
+        FileNotFoundError: if a file or the folder of images is missing.
+        ValueError: if a file breaks a rule, or an image is missing; the message names the file, the
+            rule and what was found.
+    """
+
+    def __init__(
+        self, root: str | Path, benchmark: Benchmark, tasks: Sequence[str] | None = None
+    ) -> None:
+        root = Path(root).expanduser()
+        self._images = _find(root, IMAGES)
+        while (self._images / IMAGES).is_dir():
+            self._images /= IMAGES
+        attributes, partition = _find(root, ATTRIBUTES), _find(root, PARTITION)
+        wanted = [task.name for task in benchmark.select(tasks)]
+        self.names, self.labels = read_attributes(attributes, wanted)
+        numbers = read_partition(partition, self.names)
+        self.splits = {name: np.flatnonzero(numbers == i) for i, name in enumerate(SPLITS)}
+        for name, faces in self.splits.items():
+            if not len(faces):
+                raise ValueError(f'{partition}: should have faces of every split. {name} has none.')
+        present = {path.name for path in self._images.iterdir()}
+        missing = [name for name in self.names if name not in present]
+        if missing:
+            raise ValueError(
+                f'{self._images}: should hold the images of {attributes.name}. '
+                f'{len(missing)} are missing, the first is {missing[0]}. ' + locate(root, ())
+            )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self, index: int, size: tuple[int, int]) -> np.ndarray:
+        """One face, resized as a whole as in FAMO's code: nothing is cut off.
+
+        Args:
+            index: of the face.
+            size: height and width.
+
+        Returns:
+            (H, W, 3) uint8.
+
+        Raises:
+            ValueError: if the image cannot be read; the message names it.
+        """
+        path = self._images / self.names[index]
+        with open_picture(path, FORMATS) as picture:
+            bilinear = import_optional('PIL.Image').Resampling.BILINEAR
+            return np.asarray(to_rgb(picture).resize(size[::-1], bilinear))
+
+
+def read_attributes(path: Path, wanted: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """Reads ``list_attr_celeba.txt``: a count, the attributes' names, then a line a face.
+
+    A ``.csv`` has no count, and ``image_id`` before the names.
+
+    Args:
+        path: of the file.
+        wanted: names of the attributes to keep.
+
+    Returns:
+        The images' names; and (N, T) int8, 1 where the attribute is there (1), 0 else (-1).
+
+    Raises:
+        ValueError: if the file is not of that form.
+    """
+    rows = _rows(path)
+    in_csv = rows[0][0] == HEADER
+    first = 2 if in_csv else 3
+    header = rows[first - 2][in_csv:] if rows[first - 2 :] else []
+    faces = rows[first - 1 :]
+    count = str(len(faces)) if in_csv else ' '.join(rows[0])
+    missing = [name for name in wanted if name not in header]
+    if missing:
+        raise ValueError(
+            f'{path}, line {first - 1}: should name the attributes. '
+            f'Missing: {", ".join(missing[:5])}.'
+        )
+    if count != str(len(faces)) or not faces:
+        raise ValueError(
+            f'{path}, line 1: should be the number of faces. '
+            f'Found {count:.40} and {len(faces)} faces. {_AGAIN}'
+        )
+    columns = [header.index(name) + 1 for name in wanted]
+    labels = np.empty((len(faces), len(wanted)), np.int8)
+    for row, words in enumerate(faces):
+        if len(words) != len(header) + 1 or not {'1', '-1'}.issuperset(words[1:]):
+            raise ValueError(
+                f'{path}, line {first + row}: should be an image and {len(header)} times 1 or -1. '
+                f'Found {" ".join(words[:4])} ... ({len(words)} words).'
+            )
+        labels[row] = [words[column] == '1' for column in columns]
+    names = [words[0] for words in faces]
+    ordered = sorted(names)
+    for one, other in zip(ordered, ordered[1:]):
+        if one == other:
+            raise ValueError(f'{path}: should have each image once. Found {one} twice.')
+    return names, labels
+
+
+def read_partition(path: Path, names: Sequence[str]) -> np.ndarray:
+    """Reads ``list_eval_partition.txt``: a line a face, its image and 0, 1 or 2.
+
+    Args:
+        path: of the file.
+        names: the images, in their order.
+
+    Returns:
+        (N,) int8: 0 is train, 1 val, 2 test.
+
+    Raises:
+        ValueError: if the file is not of that form, or has other images.
+    """
+    faces = _rows(path)
+    first = 2 if faces[0][0] == HEADER else 1
+    faces = faces[first - 1 :]
+    for number, words in enumerate(faces, start=first):
+        if len(words) != 2 or words[1] not in ('0', '1', '2'):
+            raise ValueError(
+                f'{path}, line {number}: should be an image and 0, 1 or 2. '
+                f'Found {" ".join(words):.80}.'
+            )
+    found = dict(faces)
+    if set(found) != set(names) or len(faces) != len(names):
+        other = sorted(set(found) ^ set(names)) or ['an image twice']
+        raise ValueError(
+            f'{path}: should have the faces of {Path(ATTRIBUTES).stem}. Found {len(faces)} and not '
+            f'{len(names)}; only in one of them: {", ".join(other[:3])}. {_AGAIN}'
+        )
+    return np.array([int(found[name]) for name in names], np.int8)
+
+
+def check(
+    root: str | Path, progress: bool = True, tasks: Sequence[str] | None = None
+) -> tuple[list[str], dict[str, int]]:
+    """Checks the lists and reads every image.
+
+    Args:
+        root: the folder of the download.
+        progress: whether to draw a progress bar.
+        tasks: names of the attributes to check. None (default) checks all.
+
+    Returns:
+        One line for each problem; and the number of faces of each split.
+    """
+    try:
+        folder = FaceFolder(root, get_benchmark('celeba'), tasks)
+    except (ValueError, OSError) as error:
+        return [str(error)], {}
+    problems = []
+    tqdm = import_optional('tqdm').tqdm
+    # tqdm's None: no bar where nobody watches.
+    for index in tqdm(range(len(folder)), unit=' faces', disable=None if progress else True):
+        try:
+            folder.read(index, (8, 8))
+        except ValueError as error:
+            problems.append(str(error))
+    return problems, {name: len(part) for name, part in folder.splits.items()}
+
+
+def _find(root: Path, name: str) -> Path:
+    names = (name, name.replace('.txt', '.csv'))
+    places = [Path(folder, each) for each in names for folder in FOLDERS]
+    for path in places:
+        if (root / path).exists():
+            return root / path
+    raise FileNotFoundError(
+        f'{root}: should hold {name}, or one of {", ".join(filter(None, FOLDERS))} with it. '
+        + (
+            locate(root, places)
+            or '`python tools/prepare_data.py download celeba` says where to get it.'
+        )
+    )
+
+
+def _rows(path: Path) -> list[list[str]]:
+    """The words of each line that has any, parted by blanks or commas."""
+    try:
+        lines = read_text(path).splitlines()
+    except (OSError, ValueError) as error:
+        raise ValueError(f'{path}: should have a line for each face. Found: {error}') from error
+    rows = [words for line in lines if (words := line.replace(',', ' ').split())]
+    if not rows:
+        raise ValueError(f'{path}: should have a line for each face. Found none.')
+    return rows

@@ -1,0 +1,231 @@
+"""Converts the official CityScapes tree to MTAN's layout.
+
+Depth is inverse depth in the unit of MTAN's download, which is undocumented. Its author says that
+the official disparity images were used without processing (lorenmt/mtan, issue 25); users report
+a maximum of 0.4922 there and of 32257 in the official 16-bit images. 32257 / 65535 = 0.4922: they
+were read as fractions of the full range. So ``depth = pixel / 65535``, which is the disparity in
+pixels over 256 but for the last bit, and 0 stays no measurement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from go4align_plugins.data.conversion.label_ids import find_label_problem, label_classes
+from go4align_plugins.data.conversion.resize import resize_image, resize_nearest
+from go4align_plugins.data.mtan_layout import SPLITS
+from go4align_plugins.data.pictures import open_picture
+from go4align_plugins.data.prepare import write_dataset
+from go4align_plugins.data.table import get_benchmark
+from go4align_plugins.data.units import Other, describe
+from go4align_plugins.utils.files import DataError, locate
+
+FULL_RANGE = 65535
+LARGEST_DISPARITY = 128 * 256
+FORMATS = ('PNG',)
+_AGAIN = 'Delete it and unpack it again.'
+
+# Part -> folder and end of the name of its files.
+FILES = {
+    'image': ('leftImg8bit', '_leftImg8bit.png'),
+    'segmentation': ('gtFine', '_gtFine_labelIds.png'),
+    'depth': ('disparity', '_disparity.png'),
+}
+
+
+def convert(
+    root: str | Path,
+    out: str | Path,
+    size: tuple[int, int] | None = None,
+    num_classes: int = 7,
+    workers: int | None = None,
+    progress: bool = True,
+) -> int:
+    """Converts the official tree; frames that are there already are kept.
+
+    Frames are numbered in the order of their official names; MTAN's numbering is not known.
+
+    Args:
+        root: the folder that holds ``leftImg8bit``, ``gtFine`` and ``disparity``, or the folders
+            that their zip files are named after.
+        out: the dataset's folder.
+        size: height and width. None (default): the benchmark's, 128 x 256.
+        num_classes: 7, the categories (default), or 19, the classes of the official evaluation.
+        workers: number of processes. None (default): one a core.
+        progress: whether to draw a progress bar.
+
+    Returns:
+        The number of frames written.
+
+    Raises:
+        FileNotFoundError: if a folder, or the partner of an image, is missing.
+        ValueError: if ``num_classes`` is another, or ``out`` holds something else.
+    """
+    benchmark = get_benchmark('cityscapes')
+    label_classes(num_classes)
+    size = size or benchmark.require_image_size()
+    frames = {split: find_frames(Path(root).expanduser(), split) for split in SPLITS}
+    require_label_ids([files for of_split in frames.values() for files in of_split])
+    return write_dataset(
+        out,
+        benchmark,
+        {'source': 'official', 'image_size': size, 'num_classes': num_classes},
+        {split: len(of_split) for split, of_split in frames.items()},
+        partial(convert_frame, frames, size, num_classes),
+        workers,
+        progress,
+    )
+
+
+def convert_frame(
+    frames: dict[str, list[dict[str, Path]]],
+    size: tuple[int, int],
+    num_classes: int,
+    split: str,
+    index: int,
+) -> dict[str, np.ndarray]:
+    """Reads one official frame and brings it to the benchmark's classes, unit and size.
+
+    Args:
+        frames: the files of each split's frames, as :func:`find_frames` gives them.
+        size: height and width.
+        num_classes: 7 or 19.
+        split: ``'train'`` or ``'val'``.
+        index: within the split.
+
+    Returns:
+        ``'image'``, ``'segmentation'`` and ``'depth'`` of MTAN's layout: those of ``frames``.
+
+    Raises:
+        ValueError: if a file cannot be read, or is of another kind than the official ones.
+    """
+    files = frames[split][index]
+    image = _read(files['image'], 3, 'uint8')
+    # Pillow reads 16 bits as one or the other.
+    kinds = {'segmentation': ('uint8',), 'depth': ('uint16', 'int32')}
+    maps = {part: _read(files[part], 2, *kinds[part]) for part in kinds if part in files}
+    for part, array in maps.items():
+        if array.shape != image.shape[:2]:
+            raise DataError(
+                f'{files[part]}: should have the size of its image, {image.shape[:2]}. '
+                f'Found {array.shape}. {_AGAIN}'
+            )
+    frame = {'image': resize_image(image[..., :3], size)}
+    if 'segmentation' in maps:
+        if problem := find_label_problem([maps['segmentation']]):
+            raise DataError(f'{files["segmentation"]}: {problem}')
+        label = resize_nearest(maps['segmentation'], size)
+        frame['segmentation'] = label_classes(num_classes)[label]
+    if 'depth' in maps:
+        _require_disparity(files['depth'], maps['depth'])
+        disparity = resize_nearest(maps['depth'], size)
+        frame['depth'] = disparity.astype(np.float32)[..., None] / FULL_RANGE
+    return frame
+
+
+def find_frames(
+    root: Path, split: str, parts: Collection[str] = tuple(FILES)
+) -> list[dict[str, Path]]:
+    """The files of each frame of a split, in the order of the official names.
+
+    Args:
+        root: the folder that holds the official folders.
+        split: ``'train'`` or ``'val'``.
+        parts: those to find beside the image. Default: all.
+
+    Returns:
+        For each frame the paths of its ``'image'`` and the parts.
+
+    Raises:
+        FileNotFoundError: if a folder, or the partner of an image, is missing; the message names
+            it.
+    """
+    files = {part: FILES[part] for part in ('image', *parts)}
+    folders = {part: _find_folder(root, name) / split for part, (name, _) in files.items()}
+    ending = FILES['image'][1]
+    images = sorted(folders['image'].glob(f'*/*{ending}'))
+    if not images:
+        raise FileNotFoundError(f'No image {folders["image"]}/CITY/*{ending}. {_where()}')
+    frames = []
+    for image in images:
+        city, stem = image.parent.name, image.name[: -len(ending)]
+        frames.append(
+            {part: folders[part] / city / f'{stem}{end}' for part, (_, end) in files.items()}
+        )
+    missing = [str(path) for frame in frames for path in frame.values() if not path.is_file()]
+    if missing:
+        listed = '\n  '.join(missing[:10]) + ('\n  ...' if len(missing) > 10 else '')
+        raise FileNotFoundError(
+            f'Partners of images are missing, {len(missing)} in all:\n  {listed}\n'
+            f'Labels are *{FILES["segmentation"][1]}; labelTrainIds are not used. {_where()}'
+        )
+    return frames
+
+
+def require_label_ids(frames: Sequence[dict[str, Path]]) -> None:
+    """Refuse a tree whose labels are train ids, by a few frames from all over.
+
+    Args:
+        frames: the files of each frame, as :func:`find_frames` gives them.
+
+    Raises:
+        ValueError: if the labels are no label ids.
+    """
+    labels = {}
+    for files in frames[:: 1 + len(frames) // 16]:
+        with suppress(ValueError):  # one that cannot be read is named when it is converted
+            labels[files['segmentation']] = _read(files['segmentation'], 2, 'uint8')
+    for paths in (*([path] for path in labels), list(labels)):
+        if problem := find_label_problem([labels[path] for path in paths]):
+            raise DataError(f'{paths[0]}: {problem}')
+
+
+def _require_disparity(path: Path, disparity: np.ndarray) -> None:
+    """Refuse other units than the official pictures' disparity in pixels, times 256, plus 1."""
+    largest = int(disparity.max())
+    few = np.count_nonzero(disparity) < disparity.size / 10
+    if largest > LARGEST_DISPARITY:
+        name = 'another unit, as metric depth in millimetres'
+    elif largest < 256 and not few:
+        name = 'disparity in pixels, or metric depth in metres'
+    else:
+        return
+    other = describe(Other(name, f'use the official *{FILES["depth"][1]}'))
+    raise DataError(
+        f'{path}: should hold the disparity in pixels, times 256, plus 1, at most '
+        f'{LARGEST_DISPARITY}. Found a largest of {largest}{other}'
+    )
+
+
+def _find_folder(root: Path, name: str) -> Path:
+    """``root/name``, or ``root/<zip file's name>/name`` where each zip file has its own folder."""
+    found = next(
+        (path for path in (root / name, *root.glob(f'{name}*/{name}')) if path.is_dir()), None
+    )
+    if found is None:
+        raise FileNotFoundError(f'No folder {root / name}. {locate(root, [name]) or _where()}')
+    return found
+
+
+def _read(path: Path, ndim: int, *kinds: str) -> np.ndarray:
+    with open_picture(path, FORMATS, _AGAIN) as picture:
+        array = np.asarray(picture)
+    if array.ndim != ndim:
+        raise DataError(
+            f'{path}: should have {ndim} dimensions. Found shape {array.shape}. {_AGAIN}'
+        )
+    if array.dtype.name not in kinds or (ndim == 3 and array.shape[2] < 3):
+        raise DataError(
+            f'{path}: should hold {kinds[0]}{" of 3 colours" if ndim == 3 else ""}. '
+            f'Found {array.dtype} of shape {array.shape}. {_AGAIN}'
+        )
+    return array
+
+
+def _where() -> str:
+    return 'What to download: python tools/prepare_data.py download cityscapes'

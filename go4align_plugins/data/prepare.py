@@ -1,0 +1,151 @@
+"""Writes a dataset in MTAN's layout, frame by frame, so that an interrupted run can go on."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from itertools import product
+from multiprocessing import connection, parent_process
+from pathlib import Path
+
+import numpy as np
+
+from go4align_plugins.data.array_checks import is_whole
+from go4align_plugins.data.mtan_layout import DESCRIPTION, FOLDERS, read_description
+from go4align_plugins.data.table import Benchmark
+from go4align_plugins.utils.files import save_bytes
+from go4align_plugins.utils.optional import import_optional
+
+Frame = tuple[str, int]
+MakeFrame = Callable[[str, int], Mapping[str, np.ndarray]]
+
+
+def write_dataset(
+    root: str | Path,
+    benchmark: Benchmark,
+    options: Mapping[str, object],
+    num_frames: Mapping[str, int],
+    make_frame: MakeFrame,
+    workers: int | None = None,
+    progress: bool = True,
+) -> int:
+    """Writes every frame that is not there yet, or not whole.
+
+    Args:
+        root: the dataset's folder, made if need be.
+        benchmark: whose tasks the frames have.
+        options: what the frames depend on, for ``dataset.json``. A later run with other options
+            is refused, so that a dataset is never a mixture.
+        num_frames: of each split.
+        make_frame: ``(split, index)`` to a frame's arrays, ``'image'`` and the tasks' names. A
+            module's function or a ``functools.partial`` of one: it runs in other processes.
+        workers: number of processes. None (default): one a core; 1: this one alone.
+        progress: whether to draw a progress bar.
+
+    Returns:
+        The number of frames written; those already there are not counted.
+
+    Raises:
+        ValueError: if the folder holds a dataset made with other options, or not by this function,
+            or if ``num_frames`` or ``workers`` is less than 1.
+        OSError: if a file cannot be written; the message names it.
+    """
+    if workers is not None and workers < 1:
+        raise ValueError(f'Parameter `workers` should be at least 1. Found `workers = {workers}`.')
+    if min(num_frames.values()) < 1:
+        raise ValueError(
+            'Parameter `num_frames` should be at least 1 for every split. '
+            f'Found `num_frames = {dict(num_frames)}`.'
+        )
+    root = Path(root).expanduser()
+    _claim(root, {'benchmark': benchmark.name, **options, 'num_frames': dict(num_frames)})
+    parts = ('image', *benchmark.task_names)
+    for split, part in product(num_frames, parts):
+        (root / split / FOLDERS[part]).mkdir(parents=True, exist_ok=True)
+    frames = [(split, index) for split, count in num_frames.items() for index in range(count)]
+    to_do = [frame for frame in frames if not _is_complete(root, parts, frame)]
+    done = len(frames) - len(to_do)
+    write = partial(_write_frame, root, parts, make_frame)
+    tqdm = import_optional('tqdm').tqdm
+    with tqdm(total=len(frames), initial=done, unit=' frames', disable=not progress) as bar:
+        for _ in _run(write, to_do, workers or os.cpu_count() or 1):
+            bar.update()
+    return len(to_do)
+
+
+def _claim(root: Path, description: Mapping[str, object]) -> None:
+    """Leaves the description in a new dataset; refuses one that was made otherwise."""
+    description = json.loads(json.dumps(description))
+    found = read_description(root)
+    if found is None:
+        if next(root.glob('*/image/*.npy'), None):
+            raise ValueError(
+                f'{root} holds frames that were not made by this tool (no {DESCRIPTION}). '
+                'Choose another folder.'
+            )
+        root.mkdir(parents=True, exist_ok=True)
+        save_bytes(root / DESCRIPTION, json.dumps(description, indent=2).encode())
+    elif found != description:
+        other = ', '.join(
+            f'{key} = {found.get(key)} and not {description.get(key)}'
+            for key in {**found, **description}
+            if found.get(key) != description.get(key)
+        )
+        raise ValueError(
+            f'{root} was made with {other}. Choose another folder, delete this one, '
+            'or repeat the options that made it.'
+        )
+
+
+def _path(root: Path, frame: Frame, part: str) -> Path:
+    split, index = frame
+    return root / split / FOLDERS[part] / f'{index}.npy'
+
+
+def _is_complete(root: Path, parts: Sequence[str], frame: Frame) -> bool:
+    return all(is_whole(_path(root, frame, part)) for part in parts)
+
+
+def _write_frame(root: Path, parts: Sequence[str], make_frame: MakeFrame, frame: Frame) -> None:
+    arrays = make_frame(*frame)
+    for part in parts:
+        buffer = io.BytesIO()
+        np.save(buffer, np.asarray(arrays[part], dtype=np.float32), allow_pickle=False)
+        save_bytes(_path(root, frame, part), buffer.getvalue())
+
+
+def _run(write: Callable[[Frame], None], frames: Sequence[Frame], workers: int) -> Iterator[None]:
+    """Calls ``write`` for every frame, and yields after each; the first error ends it all."""
+    if workers == 1:
+        yield from map(write, frames)
+        return
+    pool = ProcessPoolExecutor(min(workers, len(frames) or 1), initializer=_start_worker)
+    try:
+        for future in as_completed([pool.submit(write, frame) for frame in frames]):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise OSError(
+            'A worker process was killed, perhaps for want of memory. Use fewer workers; '
+            'the same command then goes on. What is finished is kept.'
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    # Ctrl-C reaches all processes of a terminal: this one stops because the first one says so.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+
+
+def _exit_with_parent() -> None:
+    # A pool's worker would wait for ever for a parent that was killed.
+    connection.wait([parent_process().sentinel])  # type: ignore[union-attr]
+    os._exit(1)

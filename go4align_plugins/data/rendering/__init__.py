@@ -1,0 +1,1 @@
+"""Renderer of `rooms` and `streets`: solids, materials, light, sensors and the scenes."""

@@ -1,0 +1,178 @@
+"""Convex solids (boxes, cylinders, ellipsoids): how to build them, and where a ray meets one.
+
+World coordinates are metres, x right, y forward, z up. Vectors come first in every array,
+``(3, ...)``: numpy is fastest that way. Products are written out or as ``einsum``, whose sums do
+not depend on the number of threads as a BLAS's may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial, reduce
+from typing import Union
+
+import numpy as np
+
+from go4align_plugins.data.rendering.textures import Array, Material
+
+CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]).T
+SHAPES = ('box', 'cylinder', 'ellipsoid')
+Span = tuple[Array, Array]  # multiples of a ray's step at which it enters and leaves
+Vector = Union[Sequence[float], Array]
+
+
+def turn(yaw: float) -> Array:
+    """Rotation (3, 3) by ``yaw`` radians about the vertical, anticlockwise seen from above."""
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    return np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
+
+
+def dot(a: Array, b: Array) -> Array:
+    """Dot product over the first axis; ``a`` (3,) or as ``b`` (3, ...)."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+@dataclass(frozen=True)
+class Solid:
+    """A convex solid with a label and a material."""
+
+    shape: str  # one of SHAPES; a cylinder stands along its own z axis
+    centre: Array  # (3,) in metres
+    half: Array  # (3,) half of its extent along its own axes, in metres
+    label: int  # class number; -1 is unlabelled
+    material: Material
+    axes: Array  # (3, 3) its own axes in the world, as rows
+    taper: tuple[float, float] = (0.0, 0.0)  # share by which a box's top is shorter in x and y
+    casts_shadow: bool = True
+
+    @cached_property
+    def planes(self) -> tuple[Array, Array]:
+        """A box's faces in unit coordinates, as n (6, 3) and c (6,): inside is n . x <= c."""
+        x, y = (share / 2 for share in self.taper)
+        normals = [(1, 0, x), (-1, 0, x), (0, 1, y), (0, -1, y), (0, 0, 1), (0, 0, -1)]
+        limits = [1 - x, 1 - x, 1 - y, 1 - y, 1, 1]
+        return np.array(normals, np.float32), np.array(limits, np.float32)
+
+    @cached_property
+    def corners(self) -> Array:
+        """Corners (3, 8) of the bounding box in the world."""
+        return self.centre[:, None] + self.axes.T @ (CORNERS * self.half[:, None])
+
+    def to_unit(self, vectors: Array) -> Array:
+        """World vectors (3, ...) along the solid's axes, in half extents."""
+        matrix = (self.axes / self.half[:, None]).astype(np.float32)
+        return np.einsum('ij,j...->i...', matrix, vectors)
+
+    def meet(self, origin: Array, direction: Array) -> Array:
+        """Multiple of ``direction`` (3, ...) at which rays enter the solid.
+
+        The ``origin`` is (3,) or (3, ...); rays that miss or start inside get infinity.
+        """
+        centre = self.centre.reshape(3, *[1] * (origin.ndim - 1)).astype(np.float32)
+        start, step = self.to_unit(origin - centre), self.to_unit(direction)
+        if self.shape == 'ellipsoid':
+            spans = [_radius_span(start, step)]
+        elif self.shape == 'cylinder':
+            spans = [_radius_span(start[:2], step[:2]), *_slab_spans(start[2:], step[2:])]
+        elif any(self.taper):
+            spans = [*_plane_spans(start, step, *self.planes)]
+        else:
+            spans = [*_slab_spans(start, step)]
+        enters, leaves = zip(*spans)
+        enter, leave = reduce(np.maximum, enters), reduce(np.minimum, leaves)
+        return np.where((enter < leave) & (enter > 0), enter, np.float32(np.inf))
+
+    def surface(self, points: Array) -> tuple[Array, Array, Array]:
+        """Map points (3, N) on the surface, in the world, to the solid's own axes.
+
+        Returns:
+            Places in metres from the centre, and outward normals, along the solid's own axes;
+            outward normals in the world; each (3, N).
+        """
+        unit = self.to_unit(points - self.centre.astype(np.float32)[:, None])
+        if self.shape == 'box':
+            normals, limits = self.planes
+            faces = np.einsum('fi,in->fn', normals, unit) - limits[:, None]
+            slopes = normals.T[:, faces.argmax(axis=0)]
+        else:
+            slopes = unit.copy()
+            if self.shape == 'cylinder':
+                on_cap = np.abs(unit[2]) > np.hypot(unit[0], unit[1])
+                slopes[:2, on_cap], slopes[2, ~on_cap] = 0.0, 0.0
+        half = self.half.astype(np.float32)[:, None]
+        own = slopes / half
+        own /= np.sqrt(dot(own, own))
+        return unit * half, own, np.einsum('ji,jn->in', self.axes.astype(np.float32), own)
+
+
+def _plane_spans(start: Array, step: Array, normals: Array, limits: Array) -> Iterator[Span]:
+    """Spans within each half-space."""
+    for normal, limit in zip(normals, limits):
+        speed = _not_zero(dot(normal, step))
+        at, never = (limit - dot(normal, start)) / speed, np.float32(np.inf)
+        yield np.where(speed < 0, at, -never), np.where(speed > 0, at, never)
+
+
+def _slab_spans(start: Array, step: Array) -> Iterator[Span]:
+    """Spans within -1 <= x <= 1 along each axis."""
+    for x, speed in zip(start, step):
+        inverse = 1 / _not_zero(speed)
+        one, other = (-1 - x) * inverse, (1 - x) * inverse
+        yield np.minimum(one, other), np.maximum(one, other)
+
+
+def _radius_span(start: Array, step: Array) -> Span:
+    """Span within the unit circle or sphere."""
+    a = np.maximum(np.einsum('i...,i...->...', step, step), np.float32(1e-12))
+    b = np.einsum('i,i...->...' if start.ndim == 1 else 'i...,i...->...', start, step)
+    c = np.einsum('i...,i...->...', start, start) - 1
+    root = b * b - a * c
+    miss = root < 0
+    root = np.sqrt(np.where(miss, 0, root))
+    return np.where(miss, np.float32(np.inf), (-b - root) / a), (-b + root) / a
+
+
+def _not_zero(speed: Array) -> Array:
+    """Let rays along a face enter slowly: missed from outside, no division by zero."""
+    return np.where(np.abs(speed) < 1e-12, np.float32(-1e-12), speed)
+
+
+def box(
+    centre: Vector,
+    size: Vector,
+    label: int,
+    material: Material,
+    yaw: float = 0.0,
+    taper: tuple[float, float] = (0.0, 0.0),
+    shape: str = 'box',
+) -> Solid:
+    """Build a solid by its full ``size`` (3,) in metres, upright and turned by ``yaw`` radians.
+
+    Raises:
+        ValueError: if the shape is unknown or a size is not positive.
+    """
+    if shape not in SHAPES:
+        raise ValueError(f'Parameter `shape` should be one of {SHAPES}. Found `shape = {shape!r}`.')
+    half = np.asarray(size, float) / 2
+    if not (half > 0).all():
+        raise ValueError(f'Parameter `size` should be positive. Found `size = {tuple(size)}`.')
+    return Solid(shape, np.asarray(centre, float), half, label, material, turn(yaw).T, taper)
+
+
+cylinder = partial(box, shape='cylinder')
+ball = partial(box, shape='ellipsoid')
+
+
+def moved(solids: Iterable[Solid], position: Vector, yaw: float = 0.0) -> list[Solid]:
+    """Turn solids about the origin by ``yaw`` radians, then move them by ``position``."""
+    turned = turn(yaw)
+    return [
+        replace(solid, centre=turned @ solid.centre + position, axes=solid.axes @ turned.T)
+        for solid in solids
+    ]
+
+
+def shadeless(*solids: Solid) -> list[Solid]:
+    """Take the shadows from solids."""
+    return [replace(solid, casts_shadow=False) for solid in solids]

@@ -1,0 +1,1 @@
+"""Make the paper's analyses from results: comparisons, convergence, weights, runtime."""

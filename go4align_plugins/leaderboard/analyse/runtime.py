@@ -1,0 +1,178 @@
+"""Time training steps relative to equal weighting, and draw the ratios (the paper's Figure 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from go4align_plugins.leaderboard.analyse.pictures import LINE_STYLES, tidy
+from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING
+from go4align_plugins.plots.canvas import GREY, PALETTE, add_caption, new_figure, save
+
+Cell = tuple[int, str]  # number of tasks and method
+WARM_UP = 2
+MARKERS = 'os^Dv'
+DODGE = 0.02  # of a method from the next one, so that their bars stay apart
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A method's steps with one number of tasks, one a round.
+
+    Attributes:
+        num_tasks: M.
+        method: its name.
+        seconds: of each step.
+        ratios: of each step to equal weighting's in the same round.
+    """
+
+    num_tasks: int
+    method: str
+    seconds: tuple[float, ...]
+    ratios: tuple[float, ...]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """All figures, as plain values."""
+        names = {'tasks': self.num_tasks, 'method': self.method, 'median_ratio': self.ratio}
+        series = {'seconds': self.seconds, 'ratios': self.ratios}
+        return {**names, 'quartiles': self.quartiles, **series}
+
+    @property
+    def ratio(self) -> float:
+        """The median of the ratios."""
+        return float(np.median(self.ratios))
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """The first and the third quartile of the ratios, by linear interpolation."""
+        first, third = np.quantile(self.ratios, [0.25, 0.75])
+        return float(first), float(third)
+
+
+def time_steps(
+    steps: Mapping[Cell, Callable[[], None]], repeats: int
+) -> tuple[list[Timing], dict[Cell, str]]:
+    """Time training steps of methods side by side, relative to equal weighting.
+
+    Each method takes one step in each round, in a new order each round: the load and the warmth of
+    the machine meet all of them alike. (``torch.utils.benchmark`` would call each step twice more
+    before it times it.)
+
+    Args:
+        steps: number of tasks and method -> a function that takes a step; with EW among the
+            methods.
+        repeats: number of rounds, after some to warm up.
+
+    Returns:
+        The timings, in the order given; and the reasons of steps that failed: some of LibMTL's
+        methods are for few tasks only, some call a solver that may find nothing.
+
+    Raises:
+        ValueError: if ``repeats`` is below 1, or equal weighting is missing or fails.
+    """
+    if repeats < 1:
+        raise ValueError(f'Parameter `repeats` should be at least 1. Found `repeats = {repeats}`.')
+    for count, _ in steps:
+        if (count, EQUAL_WEIGHTING) not in steps:
+            raise ValueError(
+                f'Times are relative to {EQUAL_WEIGHTING}, which should be timed with {count} '
+                'tasks. Found: it is not among the methods.'
+            )
+    failures: dict[Cell, str] = {}
+    seconds: dict[Cell, list[float]] = {cell: [] for cell in steps}
+    for number in tqdm(range(WARM_UP + repeats), unit='round', disable=None):
+        cells = [cell for cell in steps if cell not in failures]
+        Random(number).shuffle(cells)
+        for cell in cells:
+            before = perf_counter()
+            try:
+                steps[cell]()
+            except Exception as error:  # any error of a method's code
+                failures[cell] = explain_failure(error)
+                if cell[1] == EQUAL_WEIGHTING:
+                    raise ValueError(
+                        f'{cell[0]} tasks, {cell[1]}, which the others are compared with, should '
+                        f'run. Found: {failures[cell]}.'
+                    ) from error
+            seconds[cell].append(perf_counter() - before)
+    timings = []
+    for count, method in steps:
+        if (count, method) not in failures:
+            own = tuple(seconds[count, method][WARM_UP:])
+            equal = seconds[count, EQUAL_WEIGHTING][WARM_UP:]
+            timings.append(Timing(count, method, own, tuple(a / b for a, b in zip(own, equal))))
+    return timings, failures
+
+
+def explain_failure(error: Exception) -> str:
+    """Return the kind of an error and its first line: solvers print pages."""
+    return f'{type(error).__name__}: {str(error).strip()}'.splitlines()[0].rstrip(': ')
+
+
+def timing_table(timings: Sequence[Timing]) -> str:
+    """Print a line a method, a column a number of tasks: median and quartiles of the ratios."""
+    counts = list(dict.fromkeys(timing.num_tasks for timing in timings))
+    cells = {(timing.method, timing.num_tasks): timing for timing in timings}
+    lines = [['time × EW', *(f'{count} tasks' for count in counts)]]  # noqa: RUF001
+    for method in dict.fromkeys(timing.method for timing in timings):
+        line = [method]
+        for count in counts:
+            timing = cells.get((method, count))
+            spread = timing and ', '.join(f'{quartile:.2f}' for quartile in timing.quartiles)
+            line.append(f'{timing.ratio:.2f} [{spread}]' if timing else 'failed')
+        lines.append(line)
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return '\n'.join(
+        '  '.join((name.ljust(widths[0]), *map(str.rjust, texts, widths[1:])))
+        for name, *texts in lines
+    )
+
+
+def draw_runtime(timings: Sequence[Timing], caption: str, path: str | Path) -> None:
+    """Draw a line a method: the median of its ratios, and a bar from quartile to quartile."""
+    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+
+    timings = sorted(timings, key=lambda timing: timing.num_tasks)
+    counts = sorted({timing.num_tasks for timing in timings})
+    methods = list(dict.fromkeys(timing.method for timing in timings))
+    others = [method for method in methods if method != EQUAL_WEIGHTING]
+    figure = new_figure(10, 5)
+    axes = figure.subplots()
+    # The legend has the order of the lines' right ends.
+    ends = {timing.method: timing.ratio for timing in timings}
+    handles: dict[str, Any] = {}
+    for method in sorted(methods, key=lambda method: -ends[method]):
+        if method == EQUAL_WEIGHTING:
+            handles[method] = axes.axhline(1, color=GREY, linestyle='--')
+            continue
+        own = [timing for timing in timings if timing.method == method]
+        rank, emphasised = others.index(method), method == 'GO4Align'
+        aside = DODGE * (rank - (len(others) - 1) / 2)
+        spread = [[abs(t.ratio - t.quartiles[end]) for t in own] for end in (0, 1)]
+        handles[method] = axes.errorbar(
+            [counts.index(t.num_tasks) + aside for t in own], [t.ratio for t in own], spread,
+            capsize=3, markersize=6, marker=MARKERS[rank % len(MARKERS)],
+            linestyle=LINE_STYLES[rank // len(PALETTE) % len(LINE_STYLES)],
+            color=PALETTE[rank % len(PALETTE)],
+            linewidth=2.5 if emphasised else 1.5, zorder=3 if emphasised else 2,
+        )  # fmt: skip
+    axes.set_yscale('log')
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(StrMethodFormatter('{x:g}'))
+    axes.set_xticks(range(len(counts)), list(map(str, counts)))
+    axes.margins(x=0.06)
+    axes.set_xlabel('number of tasks')
+    axes.set_ylabel(f'time of a training step, relative to {EQUAL_WEIGHTING}')
+    tidy(axes, 'y')
+    figure.legend(list(handles.values()), list(handles), loc='outside right upper', frameon=False)
+    add_caption(figure, caption)
+    save(figure, path)

@@ -1,0 +1,1 @@
+"""Train a plan: plan -> cells -> processes or Slurm -> store."""

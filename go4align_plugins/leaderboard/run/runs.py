@@ -1,0 +1,207 @@
+"""Read run folders, one training run each, whatever framework trained it."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+import numpy as np
+
+from go4align_plugins.data.table import Task, get_benchmark
+from go4align_plugins.utils.run_folder import CONFIG, METRICS
+
+SINGLE_TASK, EQUAL_WEIGHTING = 'STL', 'EW'
+REQUIRED = ('benchmark', 'tasks', 'weighting', 'protocol', 'arch', 'backbone', 'epochs', 'seed')
+TYPES = {
+    **dict.fromkeys(('benchmark', 'weighting', 'protocol', 'arch', 'backbone'), str),
+    **dict.fromkeys(('epochs', 'seed'), int),
+    **dict.fromkeys(('weight_args', 'num_frames'), dict),
+}
+"""Of the options that tables show."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run: its folder, ``config.json``, and ``metrics.jsonl`` epoch by epoch."""
+
+    folder: Path
+    config: Mapping[str, Any]
+    epochs: tuple[Mapping[str, Any], ...]
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The names of the tasks that it trained."""
+        return tuple(self.config['tasks'])
+
+    @property
+    def single_task(self) -> bool:
+        """Whether it trained one task alone, so that it is a baseline."""
+        return len(self.tasks) == 1
+
+    @property
+    def label(self) -> str:
+        """The name of its method: the weighting, or ``STL`` for a task trained alone."""
+        return SINGLE_TASK if self.single_task else self.config['weighting']
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that an epoch's training takes: the median, as the first one also warms up."""
+        return median(entry['seconds']['train'] for entry in self.epochs)
+
+    def final(self, last: int = 10) -> dict[str, dict[str, float]]:
+        """Average test metrics, as stored, over the last epochs, as the papers do.
+
+        A shorter run is averaged as a whole.
+
+        Raises:
+            ValueError: if ``last`` is below 1.
+        """
+        if last < 1:
+            raise ValueError(f'Parameter `last` should be at least 1. Found `last = {last}`.')
+        tests = [entry['test']['metrics'] for entry in self.epochs[-last:]]
+        means: dict[str, dict[str, float]] = {}
+        for task in self.tasks:
+            names = [name for name in tests[-1][task] if all(name in test[task] for test in tests)]
+            means[task] = {name: fmean(test[task][name] for test in tests) for name in names}
+        return means
+
+    def curve(self, task: str, metric: str) -> list[float]:
+        """A test metric, epoch by epoch."""
+        return [entry['test']['metrics'][task][metric] for entry in self.epochs]
+
+    def relative_weights(self) -> np.ndarray:
+        """Divide weights, (epochs, tasks), by the mean of their epoch; NaN without any weight.
+
+        Raises:
+            ValueError: if a weight is not recorded.
+        """
+        try:
+            weights = [[entry['weights'][task] for task in self.tasks] for entry in self.epochs]
+            values = np.array(weights, dtype=float)
+        except (KeyError, TypeError, ValueError) as error:
+            rule = 'should hold the weights of every task'
+            raise ValueError(f'{self.folder} {rule}. {error}') from error
+        with np.errstate(invalid='ignore'):
+            return values / values.mean(axis=1, keepdims=True)
+
+
+def load_run(folder: str | Path) -> Run:
+    """Read a run folder: ``config.json`` and ``metrics.jsonl``.
+
+    A last line that is only half written, as a killed run leaves it, is ignored with a warning.
+    Of an epoch that appears twice, as a resumed run leaves it, the later line counts.
+
+    Raises:
+        ValueError: if a file is missing or broken; the message names it.
+    """
+    folder = Path(folder)
+    config_path, metrics_path = folder / CONFIG, folder / METRICS
+    text = _read(config_path)
+    try:
+        config = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f'{config_path} should hold one JSON object. {error}') from error
+    tasks = _check_config(config, config_path)
+    lines = _read(metrics_path).splitlines()
+    epochs: dict[int, Mapping[str, Any]] = {}
+    for number, line in enumerate(lines, start=1):
+        where = f'{metrics_path}, line {number},'
+        try:
+            entry = json.loads(line)
+        except ValueError as error:
+            if number < len(lines):
+                raise ValueError(f'{where} should be a JSON object. {error}') from error
+            warnings.warn(f'{where} is only half written and is ignored.', stacklevel=2)
+            continue
+        _check_entry(entry, tasks, where)
+        epochs[entry['epoch']] = entry
+    _check_complete(epochs, metrics_path)
+    return Run(folder, config, tuple(epochs[epoch] for epoch in sorted(epochs)))
+
+
+def check_run(run: Run) -> None:
+    """Refuse a run that lacks a figure of the tables.
+
+    Raises:
+        ValueError: if so; the message names the missing figure.
+    """
+    tasks = _check_config(run.config, run.folder)
+    for entry in run.epochs:
+        _check_entry(entry, tasks, f'{run.folder}, epochs,')
+    _check_complete([entry['epoch'] for entry in run.epochs], run.folder)
+
+
+def by_method(runs: Iterable[Run]) -> dict[str, list[Run]]:
+    """Group runs by their method, methods in the order of their first run.
+
+    Runs of one weighting with other arguments are another method: the arguments that differ are
+    then added to the label, as in ``GO4Align (num_groups=3)``.
+    """
+    variants: dict[str, dict[str, list[Run]]] = {}
+    for run in runs:
+        arguments = {} if run.single_task else run.config.get('weight_args') or {}
+        key = json.dumps(arguments, sort_keys=True)
+        variants.setdefault(run.label, {}).setdefault(key, []).append(run)
+    methods = {}
+    for label, groups in variants.items():
+        decoded = [json.loads(key) for key in groups]
+        for own, group in zip(decoded, groups.values()):
+            names = [n for n in own if any(other.get(n) != own[n] for other in decoded)]
+            distinct = ', '.join(f'{name.removeprefix(label + "_")}={own[name]}' for name in names)
+            methods[f'{label} ({distinct})' if distinct else label] = group
+    return methods
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f'{path} should be a file of a run. {error.strerror}.') from error
+
+
+def _check_config(config: Any, path: Path) -> list[Task]:
+    missing = [key for key in REQUIRED if not isinstance(config, dict) or key not in config]
+    if missing:
+        rule = f'should hold {", ".join(REQUIRED)}'
+        raise ValueError(f'{path} {rule}. Missing: {", ".join(missing)}.')
+    for key, kind in TYPES.items():
+        value = config.get(key)
+        absent = key not in REQUIRED and value is None
+        if not absent and (not isinstance(value, kind) or isinstance(value, bool)):
+            rule = f'`{key}` should be {"an" if kind is int else "a"} {kind.__name__}'
+            raise ValueError(f'{path}: {rule}. Found {value!r:.80}.')
+    if not isinstance(config['tasks'], list) or not config['tasks']:
+        raise ValueError(f'{path}: `tasks` should be a list of names. Found {config["tasks"]!r}.')
+    try:
+        benchmark = get_benchmark(config['benchmark'])
+        return [benchmark.task(name) for name in config['tasks']]
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
+
+
+def _check_complete(epochs: Iterable[int], where: Path) -> None:
+    found = sorted(epochs)
+    if not found or found != list(range(len(found))):
+        shown = ', '.join(map(str, found)) or 'none'
+        raise ValueError(f'{where} should hold every epoch from 0 on. Found {shown}.')
+
+
+def _check_entry(entry: Any, tasks: Iterable[Task], where: str) -> None:
+    try:
+        figures = {'epoch': entry['epoch'], 'seconds': entry['seconds']['train']}
+        for task in tasks:
+            found = entry['test']['metrics'][task.name]
+            for name in (*(metric.name for metric in task.metrics), *found):
+                figures[f'{task.name} {name}'] = found[name]
+    except (KeyError, TypeError) as error:
+        rule = 'should hold epoch, seconds and every test metric'
+        raise ValueError(f'{where} {rule}. Missing: {error}.') from error
+    for name, value in figures.items():
+        kind = int if name == 'epoch' else (int, float)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ValueError(f'{where} should hold a number as {name}. Found {value!r}.')

@@ -1,0 +1,1 @@
+"""Networks trained from scratch, as the papers have them."""

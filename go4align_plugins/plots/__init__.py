@@ -1,0 +1,1 @@
+"""Pictures: maps beside maps, curves, heat maps."""

@@ -1,1 +1,0 @@
-"""How fast the package is, measured: one module a sub-command of ``tools/speed.py``."""

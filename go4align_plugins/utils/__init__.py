@@ -1,0 +1,1 @@
+"""Files written aside and renamed, run folders, optional imports."""

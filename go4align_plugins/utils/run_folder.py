@@ -1,0 +1,148 @@
+"""What a training run leaves behind, whatever framework trained it.
+
+``config.json`` (all options, versions, commit), ``metrics.jsonl`` (a line an epoch) and a
+checkpoint. Files are written aside and renamed, or appended to line by line, so that a run killed
+at any moment can be resumed.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import go4align_plugins
+from go4align_plugins.utils.files import describe_damage, save_bytes
+
+CONFIG, METRICS, CHECKPOINT = 'config.json', 'metrics.jsonl', 'last.pt'
+MAY_CHANGE = ('epochs', 'validation', 'data', 'out', 'workers', 'device', 'versions', 'commit')
+"""Options that a resumed run may give anew: the rest decides what is learned."""
+BEGIN_ANEW = 'Put the file back as it was, or move the folder away to begin anew.'
+
+
+class RunFolderError(ValueError):
+    """A run folder that cannot be gone on with; the message names the file and says what to do."""
+
+
+class RunFolder:
+    """One run's folder.
+
+    Args:
+        path: the folder; it is made.
+        config: all options of the run, plain values.
+        resume: whether to go on with what is there; without a finished epoch it begins anew.
+
+    Raises:
+        RunFolderError: if the folder holds a run and ``resume`` is False, or another run's options.
+    """
+
+    def __init__(self, path: str | Path, config: Mapping[str, Any], resume: bool = False) -> None:
+        self.path = Path(path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        started = (self.path / METRICS).exists() or self.checkpoint.exists()
+        if started and not resume:
+            raise RunFolderError(
+                f'{self.path}: holds a run already. '
+                'Add --resume to go on with it, or choose another folder by --out.'
+            )
+        if started:
+            self._require_same(config)
+        self._write(CONFIG, json.dumps(dict(config), indent=2).encode() + b'\n')
+
+    @property
+    def checkpoint(self) -> Path:
+        """The last epoch's checkpoint."""
+        return self.path / CHECKPOINT
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Add an epoch to ``metrics.jsonl``.
+
+        Raises:
+            OSError: if it cannot be written; the message names the file.
+        """
+        path = self.path / METRICS
+        try:
+            with path.open('a') as file:
+                file.write(json.dumps(dict(entry)) + '\n')
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+
+    def keep_until(self, epoch: int) -> None:
+        """Drop the entries of that epoch and later ones, and a half-written line.
+
+        Raises:
+            RunFolderError: if an entry before that epoch is missing or cannot be read.
+        """
+        file = self.path / METRICS
+        lines = file.read_bytes().splitlines() if file.exists() else []
+        for number in range(epoch):
+            if number >= len(lines) or _epoch(lines[number]) != number:
+                found = f'`{lines[number].decode(errors="replace"):.60}`' if lines[number:] else ''
+                raise RunFolderError(
+                    f'{file}, line {number + 1}: should be the entry of epoch {number}, which is '
+                    f'trained. Found {found or "none"}. {BEGIN_ANEW}'
+                )
+        if file.exists():
+            self._write(METRICS, b''.join(line + b'\n' for line in lines[:epoch]))
+
+    def _require_same(self, config: Mapping[str, Any]) -> None:
+        file = self.path / CONFIG
+        try:
+            before = json.loads(file.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise RunFolderError(
+                f'{file}: should hold the options of the run. '
+                f'Found: {describe_damage(file, error)}. {BEGIN_ANEW}'
+            ) from error
+        if not isinstance(before, dict):
+            raise RunFolderError(
+                f'{file}: should hold the options of the run. Found: {before!r:.80}. {BEGIN_ANEW}'
+            )
+        for name in before.keys() | config.keys():
+            now = json.loads(json.dumps(config.get(name)))
+            if name not in MAY_CHANGE and before.get(name) != now:
+                raise RunFolderError(
+                    f'Parameter `{name}` should be as in the run that is resumed: '
+                    f'`{before.get(name)}`. Found `{now}`.'
+                )
+
+    def _write(self, name: str, content: bytes) -> None:
+        save_bytes(self.path / name, content)
+
+
+def _epoch(line: bytes) -> int | None:
+    try:
+        epoch = json.loads(line)['epoch']
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return epoch if type(epoch) is int else None
+
+
+def describe_environment(*packages: str) -> dict[str, Any]:
+    """Versions of Python and of the installed packages, and the commit of this one, if known."""
+    versions = {
+        'python': platform.python_version(),
+        'go4align-plugins': go4align_plugins.__version__,
+    }
+    for package in packages:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {'versions': versions, 'commit': _commit()}
+
+
+def _commit() -> str | None:
+    command = ['git', 'describe', '--always', '--dirty', '--abbrev=40', '--exclude=*']
+    folder = Path(go4align_plugins.__file__).parent
+    if not (folder.parent / '.git').exists():
+        return None
+    try:
+        found = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()

@@ -1,0 +1,43 @@
+"""Reads texts that people edit or download: with a byte order mark, or without."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from go4align_plugins.utils.files import find_stand_in
+
+
+def read_text(path: Path, errors: str = 'strict') -> str:
+    """Read a text in UTF-8.
+
+    Args:
+        path: the file.
+        errors: as for ``bytes.decode``: how to treat bytes that are no UTF-8.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is no UTF-8, a web page or a pointer of Git LFS.
+    """
+    stand_in = find_stand_in(path)
+    if stand_in:
+        raise ValueError(stand_in)
+    return path.read_text(encoding='utf-8-sig', errors=errors)
+
+
+def read_table(path: Path) -> list[list[str]]:
+    """Read the rows of a CSV, without the empty rows and last columns that spreadsheets add.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is no text, as for :func:`read_text`, or no CSV.
+    """
+    try:
+        rows = list(csv.reader(io.StringIO(read_text(path))))
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+    rows = [row for row in rows if any(map(str.strip, row))]
+    filled = (column for row in rows for column, cell in enumerate(row, start=1) if cell.strip())
+    width = max(filled, default=0)
+    return [row[:width] for row in rows]

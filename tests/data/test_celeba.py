@@ -1,0 +1,170 @@
+"""CelebA's layout: read in each of its forms, broken files named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from go4align_plugins.data import get_benchmark
+from go4align_plugins.data.celeba import FaceFolder, check
+
+from .celeba_files import LAYOUTS, write_faces
+
+CELEBA = get_benchmark('celeba')
+FEW = (4, 2, 2)
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_every_layout(tmp_path, layout):
+    folder = FaceFolder(write_faces(tmp_path, FEW, layout), CELEBA)
+    assert {name: part.tolist() for name, part in folder.splits.items()} == {
+        'train': [0, 1, 2, 3], 'val': [4, 5], 'test': [6, 7]
+    }  # fmt: skip
+    assert folder.labels.shape == (8, 40)
+    assert check(tmp_path, progress=False) == ([], {'train': 4, 'val': 2, 'test': 2})
+
+
+def test_lists_of_kaggle_say_the_same(tmp_path):
+    own, kaggle = (
+        FaceFolder(write_faces(tmp_path / layout, FEW, layout), CELEBA)
+        for layout in ('flat', 'kaggle')
+    )
+    assert own.names == kaggle.names
+    np.testing.assert_array_equal(own.labels, kaggle.labels)
+    np.testing.assert_array_equal(own.read(3, (8, 8)), kaggle.read(3, (8, 8)))
+
+
+@pytest.mark.parametrize('layout', ['flat', 'kaggle'])
+@pytest.mark.parametrize('name', ['list_attr_celeba', 'list_eval_partition'])
+def test_lists_that_were_edited(tmp_path, layout, name):
+    """A byte order mark, Windows' line ends, and the empty rows of a spreadsheet."""
+    (path,) = write_faces(tmp_path, FEW, layout).glob(f'{name}.*')
+    empty = b',,,\r\n' if layout == 'kaggle' else b'\r\n'
+    path.write_bytes(b'\xef\xbb\xbf' + path.read_bytes().replace(b'\n', b'\r\n') + empty)
+    assert check(tmp_path, progress=False) == ([], {'train': 4, 'val': 2, 'test': 2})
+
+
+@pytest.mark.parametrize('layout', ['flat', 'kaggle'])
+@pytest.mark.parametrize('name', ['list_attr_celeba', 'list_eval_partition'])
+@pytest.mark.parametrize('cut', [2, 4, 40, 100])
+def test_lists_that_are_cut_are_named(tmp_path, layout, name, cut):
+    (path,) = write_faces(tmp_path, FEW, layout).glob(f'{name}.*')
+    path.write_bytes(path.read_bytes()[:-cut])
+    with pytest.raises(ValueError, match=r'a list is cut, download|should be an image and'):
+        FaceFolder(tmp_path, CELEBA)
+
+
+def test_only_the_attributes_asked_for_are_needed(tmp_path):
+    path = write_faces(tmp_path, FEW) / 'list_attr_celeba.txt'
+    path.write_text(path.read_text().replace(' Bald ', ' Bold ', 1))
+    assert check(tmp_path, progress=False, tasks=['Young'])[0] == []
+    assert 'Missing: Bald' in check(tmp_path, progress=False)[0][0]
+
+
+def test_a_folder_too_high_or_an_archive_is_pointed_out(tmp_path):
+    data = tmp_path / 'archive' / 'CelebA'
+    images = write_faces(data, FEW) / 'img_align_celeba'
+    for root in (data.parent, tmp_path, images):
+        (problem,) = check(root, progress=False)[0]
+        assert f'Is it {data} that you mean?' in problem
+    packed = data / 'img_align_celeba.zip'
+    packed.touch()
+    for image in images.iterdir():
+        image.unlink()
+    assert f'first is 000001.jpg. Unpack {packed} first.' in check(data, progress=False)[0][0]
+    images.rmdir()
+    assert f'Unpack {packed} first.' in check(data, progress=False)[0][0]
+
+
+def test_labels_are_those_of_the_attributes_asked_for(tmp_path):
+    write_faces(tmp_path, FEW)
+    everything = FaceFolder(tmp_path, CELEBA)
+    some = FaceFolder(tmp_path, CELEBA, ['Young', 'Arched_Eyebrows'])
+    names = list(CELEBA.task_names)
+    columns = [names.index('Arched_Eyebrows'), names.index('Young')]
+    np.testing.assert_array_equal(some.labels, everything.labels[:, columns])
+    line = (tmp_path / 'list_attr_celeba.txt').read_text().splitlines()[2].split()
+    assert everything.labels[0].tolist() == [int(word == '1') for word in line[1:]]
+
+
+def test_a_face_is_resized_as_a_whole(tmp_path):
+    folder = FaceFolder(write_faces(tmp_path, FEW), CELEBA)
+    pixels = np.zeros((218, 178, 3), np.uint8)
+    pixels[109:] = (200, 0, 0)
+    Image.fromarray(pixels).save(tmp_path / 'img_align_celeba' / '000001.jpg', quality=95)
+    face = folder.read(0, (64, 48))
+    assert face.shape == (64, 48, 3)
+    assert face[:30].max() < 10
+    assert abs(face[34:].astype(int) - [200, 0, 0]).max() < 10
+
+
+@pytest.mark.parametrize(
+    ('name', 'old', 'new', 'message'),
+    [
+        ('list_attr_celeba.txt', '8\n', '9\n', 'line 1: .* Found 9 and 8 faces'),
+        ('list_attr_celeba.txt', ' Bald ', ' Bold ', 'line 2: .* Missing: Bald'),
+        ('list_attr_celeba.txt', '000002.jpg', '000002.jpg 1', 'line 4: should be an image and 40'),
+        ('list_attr_celeba.txt', '000003.jpg  ', '000003.jpg  x', 'line 5: should be an image and'),
+        ('list_attr_celeba.txt', '000002.jpg', '000001.jpg', 'each image once. Found 000001.jpg'),
+        ('list_eval_partition.txt', '000002.jpg 0', '000002.jpg 3', 'line 2: .*0, 1 or 2'),
+        ('list_eval_partition.txt', '000002.jpg', '000003.jpg', 'only in one of them: 000002.jpg'),
+        ('list_eval_partition.txt', '000008.jpg 2\n', '', 'Found 7 and not 8'),
+    ],
+)
+def test_broken_lists_are_named(tmp_path, name, old, new, message):
+    path = write_faces(tmp_path, FEW) / name
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(ValueError, match=message) as caught:
+        FaceFolder(tmp_path, CELEBA)
+    assert str(caught.value).startswith(str(path))
+    assert check(tmp_path, progress=False) == ([str(caught.value)], {})
+
+
+@pytest.mark.parametrize('name', ['list_attr_celeba.txt', 'list_eval_partition.txt'])
+@pytest.mark.parametrize('content', [b'', b'\n\n', b'\xff\xfe\x00', b'1\n'])
+def test_what_is_no_list_is_named(tmp_path, name, content):
+    (write_faces(tmp_path, FEW) / name).write_bytes(content)
+    with pytest.raises(ValueError, match=name):
+        FaceFolder(tmp_path, CELEBA)
+
+
+def test_a_split_without_faces(tmp_path):
+    with pytest.raises(ValueError, match=r'faces of every split\. val has none'):
+        FaceFolder(write_faces(tmp_path, (4, 0, 2)), CELEBA)
+
+
+def test_missing_files_are_named(tmp_path):
+    write_faces(tmp_path, FEW)
+    images = tmp_path / 'img_align_celeba'
+    (images / '000003.jpg').unlink()
+    with pytest.raises(ValueError, match=r'1 are missing, the first is 000003\.jpg'):
+        FaceFolder(tmp_path, CELEBA)
+    images.rename(tmp_path / 'elsewhere')
+    with pytest.raises(FileNotFoundError, match=r'should hold img_align_celeba.*download celeba'):
+        FaceFolder(tmp_path, CELEBA)
+
+
+def test_a_face_is_turned_as_its_camera_says(tmp_path):
+    folder = FaceFolder(write_faces(tmp_path, FEW), CELEBA)
+    pixels = np.zeros((218, 178, 3), np.uint8)
+    pixels[109:] = 200
+    upright = Image.fromarray(pixels)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter, clockwise
+    path = tmp_path / 'img_align_celeba' / '000001.jpg'
+    upright.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
+    face = folder.read(0, (64, 48))
+    assert face[:30].max() < 10 < face[34:].min()
+
+
+def test_broken_images_are_named(tmp_path):
+    images = write_faces(tmp_path, FEW) / 'img_align_celeba'
+    (images / '000002.jpg').write_bytes((images / '000002.jpg').read_bytes()[:2000])
+    (images / '000004.jpg').write_text('no image')
+    problems, lengths = check(tmp_path, progress=False)
+    assert lengths == {'train': 4, 'val': 2, 'test': 2}
+    assert [problem.split(':')[0] for problem in problems] == [
+        str(images / '000002.jpg'), str(images / '000004.jpg')
+    ]  # fmt: skip

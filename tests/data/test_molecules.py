@@ -1,0 +1,81 @@
+"""Molecules as graphs, their features and their split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from go4align_plugins.data.molecules import all_pairs, atom_features, split
+from go4align_plugins.data.qm9 import read_qm9
+
+from .molecule_files import write_sdf
+
+
+def test_graph_by_hand(tmp_path):
+    atoms, pairs, features = read_qm9(write_sdf(tmp_path)).graph(0)
+    assert atoms.dtype == features.dtype == np.float32
+    # Carbon has the second of the five elements, number 6, and four hydrogens.
+    assert atoms.tolist() == [
+        [0, 1, 0, 0, 0, 6, 0, 0, 0, 0, 4],
+        *[[1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]] * 4,
+    ]
+    assert pairs.shape == (2, 5 * 4)
+    assert pairs[:, :5].tolist() == [[0, 0, 0, 0, 1], [1, 2, 3, 4, 0]]
+    found = {tuple(pair): feature.tolist() for pair, feature in zip(pairs.T.tolist(), features)}
+    assert found[0, 4] == found[4, 0] == [1, 0, 0, 0, 5]
+    assert found[1, 2] == pytest.approx([0, 0, 0, 0, 2**0.5])
+    assert found[1, 4] == pytest.approx([0, 0, 0, 0, 32**0.5])
+
+
+def test_bonds_of_another_molecule_by_hand(tmp_path):
+    atoms, pairs, features = read_qm9(write_sdf(tmp_path)).graph(1)
+    assert atoms[:, -1].tolist() == [0, 1, 1, 0]
+    found = {tuple(pair): feature.tolist() for pair, feature in zip(pairs.T.tolist(), features)}
+    assert found[1, 2] == found[2, 1] == [0, 0, 1, 0, 1]
+    assert found[0, 1] == [1, 0, 0, 0, 1]
+    assert found[0, 3] == [0, 0, 0, 0, 3]
+
+
+def test_an_atom_alone_has_no_pairs():
+    pairs, place = all_pairs(1)
+    assert pairs.shape == (2, 0)
+    assert place.tolist() == [[-1]]
+
+
+def test_features_without_bonds():
+    assert atom_features(np.array([9, 1])).tolist() == [
+        [0, 0, 0, 0, 1, 9, 0, 0, 0, 0, 0],
+        [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0],
+    ]
+
+
+def test_split_is_a_partition_that_keeps_equal_names_together():
+    names = [f'molecule {index // 3}' for index in range(600)]
+    parts = split(names)
+    assert sorted(np.concatenate(list(parts.values()))) == list(range(600))
+    for part in ('val', 'test'):
+        assert 60 <= len(parts[part]) < 63
+    owners = [{names[index] for index in part} for part in parts.values()]
+    assert sum(map(len, owners)) == len(set(names))
+
+
+def test_published_sizes():
+    parts = split([f'gdb_{index}' for index in range(130_831)])
+    assert {name: len(part) for name, part in parts.items()} == {
+        'train': 110_831, 'val': 10_000, 'test': 10_000
+    }  # fmt: skip
+
+
+def test_split_does_not_depend_on_order_and_does_on_the_seed():
+    names = [f'gdb_{index}' for index in range(100)]
+    chosen = [
+        {order[index] for index in split(order, seed)['test']}
+        for order, seed in ((names, 0), (names[::-1], 0), (names, 1))
+    ]
+    assert chosen[0] == chosen[1] != chosen[2]
+
+
+@pytest.mark.parametrize('names', [[], ['C'], ['C'] * 50, ['C', 'N']])
+def test_too_few_molecules(names):
+    with pytest.raises(ValueError, match=f'three splits. Found {len(names)} in all'):
+        split(names)

@@ -1,0 +1,171 @@
+"""Pictures are read whole, of the formats asked for, or refused by name."""
+
+from __future__ import annotations
+
+import sys
+import zlib
+
+import numpy as np
+import pytest
+
+from go4align_plugins.data.pictures import open_picture, to_rgb
+
+Image = pytest.importorskip('PIL.Image', reason='Pillow is not installed')
+
+
+def png(path, width=8):
+    """A grey picture; its header says that it is as wide as that."""
+    Image.new('L', (8, 6), 7).save(path)
+    content = path.read_bytes()
+    header = b'IHDR' + width.to_bytes(4, 'big') + content[20:29]
+    path.write_bytes(content[:12] + header + zlib.crc32(header).to_bytes(4, 'big') + content[33:])
+    return path
+
+
+def test_a_picture_is_read(tmp_path):
+    with open_picture(png(tmp_path / 'a.png'), ['PNG']) as picture:
+        assert (np.asarray(picture) == 7).all()
+
+
+def test_a_picture_of_an_impossible_size_is_named(tmp_path):
+    path = png(tmp_path / 'a.png', width=2**30)
+    with (
+        pytest.raises(ValueError, match=r'a\.png: should be a whole image\. Found: Image size'),
+        open_picture(path),
+    ):
+        pass
+
+
+def test_what_fails_while_it_is_read_is_named(tmp_path):
+    path = png(tmp_path / 'a.png')
+    path.write_bytes(path.read_bytes()[:45])
+    with (
+        pytest.raises(ValueError, match=r'a\.png: should be a whole image'),
+        open_picture(path) as picture,
+    ):
+        picture.load()
+
+
+def test_another_format_than_those_asked_for_is_not_decoded(tmp_path):
+    Image.new('RGB', (8, 6)).save(tmp_path / 'a.png', 'EPS')
+    with open_picture(tmp_path / 'a.png') as picture:
+        assert picture.format == 'EPS'
+    with (
+        pytest.raises(ValueError, match=r'a\.png: should be a whole image\. Found: cannot iden'),
+        open_picture(tmp_path / 'a.png', ['PNG']),
+    ):
+        pass
+
+
+def test_a_missing_package_is_told_as_such(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'PIL.Image', None)
+    with pytest.raises(ImportError, match='need `PIL`'), open_picture(tmp_path / 'a.png'):
+        pass
+
+
+def rgb(path):
+    with open_picture(path) as picture:
+        return np.asarray(to_rgb(picture))
+
+
+GREY = np.array([[0, 257, 32896], [65535, 128, 129]], np.uint16)
+"""In 8 bits: 0, 1, 128; 255, 0, 1."""
+
+
+@pytest.mark.parametrize(
+    ('array', 'name'),
+    [
+        (GREY, 'a.png'),
+        (GREY, 'a.tif'),
+        (GREY.astype('>u2'), 'a.tif'),
+        (GREY.astype(np.int32), 'a.tif'),
+        (GREY.astype(np.int32), 'a.pgm'),
+        (GREY.astype(np.float32), 'a.tif'),
+        ((GREY / 65535).astype(np.float32), 'a.tif'),
+        (np.array([[0, 1, 128], [255, 0, 1]], np.int32), 'a.tif'),
+        (np.array([[0, 1, 128], [255, 0, 1]], np.float32), 'a.tif'),
+    ],
+)
+def test_grey_of_more_bits_is_scaled_to_eight(tmp_path, array, name):
+    Image.fromarray(array).save(tmp_path / name)
+    expected = np.array([[0, 1, 128], [255, 0, 1]])
+    found = rgb(tmp_path / name)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, np.repeat(expected[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize('array', [GREY.astype(np.int32) - 1, GREY.astype(np.int32) * 2])
+def test_numbers_of_no_known_scale_are_refused(tmp_path, array):
+    Image.fromarray(array).save(tmp_path / 'a.tif')
+    with pytest.raises(ValueError, match=r'a\.tif: should be .* numbers from .* 0 to 65535'):
+        rgb(tmp_path / 'a.tif')
+
+
+COLOURS = np.array([[[250, 10, 20], [30, 240, 50]], [[60, 70, 230], [255, 255, 255]]], np.uint8)
+
+
+def coloured(mode):
+    picture = Image.fromarray(COLOURS)
+    return picture.quantize(4) if mode == 'P' else picture.convert(mode)
+
+
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize(
+    ('mode', 'name', 'options'),
+    [
+        ('RGB', 'a.png', {}),
+        ('RGBA', 'a.png', {}),
+        ('P', 'a.png', {}),
+        ('P', 'a.png', {'transparency': bytes([0, 90, 255, 255])}),
+        ('P', 'a.gif', {'transparency': 0}),
+        ('CMYK', 'a.tif', {}),
+        ('RGB', 'a.bmp', {}),
+    ],
+)
+def test_colours_are_kept_whatever_the_mode(tmp_path, mode, name, options):
+    picture = coloured(mode)
+    if mode == 'RGBA':
+        picture.putalpha(Image.fromarray(np.array([[0, 90], [255, 255]], np.uint8)))
+    picture.save(tmp_path / name, **options)
+    np.testing.assert_array_equal(rgb(tmp_path / name), COLOURS)
+
+
+@pytest.mark.parametrize('mode', ['1', 'L', 'LA'])
+def test_black_and_white_are_kept_whatever_the_mode(tmp_path, mode):
+    pixels = np.array([[0, 255, 255], [255, 0, 0]], np.uint8)
+    Image.fromarray(pixels).convert(mode).save(tmp_path / 'a.png')
+    np.testing.assert_array_equal(rgb(tmp_path / 'a.png'), np.repeat(pixels[..., None], 3, 2))
+
+
+TURNED = {
+    1: lambda p: p,
+    2: lambda p: p[:, ::-1],
+    3: lambda p: p[::-1, ::-1],
+    4: lambda p: p[::-1],
+    5: lambda p: p.T,
+    6: lambda p: p[::-1].T,
+    7: lambda p: p[::-1, ::-1].T,
+    8: lambda p: p.T[::-1],
+    9: lambda p: p,  # no such orientation
+}
+
+
+@pytest.mark.parametrize('orientation', TURNED)
+@pytest.mark.parametrize('mode', ['L', 'RGB', 'RGBA', '1', 'I;16'])
+@pytest.mark.parametrize('name', ['a.png', 'a.tif'])
+def test_a_picture_is_turned_upright(tmp_path, orientation, name, mode):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = np.array([[0, 255, 0], [255, 255, 0]], np.uint8)
+    grey = pixels.astype(np.uint16) * 257 if mode == 'I;16' else pixels
+    picture = Image.fromarray(grey)
+    picture = picture if mode == 'I;16' else picture.convert(mode)
+    picture.save(tmp_path / name, exif=exif)
+    np.testing.assert_array_equal(rgb(tmp_path / name)[..., 0], TURNED[orientation](pixels))
+
+
+@pytest.mark.filterwarnings('ignore:Corrupt EXIF')
+@pytest.mark.parametrize('exif', [b'Exif\0\0garbage', b'Exif\0\0II*\0\xff\xff\xff\xff'])
+def test_damaged_exif_tells_no_orientation(tmp_path, exif):
+    Image.fromarray(COLOURS).save(tmp_path / 'a.png', exif=exif)
+    np.testing.assert_array_equal(rgb(tmp_path / 'a.png'), COLOURS)

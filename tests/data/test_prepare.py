@@ -1,0 +1,280 @@
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from go4align_plugins.data import get_benchmark
+from go4align_plugins.data.mtan_layout import FrameFolder, check
+from go4align_plugins.data.prepare import write_dataset
+
+from .. import ROOT, TOOLS
+from .celeba_files import write_faces
+
+STREETS = get_benchmark('streets')
+TOOL = TOOLS / 'prepare_data.py'
+COUNTS = {'train': 3, 'val': 2}
+
+
+def make_frame(split, index):
+    value = index + (10 if split == 'val' else 0)
+    return {
+        'image': np.full((4, 6, 3), 0.5),
+        'segmentation': np.full((4, 6), index),
+        'depth': np.full((4, 6, 1), value / 64),
+    }
+
+
+def write(root, make=make_frame, counts=COUNTS, **options):
+    return write_dataset(root, STREETS, options, counts, make, workers=1, progress=False)
+
+
+def contents(root):
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob('*.*')}
+
+
+def run(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, str(TOOL), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        **options,
+    )
+
+
+def test_frames_by_hand(tmp_path):
+    assert write(tmp_path, seed=3) == 5
+    assert np.load(tmp_path / 'val' / 'depth' / '1.npy')[3, 5].tolist() == [11 / 64]
+    assert np.load(tmp_path / 'train' / 'label' / '2.npy').tolist() == [[2] * 6] * 4
+    assert json.loads((tmp_path / 'dataset.json').read_text()) == {
+        'benchmark': 'streets',
+        'seed': 3,
+        'num_frames': COUNTS,
+    }
+    assert check(tmp_path, STREETS, progress=False) == []
+    assert len(FrameFolder(tmp_path, STREETS, 'train')) == 3
+
+
+def test_frames_that_are_there_are_kept(tmp_path):
+    write(tmp_path)
+    assert write(tmp_path) == 0
+    (tmp_path / 'train' / 'depth' / '1.npy').unlink()
+    kept = tmp_path / 'train' / 'depth' / '0.npy'
+    np.save(kept, np.full((4, 6, 1), 77.0))
+    assert write(tmp_path) == 1
+    assert np.load(kept)[0, 0] == 77
+
+
+def test_interrupted_at_any_frame(tmp_path):
+    write(tmp_path / 'whole')
+    for stop in range(5):
+        root = tmp_path / str(stop)
+        calls = []
+
+        def interrupted(split, index, calls=calls, stop=stop):
+            if len(calls) == stop:
+                raise KeyboardInterrupt
+            calls.append(index)
+            return make_frame(split, index)
+
+        with pytest.raises(KeyboardInterrupt):
+            write(root, interrupted)
+        assert write(root) == 5 - stop
+        assert contents(root) == contents(tmp_path / 'whole')
+
+
+def test_a_failed_write_leaves_nothing_aside(tmp_path):
+    (tmp_path / 'train' / 'depth' / '0.npy').mkdir(parents=True)
+    with pytest.raises(OSError, match=r'depth.0\.npy'):
+        write(tmp_path)
+    assert not list(tmp_path.rglob('*.part'))
+
+
+def test_other_options_are_refused(tmp_path):
+    write(tmp_path, seed=3, image_size=(4, 6))
+    before = contents(tmp_path)
+    with pytest.raises(ValueError, match=r'made with seed = 3 and not 4\. Choose another folder'):
+        write(tmp_path, seed=4, image_size=(4, 6))
+    with pytest.raises(ValueError, match=r"num_frames = \{'train': 3, 'val': 2\} and not"):
+        write(tmp_path, counts={'train': 2, 'val': 2}, seed=3, image_size=(4, 6))
+    assert contents(tmp_path) == before
+
+
+def test_frames_of_others_are_left_alone(tmp_path):
+    write(tmp_path)
+    (tmp_path / 'dataset.json').unlink()
+    before = contents(tmp_path)
+    with pytest.raises(ValueError, match='not made by this tool'):
+        write(tmp_path)
+    assert contents(tmp_path) == before
+
+
+def test_parameters(tmp_path):
+    with pytest.raises(ValueError, match=r'`workers` should be at least 1\. Found `workers = 0`'):
+        write_dataset(tmp_path, STREETS, {}, COUNTS, make_frame, workers=0)
+    with pytest.raises(ValueError, match='`num_frames` should be at least 1 for every split'):
+        write(tmp_path, counts={'train': 0, 'val': 2})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def tool(capsys):
+    """Runs the command line in this process: exit code, standard output, standard error."""
+    spec = importlib.util.spec_from_file_location('prepare_data', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as exit_:
+            module.main([str(argument) for argument in arguments])
+        return (exit_.value.code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.mark.parametrize(
+    'command', ['rooms', 'streets', 'nyuv2', 'cityscapes', 'check', 'download']
+)
+def test_help(tool, command):
+    code, out, _ = tool('--help')
+    assert code == 0
+    assert f'prepare_data.py {command} ' in out
+    code, out, _ = tool(command, '--help')
+    assert code == 0
+    assert f'{command} [-h]' in out
+
+
+def test_downloads_are_explained(tool):
+    assert 'nyu_depth_v2_labeled.mat' in tool('download', 'nyuv2')[1]
+    assert 'gtFine_trainvaltest.zip' in tool('download', 'cityscapes')[1]
+
+
+def test_check_on_the_command_line(tool, tmp_path):
+    write(tmp_path)
+    summary = f'{tmp_path}: problems found in 3 train + 2 val frames: '
+    assert tool('check', 'streets', tmp_path)[:2] == (0, f'{summary}none.\n')
+    bad = tmp_path / 'val' / 'depth' / '1.npy'
+    bad.write_bytes(bad.read_bytes()[:-1])
+    np.save(tmp_path / 'train' / 'label' / '0.npy', np.full((4, 6), 7))
+    code, out, _ = tool('check', 'streets', tmp_path, '--size', 4, 6)
+    lines = out.splitlines()
+    assert code == 1
+    assert len(lines) == 4
+    assert 'labels should be whole numbers from -1 (none) to 6. Found 7' in lines[0]
+    assert lines[1].startswith(str(bad))
+    assert lines[2] == f'{summary}2.'
+    assert lines[3].startswith('Delete damaged files and prepare the data again')
+
+
+def test_nothing_is_to_be_deleted_that_can_be_mended(tool, tmp_path):
+    write(tmp_path)
+    for path in tmp_path.glob('*/image/*.npy'):
+        np.save(path, np.load(path).transpose(2, 0, 1))
+    code, out, _ = tool('check', 'streets', tmp_path)
+    assert code == 1
+    assert len(out.splitlines()) == 6
+    assert out.count('where (H, W, 3) belongs. Mend it: array.transpose(1, 2, 0).') == 5
+    assert 'Delete' not in out
+
+
+def test_chosen_tasks_are_checked_on_the_command_line(tool, tmp_path):
+    root = tmp_path / 'streets'
+    write(root)
+    shutil.rmtree(root / 'val' / 'label')
+    assert tool('check', 'streets', root)[0] == 1
+    assert tool('check', 'streets', root, '--tasks', 'depth')[0] == 0
+    code, out, _ = tool('check', 'streets', tmp_path, '--tasks', 'depth')
+    assert code == 1
+    assert f'Is it {root} that you mean?' in out
+    assert 'Delete' not in out
+    write_faces(tmp_path / 'celeba', (4, 2, 2))
+    assert tool('check', 'celeba', tmp_path / 'celeba', '--tasks', 'Young')[0] == 0
+    assert 'Found `Yuong`' in tool('check', 'celeba', tmp_path, '--tasks', 'Yuong')[2]
+
+
+def test_counts_are_compared_with_the_published(tool, tmp_path):
+    write(tmp_path)
+    code, out, _ = tool('check', 'cityscapes', tmp_path)
+    assert code == 0
+    assert 'note: 3 train + 2 val frames; the published CityScapes has 2975 train + 500 val' in out
+
+
+def test_errors_on_the_command_line(tool, tmp_path):
+    for arguments, message in (
+        (('rooms', '--size', 2, 2), '`size` should be at least 8 x 8'),
+        (('rooms', '--train', 0), '`num_frames` should be at least 1'),
+        (('nyuv2', '--mat', tmp_path / 'no.mat'), 'download nyuv2'),
+        (('cityscapes', '--root', tmp_path), 'No folder'),
+    ):
+        code, _, errors = tool(*arguments, '--out', tmp_path / 'out')
+        assert code == 2
+        assert errors.startswith('error: ')
+        assert message in errors
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize('name', ['rooms', 'streets'])
+def test_render_on_the_command_line(tmp_path, name):
+    small = ('--train', 3, '--val', 1, '--size', 24, 32, '--check')
+    done = run(name, '--out', tmp_path / 'two', *small, '--workers', 2)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'problems found in 3 train + 1 val frames: none' in done.stdout
+    assert FrameFolder(tmp_path / 'two', get_benchmark(name), 'val').image_size == (24, 32)
+    run(name, '--out', tmp_path / 'one', *small, '--workers', 1)
+    assert contents(tmp_path / 'one') == contents(tmp_path / 'two')
+    other = run(name, '--out', tmp_path / 'one', *small, '--seed', 1)
+    assert other.returncode == 2
+    assert 'made with seed = 0 and not 1' in other.stderr
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(os.name != 'posix', reason='process groups and SIGKILL')
+@pytest.mark.parametrize(
+    ('kill', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGKILL, -9)]
+)
+def test_stopped_and_run_again(tmp_path, kill, code):
+    arguments = ('rooms', '--train', 20, '--val', 4, '--size', 48, 64, '--workers', 2)
+    root = tmp_path / 'stopped'
+    process = subprocess.Popen(
+        [sys.executable, str(TOOL), *map(str, arguments), '--out', str(root)],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # Where the tests run in the background SIGINT is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+    )
+    while process.poll() is None and len(list(root.glob('*/normal/*.npy'))) < 4:
+        time.sleep(0.02)
+    if kill == signal.SIGINT:
+        os.killpg(process.pid, kill)  # as Ctrl-C does
+    else:
+        process.send_signal(kill)
+    # The pipe is closed when the last worker has gone too.
+    errors = process.communicate(timeout=60)[1]
+    assert process.returncode == code
+    if kill == signal.SIGINT:
+        assert 'the same command again goes on from here' in errors
+        assert 'Traceback' not in errors
+    assert check(root, get_benchmark('rooms'), progress=False) != []
+
+    assert run(*arguments, '--out', root).returncode == 0
+    assert run(*arguments, '--out', tmp_path / 'whole').returncode == 0
+    assert contents(root) == contents(tmp_path / 'whole')
+
+
+@pytest.mark.parametrize('keep', [0, 60, 200])
+def test_a_frame_that_is_cut_short_is_written_again(tmp_path, keep):
+    write(tmp_path)
+    before = contents(tmp_path)
+    path = tmp_path / 'train/depth/1.npy'
+    path.write_bytes(path.read_bytes()[:keep])
+    assert write(tmp_path) == 1
+    assert contents(tmp_path) == before

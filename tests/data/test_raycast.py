@@ -1,0 +1,145 @@
+"""Ray casting, light, sensors and textures: values checked by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from go4align_plugins.data.rendering.raycast import (
+    Camera,
+    Light,
+    Scene,
+    cast,
+    shade,
+    shadowed,
+)
+from go4align_plugins.data.rendering.sensors import DepthSensor, Record, record
+from go4align_plugins.data.rendering.solids import Solid, ball, box, moved, shadeless
+from go4align_plugins.data.rendering.textures import PATTERNS, Material
+
+SIZE = (24, 32)
+GREY = Material('plain', (0.5, 0.5, 0.5))
+WALL = box((0, 2.5, 0), (40, 1, 40), 3, GREY)  # its near face is 2 m ahead of the origin
+EYE = Camera(np.zeros(3))
+SHARP = DepthSensor(baseline=1e-6, nearest=0.1, farthest=100.0, grazing=0.0)
+
+
+def look(*solids: Solid, camera: Camera = EYE, sensor: DepthSensor = SHARP) -> Record:
+    scene = Scene(camera, solids, [Light(np.array([0, -1, 1]), np.ones(3))], np.ones((2, 3)) / 2)
+    return record(scene, sensor, SIZE, np.random.default_rng(0))
+
+
+def centre_ray(solid: Solid, camera: Camera = EYE) -> float:
+    middle = np.array([4.0])
+    return float(cast([solid], camera, middle, middle, (8, 8))[0][0, 0])
+
+
+def test_a_wall_two_metres_ahead() -> None:
+    seen = look(WALL)
+    assert (seen.depth == 2).all()
+    np.testing.assert_array_equal(seen.normal, np.broadcast_to([0, 0, -1], (*SIZE, 3)))
+    assert seen.measured.all()
+    assert set(np.unique(seen.label)) == {-1, 3}
+
+
+def test_floor_and_ceiling_and_side_walls_face_the_camera() -> None:
+    below, above = box((0, 0, -1.5), (90, 90, 1), 0, GREY), box((0, 0, 1.5), (90, 90, 1), 1, GREY)
+    left = box((-1.5, 0, 0), (1, 90, 90), 2, GREY)
+    seen = look(below, above)
+    np.testing.assert_allclose(seen.normal[-1], np.tile([0, -1, 0], (SIZE[1], 1)), atol=1e-6)
+    np.testing.assert_allclose(seen.normal[0], np.tile([0, 1, 0], (SIZE[1], 1)), atol=1e-6)
+    np.testing.assert_allclose(look(left).normal[0, 0], [1, 0, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize('shape', ['box', 'cylinder', 'ellipsoid'])
+def test_depth_of_each_shape_by_hand(shape: str) -> None:
+    assert centre_ray(box((0, 4, 0), (2, 2, 2), 0, GREY, shape=shape)) == pytest.approx(3)
+    for elsewhere in ((3, 4, 0), (0, -4, 0), (0, 0, 0)):
+        assert centre_ray(box(elsewhere, (2, 2, 2), 0, GREY, shape=shape)) == np.inf
+
+
+@pytest.mark.parametrize('taper', [(0, 0), (0.5, 0.5)])
+def test_a_ray_along_a_face_misses_from_outside(taper: tuple) -> None:
+    assert centre_ray(box((0, 4, 2), (2, 2, 2), 0, GREY, taper=taper)) == np.inf
+
+
+def test_a_tapered_box_narrows_upwards() -> None:
+    roof = box((0, 4, 0), (2, 2, 2), 0, GREY, taper=(0.5, 0.5))
+    # Half-way up, half of the taper has been lost: the face is at 3 + 0.25.
+    assert centre_ray(roof) == pytest.approx(3.25)
+    origin, ahead = np.array([0, 0, -0.999]), np.array([[0.0], [1.0], [0.0]])
+    assert roof.meet(origin, ahead)[0] == pytest.approx(3, abs=1e-3)
+
+
+def test_depth_is_along_the_optical_axis_and_the_camera_turns() -> None:
+    # A quarter turn to the left looks along -x; the wall there is 3 m away everywhere.
+    side = box((-3.5, 0, 0), (1, 60, 60), 0, GREY)
+    turned = Camera(np.zeros(3), yaw=np.pi / 2)
+    np.testing.assert_allclose(look(side, camera=turned).depth, 3, rtol=1e-5)
+    floor = box((0, 0, -2), (90, 90, 2), 0, GREY)
+    assert centre_ray(floor, Camera(np.zeros(3), pitch=-np.pi / 6)) == pytest.approx(2)
+
+
+def test_moving_a_solid_turns_it_about_the_origin() -> None:
+    (turned,) = moved([box((1, 0, 0), (4, 2, 2), 0, GREY)], (0, 5, 0), np.pi / 2)
+    np.testing.assert_allclose(turned.centre, [0, 6, 0], atol=1e-12)
+    assert centre_ray(turned) == pytest.approx(4)
+
+
+def test_nearest_solid_wins_whatever_the_order() -> None:
+    near = ball((0, 1.5, 0), (0.5, 0.5, 0.5), 5, GREY)
+    for solids in ((WALL, near), (near, WALL)):
+        seen = look(*solids)
+        assert seen.label[12, 16] == 5
+        assert seen.depth[12, 16] < 1.3
+        assert seen.depth[2, 2] == 2
+
+
+def test_a_shadow_falls_behind_a_ball_only() -> None:
+    solid = ball((0, 0, 1), (0.5, 0.5, 0.5), 0, GREY)
+    points = np.array([[0, 0, 0], [2, 0, 0], [0, 0, 2]], np.float32).T
+    lamp = np.tile(np.array([[0], [0], [3]], np.float32), 3)
+    np.testing.assert_array_equal(shadowed([solid], points, lamp), [True, False, False])
+    assert not shadowed(shadeless(solid), points, lamp).any()
+
+
+def test_a_facing_surface_is_lit_and_a_shaded_one_is_not() -> None:
+    lamp, point = Light(np.zeros(3), np.ones(3), radius=0.0), np.array([[0], [2], [0]], np.float32)
+    ray = point, np.zeros(1, int), np.ones(1, np.float32), np.zeros_like(point)
+    screen, dark = box((0, 1, 0), (1, 0.1, 1), 0, GREY), np.zeros((2, 3))
+    bare, *_ = shade(Scene(EYE, [WALL], [lamp], dark), *ray)
+    shaded, *_ = shade(Scene(EYE, [WALL, screen], [lamp], dark), *ray)
+    # The light of a white surface, times the square of the colour, tone 0.96 to 1.04.
+    np.testing.assert_allclose(bare, 0.25, rtol=0.1)
+    np.testing.assert_array_equal(shaded, 0)
+
+
+def test_a_projector_leaves_a_shadow_beside_a_near_thing() -> None:
+    board = box((0, 1, 0), (0.4, 0.02, 0.4), 0, GREY)
+    sensor = DepthSensor(baseline=0.2, nearest=0.1, farthest=100.0, grazing=0.0)
+    seen = look(WALL, board, sensor=sensor)
+    missing = ~seen.measured
+    # The projector is on the right, so the shadow is on the left of the board, on the wall.
+    assert missing[12, :16].any()
+    assert not missing[12, 16:].any()
+    assert (seen.depth[missing] == 2).all()
+
+
+@pytest.mark.parametrize('pattern', PATTERNS)
+def test_patterns_stay_in_range_and_repeat(pattern: str) -> None:
+    places = np.random.default_rng(0).uniform(-5, 5, (3, 500)).astype(np.float32)
+    normals = np.tile(np.array([[0], [0], [1]], np.float32), 500)
+    material = Material(pattern, (0.7, 0.4, 0.2), (0.1, 0.9, 0.5), 0.3, seed=2**29)
+    colours = material.paint(places, normals)
+    assert colours.dtype == np.float32
+    assert colours.min() >= 0
+    assert colours.max() <= 1
+    assert colours.std(axis=1).min() > 0.001
+    np.testing.assert_array_equal(colours, material.paint(places, normals))
+
+
+def test_bad_solids_are_refused() -> None:
+    with pytest.raises(ValueError, match=r'Parameter `shape` .* Found `shape = .cube.`'):
+        box((0, 0, 0), (1, 1, 1), 0, GREY, shape='cube')
+    with pytest.raises(ValueError, match='Parameter `size` should be positive'):
+        box((0, 0, 0), (1, 0, 1), 0, GREY)

@@ -1,0 +1,213 @@
+"""Data in another unit or order is named, and how to mend it; right data is not refused."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from go4align_plugins.data import get_benchmark
+from go4align_plugins.data.mtan_layout import FrameFolder, check
+from go4align_plugins.data.scenes import render
+
+from .. import SHARED
+from .layout_files import SIZE, arrays, write
+
+ROOMS, STREETS = get_benchmark('rooms'), get_benchmark('streets')
+CLASSES = {7: STREETS, 13: ROOMS, 19: STREETS}
+NORMAL = np.tile([0.0, 0.6, -0.8], (*SIZE, 1))
+METRES = np.linspace(0.8, 9.9, 24).reshape(*SIZE, 1)
+METRES[0, 0] = 0
+LABEL = np.arange(24).reshape(SIZE)
+
+
+def street_frame(**changes):
+    frame = arrays(label=np.full(SIZE, 6), depth=np.where(METRES > 0, 0.05, 0), **changes)
+    del frame['normal']
+    return frame
+
+
+def problems_of(folder, benchmark, name, array, num_classes=None):
+    """What the checker finds, and the reader says, of a folder of which one part is other."""
+    make = arrays if benchmark is ROOMS else street_frame
+    for split, index in (('train', 0), ('train', 1), ('val', 0)):
+        write(folder, split, index, {**make(), name: array})
+    problems = check(folder, benchmark, progress=False, num_classes=num_classes)
+    try:
+        FrameFolder(folder, benchmark, 'train', num_classes=num_classes).read(1)
+        return problems, ''
+    except ValueError as error:
+        return problems, str(error)
+
+
+OTHERS = [
+    (ROOMS, 'depth', METRES * 1000, 'metres', 'millimetres. Mend it: divide by 1000'),
+    (ROOMS, 'depth', (METRES * 1000).astype(np.uint16), 'metres', 'millimetres'),
+    (ROOMS, 'depth', np.where(METRES < 5, 0, METRES) * 1000, 'metres', 'millimetres'),
+    (ROOMS, 'depth', METRES * 100, 'metres', 'centimetres. Mend it: divide by 100'),
+    (ROOMS, 'depth', METRES[..., 0] * 20, 'metres', 'centimetres, or a picture from 0 to 255'),
+    (ROOMS, 'depth', (METRES * 25).astype(np.uint8), 'metres', 'a picture from 0 to 255'),
+    (ROOMS, 'depth', METRES * 6553, 'metres', 'a picture from 0 to 65535'),
+    (STREETS, 'depth', METRES * 3000, 'inverse depth, at most 1', 'raw 16-bit values'),
+    (STREETS, 'depth', (METRES * 3000).astype(np.uint16), 'inverse depth', 'divide by 65535'),
+    (STREETS, 'depth', METRES * 10, 'at most 1', 'disparity in pixels'),
+    (STREETS, 'depth', METRES * 10, 'at most 1', 'metric depth in metres'),
+    (STREETS, 'depth', METRES * 50, 'at most 1', 'metric depth in metres. Mend it: divide 1.847'),
+    (STREETS, 'depth', METRES * 10 * (METRES > 9.5), 'at most 1', 'in pixels'),
+    (ROOMS, 'image', LABEL[..., None] * np.full(3, 10), '[0, 1]', 'from 0 to 255. Mend it: divide'),
+    (ROOMS, 'image', LABEL[..., None] * np.full(3, 2000), '[0, 1]', 'a picture from 0 to 65535'),
+    (STREETS, 'image', np.tile([-2.1, 0.1, 2.6], (*SIZE, 1)), '[0, 1]', 'standardised'),
+    (ROOMS, 'normal', (NORMAL + 1) / 2, 'length 1', 'colours from 0 to 1, (n + 1) / 2'),
+    (ROOMS, 'normal', ((NORMAL + 1) * 127.5).astype(np.uint8), 'length 1', 'from 0 to 255'),
+    (ROOMS, 'normal', (NORMAL + 1) * 32767, 'length 1', 'colours from 0 to 65535'),
+    (ROOMS, 'normal', (NORMAL * 127).astype(np.int8), 'length 1', 'divide each by its length'),
+    (ROOMS, 'normal', NORMAL / 2, 'length 1', 'vectors of another length'),
+]
+
+
+@pytest.mark.parametrize(('benchmark', 'name', 'array', 'expected', 'found'), OTHERS)
+def test_another_unit_is_named(tmp_path, benchmark, name, array, expected, found):
+    problems, said = problems_of(tmp_path, benchmark, name, array)
+    assert len(problems) == 3
+    for text in (*problems, said):
+        assert f'{name}' in text
+        assert expected in text.partition('Found')[0]
+        assert found in text.partition('Found')[2]
+        assert 'Delete' not in text
+
+
+@pytest.mark.parametrize(
+    ('num_classes', 'array', 'found'),
+    [
+        (13, LABEL, "NYUv2's 40 classes"),
+        (13, np.where(LABEL == 0, 255, LABEL), "NYUv2's 40 classes"),
+        (13, LABEL * 30, "NYUv2's 894 official labels"),
+        (13, LABEL % 14, 'classes from 1, and 0 for no label. Mend it: subtract 1'),
+        (13, np.where(LABEL == 0, 255, LABEL % 13).astype(np.uint8), '255 for no label. Mend it'),
+        (7, LABEL % 19, "CityScapes' 19 classes (train ids)"),
+        (7, np.where(LABEL == 0, 255, LABEL % 19), "CityScapes' 19 classes (train ids)"),
+        (7, LABEL + 10, "CityScapes' official label ids"),
+        (7, LABEL % 8, 'classes from 1, and 0 for no label'),
+        (19, LABEL + 10, "CityScapes' official label ids"),
+        (19, np.where(LABEL == 0, 255, LABEL % 19).astype(float), 'set it to -1'),
+    ],
+)
+def test_labels_beyond_the_classes_are_named(tmp_path, num_classes, array, found):
+    problems, said = problems_of(tmp_path, CLASSES[num_classes], 'label', array, num_classes)
+    assert len(problems) == 3
+    for text in (*problems, said):
+        assert f'from -1 (none) to {num_classes - 1}. Found' in text
+        assert found in text
+        assert 'Delete' not in text
+
+
+@pytest.mark.parametrize('value', [-2, 895, np.nan, 2.5])
+def test_labels_of_no_known_set_are_damage(tmp_path, value):
+    problems, said = problems_of(tmp_path, ROOMS, 'label', np.where(LABEL == 9, value, 5))
+    assert len(problems) == 3
+    assert 'Mend' not in problems[0]
+    assert 'Delete it' in said
+
+
+@pytest.mark.parametrize('array', [METRES / 9.9, METRES / 20, METRES / 255])
+def test_depth_in_0_to_1_is_named_by_the_whole_data_set(tmp_path, array):
+    (problem,), said = problems_of(tmp_path, ROOMS, 'depth', array)
+    assert problem.startswith(f'{tmp_path}: depth should be in metres')
+    assert 'scaled to [0, 1]. Mend it: multiply' in problem
+    assert not said  # one frame alone may be a close-up
+    write(tmp_path, 'val', 0, {'depth': METRES})
+    assert check(tmp_path, ROOMS, progress=False) == []
+
+
+RIGHT = [
+    (ROOMS, 'depth', METRES.astype(np.float32)),
+    (ROOMS, 'depth', METRES.astype(np.float16)),
+    (ROOMS, 'depth', METRES.astype(np.uint8)),
+    (ROOMS, 'depth', np.zeros((*SIZE, 1))),
+    (ROOMS, 'depth', np.full(SIZE, 14.9)),
+    (ROOMS, 'depth', np.where(LABEL < 11, 65.535, 2.5)),
+    (ROOMS, 'depth', np.where(LABEL < 3, 0.75, 0)),
+    (ROOMS, 'depth', np.ones((*SIZE, 1))),
+    (ROOMS, 'label', (LABEL % 13).astype(np.uint8)),
+    (ROOMS, 'label', (LABEL % 14 - 1.0).astype(np.float64)),
+    (ROOMS, 'label', np.full(SIZE, -1)),
+    (ROOMS, 'image', np.zeros((*SIZE, 3), np.uint8)),
+    (ROOMS, 'image', np.ones((*SIZE, 3))),
+    (ROOMS, 'normal', np.zeros((*SIZE, 3))),
+    (ROOMS, 'normal', np.full((*SIZE, 3), 3**-0.5)),
+    (STREETS, 'depth', np.zeros((*SIZE, 1))),
+    (STREETS, 'depth', np.where(LABEL == 5, 0.4922, 0)[..., None]),
+    (STREETS, 'depth', np.ones((*SIZE, 1))),
+    (STREETS, 'depth', np.full(SIZE, 1e-4)),
+]
+
+
+@pytest.mark.parametrize(('benchmark', 'name', 'array'), RIGHT)
+def test_right_data_is_not_refused(tmp_path, benchmark, name, array):
+    assert problems_of(tmp_path, benchmark, name, array) == ([], '')
+
+
+@pytest.mark.parametrize('benchmark', [ROOMS, STREETS])
+def test_rendered_frames_are_right(tmp_path, benchmark):
+    for index in range(12):
+        frame = vars(render(benchmark.name, index, index, (16, 24)))
+        parts = {name: array for name, array in frame.items() if array is not None}
+        for split in ('train', 'val'):
+            write(tmp_path, split, index, parts)
+    assert check(tmp_path, benchmark, progress=False) == []
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize('name', ['nyuv2', 'nyuv2_full'])
+def test_all_real_frames_are_right(tmp_path, name):
+    unpack = SHARED / 'data' / name / 'unpack.py'
+    if not unpack.exists():
+        pytest.skip('the real NYUv2 frames are not beside the repository')
+    subprocess.run([sys.executable, str(unpack), str(tmp_path)], check=True)
+    assert check(tmp_path, get_benchmark('nyuv2'), progress=False) == []
+
+
+MOVED = [
+    (ROOMS, 'image', lambda a: a.transpose(2, 0, 1), 'channels first where (H, W, 3) belongs'),
+    (STREETS, 'image', lambda a: a.transpose(2, 0, 1), 'array.transpose(1, 2, 0)'),
+    (ROOMS, 'image', lambda a: a.transpose(2, 0, 1)[None], 'array.squeeze().transpose(1, 2, 0)'),
+    (ROOMS, 'image', lambda a: a[None], 'Mend it: array.squeeze()'),
+    (ROOMS, 'image', lambda a: np.concatenate([a, a[..., :1]], -1), 'array[..., :3]'),
+    (ROOMS, 'image', lambda a: a[..., 0], 'np.stack([array.squeeze()] * 3, axis=-1)'),
+    (ROOMS, 'normal', lambda a: a.transpose(2, 0, 1), 'channels first where (H, W, 3) belongs'),
+    (ROOMS, 'depth', lambda a: a.transpose(2, 0, 1), 'where (H, W, 1) belongs. Mend it: array.squ'),
+    (ROOMS, 'depth', lambda a: a[None], 'array.squeeze()'),
+    (ROOMS, 'label', lambda a: a[None], 'where (H, W) belongs. Mend it: array.squeeze()'),
+    (ROOMS, 'label', lambda a: a[..., None], 'array.squeeze()'),
+    (STREETS, 'label', lambda a: a.T, 'columns before rows where (H, W) belongs'),
+    (ROOMS, 'depth', lambda a: a.swapaxes(0, 1), 'columns before rows where (H, W, 1) belongs'),
+]
+
+
+@pytest.mark.parametrize(('benchmark', 'name', 'move', 'mend'), MOVED)
+def test_another_order_is_one_problem_a_file(tmp_path, benchmark, name, move, mend):
+    array = (arrays() if benchmark is ROOMS else street_frame())[name]
+    problems, said = problems_of(tmp_path, benchmark, name, move(array))
+    assert len(problems) == 3
+    for text in (*problems, said):
+        assert f'{name}' in text
+        assert f'Found {move(array).shape}: ' in text
+        assert mend in text
+        assert 'Delete' not in text
+
+
+def test_images_on_their_side_leave_the_right_files_alone(tmp_path):
+    image = arrays()['image'].swapaxes(0, 1)
+    problems, said = problems_of(tmp_path, ROOMS, 'image', image)
+    assert len(problems) == 3
+    assert all('(4, 6, 3). Found (6, 4, 3): columns before rows' in text for text in problems)
+    assert 'here or in the images. Mend it: array.swapaxes(0, 1)' in said
+
+
+def test_the_size_is_never_that_of_a_malformed_file(tmp_path):
+    image = arrays()['image'].transpose(2, 0, 1)
+    problems, _ = problems_of(tmp_path, ROOMS, 'image', image * 255)
+    assert [problem.partition('. Found')[0][-9:] for problem in problems] == ['(4, 6, 3)'] * 3
+    write(tmp_path, 'train', 1, arrays(label=np.zeros((5, 6))))
+    problems = check(tmp_path, ROOMS, progress=False)
+    assert sum('shape (4, 6). Found (5, 6).' in problem for problem in problems) == 1

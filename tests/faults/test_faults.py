@@ -1,0 +1,31 @@
+"""The fault scripts run; all of them, and more often, by `make faults`."""
+
+from __future__ import annotations
+
+import pytest
+
+from . import kill
+
+
+@pytest.mark.integration
+def test_data_preparation_that_is_killed_once_ends_as_undisturbed(works, tmp_path, capsys):
+    kill.kill(works['data'], tmp_path, times=1)
+    assert capsys.readouterr().out.startswith('1 kills in ')
+
+
+@pytest.mark.parametrize(
+    ('num_tasks', 'num_groups', 'step_size'), [(3, 2, 1e-4), (3, 2, 1e-34), (11, 5, 1e-34)]
+)
+def test_adversarial_losses_leave_everything_finite_and_exact(num_tasks, num_groups, step_size):
+    pytest.importorskip('mpmath', reason='mpmath is not installed')
+    from .long_run import check_run
+
+    check_run(num_tasks, num_groups, step_size, steps=1000 if num_tasks == 3 else 200)
+
+
+@pytest.mark.integration
+def test_memory_is_constant():
+    pytest.importorskip('mpmath', reason='mpmath is not installed')
+    from .long_run import check_memory
+
+    check_memory(3, 2, steps=10_000)

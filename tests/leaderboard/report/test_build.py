@@ -1,0 +1,221 @@
+import csv
+import importlib
+import io
+import json
+import math
+
+import pytest
+
+from go4align_plugins.data import get_benchmark
+from go4align_plugins.leaderboard import build_report, load_run
+
+from ... import TOOLS
+from ..run_folders import (
+    MULTI,
+    SINGLE,
+    STREETS,
+    entry,
+    make,
+    make_singles,
+    scaled,
+    write_run,
+)
+
+
+@pytest.fixture
+def singles(tmp_path):
+    return make_singles(tmp_path)
+
+
+def cells(report):
+    return list(csv.DictReader(io.StringIO(report.csv())))
+
+
+def test_delta_m_rank_and_time_by_hand(tmp_path, singles):
+    ew = make(tmp_path, 'ew')
+    other = {**MULTI, 'mIoU': 0.55, 'rel_err': 10.0}
+    uw = make(tmp_path, 'uw', other, weighting='UW', seconds=3.0)
+    report = build_report([ew, uw], singles, STREETS)
+    stl, first, second = cells(report)
+    assert [row['method'] for row in (stl, first, second)] == ['STL', 'EW', 'UW']
+    assert float(first['delta_m']) == pytest.approx(-2.5)
+    # Ranks: 1 and 2, a tie of 1.5 twice, 2 and 1.
+    assert float(first['MR']) == float(second['MR']) == pytest.approx(1.5)
+    assert float(second['relative_time']) == pytest.approx(1.5)
+    assert float(stl['relative_time']) == pytest.approx(1.5)  # two tasks of 1.5 s against 2 s
+    assert stl['delta_m'] == stl['MR'] == ''
+    lines = report.markdown().splitlines()
+    assert lines[0].startswith('| method | segmentation<br>mIoU ↑<br>% |')
+    assert (
+        '| EW | **60.00** | **72.00** | **0.0100** | 30.00 | **1.50** | -2.50 | 2.50 | 1.00 |'
+        in lines
+    )
+    # LibMTL's mean over the tasks: with two metrics each, it is the negative of delta_m.
+    assert float(second['improvement']) == pytest.approx(0.25)
+    assert [note.partition(' ')[0] for note in report.notes] == ['delta_m', 'No']
+    assert 'not comparable' in report.notes[0]
+    assert report.notes[1] == 'No interval against EW for UW: it needs 2 seeds in common.'
+    for fact in ('streets', '6 train + 2 val frames', 'last 3 of 3', 'seeds 0', 'segnet-small'):
+        assert fact in report.caption
+
+
+def test_single_task_results_are_no_rival_for_the_best(tmp_path, singles):
+    worse = {'mIoU': 0.1, 'pixAcc': 0.1, 'abs_err': 1.0, 'rel_err': 90.0}
+    runs = [make(tmp_path, 'a', worse), make(tmp_path, 'b', scaled(0.1), weighting='UW')]
+    table = build_report(runs, singles, STREETS).markdown()
+    assert '| STL | 50.00 |' in table
+    assert '| EW | **10.00** |' in table
+
+
+def test_seeds_are_averaged_with_their_deviation(tmp_path, singles):
+    runs = [make(tmp_path, f'ew-{seed}', scaled(1 + seed / 10), seed=seed) for seed in (0, 1)]
+    report = build_report(runs, singles, STREETS)
+    row = cells(report)[1]
+    assert row['seeds'] == '0 1'
+    assert float(row['segmentation/mIoU']) == pytest.approx(0.63)
+    assert float(row['segmentation/mIoU std']) == pytest.approx(0.06 / math.sqrt(2))
+    assert '63.00 ± 4.24' in report.console()
+    assert 'seeds 0 (STL), 0 1 (EW)' in report.caption
+    apart = [build_report([run], singles, STREETS) for run in runs]
+    deltas = [float(cells(single)[1]['delta_m']) for single in apart]
+    assert float(row['delta_m']) == pytest.approx(sum(deltas) / 2)
+
+
+def test_other_arguments_are_another_method(tmp_path):
+    runs = [
+        make(tmp_path, f'k{k}', weighting='GO4Align', weight_args={'GO4Align_num_groups': k})
+        for k in (1, 2)
+    ]
+    names = [row['method'] for row in cells(build_report(runs, [], STREETS))]
+    assert names == ['GO4Align (num_groups=1)', 'GO4Align (num_groups=2)']
+
+
+def test_final_averages_the_last_epochs(tmp_path):
+    folder = write_run(tmp_path / 'run', epochs=4)
+    lines = [json.dumps(entry(epoch, scaled(epoch))) for epoch in range(4)]
+    (folder / 'metrics.jsonl').write_text('\n'.join(lines))
+    run = load_run(folder)
+    assert run.final(2)['segmentation']['mIoU'] == pytest.approx(0.6 * 2.5)
+    assert run.final(10)['depth']['rel_err'] == pytest.approx(30 * 1.5)
+    with pytest.raises(ValueError, match='last = 0'):
+        run.final(0)
+
+
+def test_what_is_left_out_is_said(tmp_path, singles):
+    report = build_report([make(tmp_path, 'uw', weighting='UW')], singles[:1], STREETS)
+    assert 'delta_m' not in report.csv()
+    assert 'relative_time' not in report.csv()
+    assert report.notes == (
+        'delta_m is left out: no single-task run of depth.',
+        'Relative time is left out: no run of EW.',
+    )
+    assert all(note in report.markdown() and note in report.console() for note in report.notes)
+
+
+def test_a_baseline_of_zero_leaves_delta_m_out(tmp_path, singles):
+    zero = make(tmp_path, 'zero', {**SINGLE, 'mIoU': 0.0}, ['segmentation'])
+    report = build_report([make(tmp_path, 'ew')], [zero, singles[1]], STREETS)
+    assert report.notes == ('delta_m is left out: segmentation mIoU of STL is 0.',)
+
+
+def test_a_diverged_run_is_never_the_best(tmp_path, singles):
+    runs = [make(tmp_path, 'ew'), make(tmp_path, 'uw', scaled(math.nan), weighting='UW')]
+    table = build_report(runs, singles, STREETS).markdown()
+    assert '| UW | nan | nan |' in table
+    assert '| EW | **60.00** |' in table
+
+
+def test_console_columns_are_aligned(tmp_path, singles):
+    runs = [make(tmp_path, 'ew'), make(tmp_path, 'go', scaled(1.1), weighting='GO4Align')]
+    lines = build_report(runs, singles, STREETS).console().splitlines()
+    assert len({len(line) for line in lines[1:8]}) == 1
+    assert lines[0].split() == ['segmentation', 'depth']
+    assert '66.00*' in lines[6]
+
+
+@pytest.mark.parametrize(
+    ('key', 'value'),
+    [('protocol', 'paper'), ('backbone', 'resnet50'), ('epochs', 2), ('batch_size', 2)],
+)
+def test_runs_that_differ_are_refused(tmp_path, singles, key, value):
+    runs = [make(tmp_path, 'ew'), make(tmp_path, 'other', weighting='UW', **{key: value})]
+    with pytest.raises(ValueError, match=rf'share their {key}.* in .*ew, {value} in .*other'):
+        build_report(runs, singles, STREETS)
+
+
+def test_unfit_runs_are_refused(tmp_path, singles):
+    ew, again = make(tmp_path, 'ew'), make(tmp_path, 'again')
+    with pytest.raises(ValueError, match=r'seed 0 of EW in .*ew and .*again'):
+        build_report([ew, again], [], STREETS)
+    with pytest.raises(ValueError, match='Found none'):
+        build_report([], singles, STREETS)
+    with pytest.raises(ValueError, match=r'benchmark rooms.*streets in .*ew'):
+        build_report([ew], [], get_benchmark('rooms'))
+    lines = (again.folder / 'metrics.jsonl').read_text().splitlines()
+    (again.folder / 'metrics.jsonl').write_text('\n'.join(lines[:2]))
+    with pytest.raises(ValueError, match=r'again at 2 of 3 epochs'):
+        build_report([load_run(again.folder)], [], STREETS)
+
+
+def test_half_written_last_line_is_ignored_with_a_warning(tmp_path):
+    folder = write_run(tmp_path / 'run')
+    with (folder / 'metrics.jsonl').open('a') as stream:
+        stream.write(json.dumps(entry(3, MULTI))[:50])
+    with pytest.warns(UserWarning, match=r'metrics.jsonl, line 4, is only half written'):
+        assert len(load_run(folder).epochs) == 3
+
+
+def test_later_line_of_an_epoch_wins(tmp_path):
+    folder = write_run(tmp_path / 'run')
+    with (folder / 'metrics.jsonl').open('a') as stream:
+        stream.write(json.dumps(entry(1, scaled(2))) + '\n')
+    values = [e['test']['metrics']['segmentation']['mIoU'] for e in load_run(folder).epochs]
+    assert values == [0.6, 1.2, 0.6]
+
+
+@pytest.mark.parametrize(
+    ('name', 'text', 'message'),
+    [
+        ('config.json', None, 'No such file'),
+        ('config.json', '{', 'one JSON object'),
+        ('config.json', '[]', 'Missing: benchmark'),
+        ('config.json', '{"benchmark": "streets"}', 'Missing: tasks'),
+        ('metrics.jsonl', None, 'No such file'),
+        ('metrics.jsonl', '', 'Found none'),
+        ('metrics.jsonl', '{\n{}', 'line 1, should be a JSON object'),
+        ('metrics.jsonl', '{}', "line 1, .*Missing: 'epoch'"),
+        ('metrics.jsonl', json.dumps(entry(1, MULTI)), 'every epoch from 0 on. Found 1'),
+        ('metrics.jsonl', json.dumps(entry(0, {**MULTI, 'mIoU': '1'})), "mIoU. Found '1'"),
+        ('metrics.jsonl', json.dumps(entry(0, MULTI, ['depth'])), "Missing: 'segmentation'"),
+    ],
+)
+def test_broken_files_are_named(tmp_path, name, text, message):
+    folder = write_run(tmp_path / 'run')
+    path = folder / name
+    path.unlink() if text is None else path.write_text(text)
+    with pytest.raises(ValueError, match=rf'{name}.*{message}'):
+        load_run(folder)
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    monkeypatch.syspath_prepend(TOOLS)
+    return importlib.import_module('report').main
+
+
+def test_command_prints_and_writes_the_table(tmp_path, singles, tool, capsys):
+    ew = write_run(tmp_path / 'ew')
+    out = tmp_path / 'new' / 'demo'
+    tool([*(str(run.folder) for run in singles), str(ew), '--last', '2', '--out', str(out)])
+    printed = capsys.readouterr().out
+    assert 'delta_m' in printed
+    assert 'last 2 of 3 epochs' in printed
+    assert sorted(path.name for path in out.iterdir()) == ['report.csv', 'report.md']
+    assert '| EW | 60.00 |' in (out / 'report.md').read_text(encoding='utf-8')
+
+
+def test_command_names_the_bad_folder(tmp_path, tool, capsys):
+    with pytest.raises(SystemExit) as stop:
+        tool([str(tmp_path / 'nowhere')])
+    assert stop.value.code == 2
+    assert 'nowhere' in capsys.readouterr().err

@@ -1,0 +1,47 @@
+import math
+from itertools import product
+from statistics import fmean
+
+import numpy as np
+import pytest
+
+from go4align_plugins.leaderboard.report.scores import bootstrap_interval
+
+
+def test_four_differences_by_hand():
+    # Of the 256 resampled means of 0, 0, 0, 4 one is 4, 12 are 3, 54 are 2, 108 are 1, 81 are 0:
+    # 2.5 % are 6.4 means, so that 3 is the first which 97.5 % do not exceed.
+    assert bootstrap_interval([0.0, 0.0, 0.0, 4.0]) == (0.0, 3.0)
+    low, high = bootstrap_interval([10.0, 10.0, 10.0, 22.0])
+    assert (low, high) == pytest.approx((10.0, 19.0)), 'it moves and scales'
+    assert bootstrap_interval([1.5] * 4) == (1.5, 1.5)
+
+
+@pytest.mark.parametrize('differences', [[1.0, -2.0], [3.0, 1.0, 2.5]])
+def test_of_two_or_three_it_is_the_range(differences):
+    assert bootstrap_interval(differences) == pytest.approx((min(differences), max(differences)))
+
+
+def test_of_five_it_is_near_all_resamples():
+    differences = [0.3, -1.2, 2.0, 0.7, -0.1]
+    means = sorted(fmean(sample) for sample in product(differences, repeat=5))
+    expected = [means[math.ceil(share * len(means)) - 1] for share in (0.025, 0.975)]
+    assert bootstrap_interval(differences) == pytest.approx(expected, abs=0.05)
+
+
+def test_many_are_drawn_alike_every_time_and_apart_from_the_global_state():
+    differences = list(np.random.default_rng(1).normal(1.0, 2.0, 30))
+    state = np.random.get_state()[2]  # noqa: NPY002
+    first = bootstrap_interval(differences)
+    assert np.random.get_state()[2] == state  # noqa: NPY002
+    assert bootstrap_interval(differences) == first
+    # Near the interval of the normal distribution, which 30 differences are enough for.
+    error = 1.96 * np.std(differences) / math.sqrt(30)
+    mean = fmean(differences)
+    assert first == pytest.approx((mean - error, mean + error), abs=0.1 * error)
+
+
+def test_differences_that_give_no_interval():
+    assert all(map(math.isnan, bootstrap_interval([1.0, math.nan])))
+    with pytest.raises(ValueError, match=r'at least 2\. Found 1'):
+        bootstrap_interval([1.0])

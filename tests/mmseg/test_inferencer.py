@@ -1,0 +1,109 @@
+"""The inferencer: images in any form, read as mmcv reads them; maps of their size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip('mmseg', reason='MMSegmentation is not installed')
+
+import go4align_plugins.mmseg  # noqa: F401, I001  (mends what importing mmseg needs)
+
+import mmcv
+
+from go4align_plugins.mmseg.apis import MTLInferencer
+from go4align_plugins.mmseg.apis.inferencer import read_image
+
+from .. import ROOT
+
+CONFIG = ROOT / 'configs/segnet/segnet-small_go4align_rooms-96x128.py'
+
+
+@pytest.mark.parametrize('task_shapes', [(64, 64), (50, 70)], ids=str)
+def test_inferencer_gives_maps_of_the_images_size(task_shapes, tmp_path):
+    infer = MTLInferencer(CONFIG, device='cpu')
+    image = np.random.default_rng(0).integers(0, 256, (*task_shapes, 3), np.uint8)
+    maps = infer(image)
+    assert {name: array.shape for name, array in maps.items()} == {
+        'segmentation': task_shapes,
+        'depth': task_shapes,
+        'normal': (*task_shapes, 3),
+    }
+    np.testing.assert_allclose(np.linalg.norm(maps['normal'], axis=-1), 1, rtol=1e-5)
+    # The same image in other forms.
+    Image.fromarray(image).save(tmp_path / 'image.png')
+    np.save(tmp_path / 'image.npy', (image / 255).astype(np.float32))
+    for name in ('image.png', 'image.npy'):
+        np.testing.assert_array_equal(infer(tmp_path / name)['depth'], maps['depth'])
+
+
+@pytest.mark.parametrize(
+    ('image', 'message'),
+    [
+        ('missing.png', 'missing.png: should be a whole image'),
+        (np.zeros((4, 4), np.uint8), r'Found shape \(4, 4\)'),
+        (np.zeros((4, 4, 3)), 'type float64'),
+    ],
+)
+def test_inferencer_refuses_what_is_no_image(image, message):
+    with pytest.raises(ValueError, match=message):
+        MTLInferencer(CONFIG, device='cpu')(image)
+
+
+@pytest.mark.parametrize(
+    ('array', 'message'),
+    [
+        (np.full((4, 4, 3), np.nan), r'a\.npy: an image should lie in \[0, 1\]\. Found nan'),
+        (np.full((4, 4, 3), 255), r'a\.npy: an image should lie in \[0, 1\]\. Found 255'),
+        (np.full((4, 4, 3), 'x'), r'a\.npy: should hold real numbers'),
+        (np.zeros((4, 4)), r'a\.npy: should have shape \(H, W, 3\)\. Found \(4, 4\)'),
+    ],
+)
+def test_an_array_that_is_no_image_is_named(tmp_path, array, message):
+    np.save(tmp_path / 'a.npy', array)
+    with pytest.raises(ValueError, match=message):
+        read_image(tmp_path / 'a.npy')
+
+
+def test_an_array_of_small_numbers_is_an_image(tmp_path):
+    np.save(tmp_path / 'a.npy', np.ones((4, 4, 3), np.int8))
+    assert (read_image(tmp_path / 'a.npy') == 255).all()
+
+
+COLOURS = np.random.default_rng(0).integers(0, 256, (24, 16, 3), np.uint8)
+
+
+@pytest.mark.parametrize('orientation', [1, 3, 6, 8])
+@pytest.mark.parametrize(
+    ('mode', 'name'),
+    [
+        ('RGB', 'a.jpg'), ('L', 'a.jpg'), ('CMYK', 'a.jpg'), ('RGB', 'a.png'), ('RGBA', 'a.png'),
+        ('P', 'a.png'), ('1', 'a.png'), ('L', 'a.png'), ('LA', 'a.png'), ('I;16', 'a.png'),
+        ('RGB', 'a.tif'), ('L', 'a.tif'), ('I;16', 'a.tif'),
+    ],
+)  # fmt: skip
+def test_pictures_are_read_as_by_mmcv(tmp_path, mode, name, orientation):
+    picture = Image.fromarray(COLOURS)
+    if mode == 'RGBA':
+        picture.putalpha(Image.fromarray(COLOURS[..., 0]))
+    elif mode == 'I;16':
+        picture = Image.fromarray(COLOURS[..., 0].astype(np.uint16) * 256 + COLOURS[..., 1])
+    else:
+        picture = picture.quantize(16) if mode == 'P' else picture.convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture.save(tmp_path / name, exif=exif)
+    expected = mmcv.imread(tmp_path / name, channel_order='rgb')
+    found = read_image(tmp_path / name)
+    assert found.shape == expected.shape == ((16, 24, 3) if orientation > 4 else (24, 16, 3))
+    # Two decoders of JPEG, and two ways to round 16 bits.
+    assert abs(found.astype(int) - expected).max() <= (4 if name == 'a.jpg' else 1)
+
+
+@pytest.mark.parametrize('content', [b'version https://git-lfs.github.com/spec/v1\n', b'<html>'])
+def test_a_checkpoint_that_is_none_is_named(tmp_path, content):
+    path = tmp_path / 'epoch_12.pth'
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r'epoch_12\.pth: should hold weights. Found: a '):
+        MTLInferencer(CONFIG, path, device='cpu')

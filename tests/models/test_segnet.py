@@ -1,0 +1,119 @@
+"""SegNet and SegNet-MTAN: sizes by hand, shapes, what is shared, learning."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from go4align_plugins.models.segnet import (
+    SEGNET_SMALL_CHANNELS,
+    SEGNET_SMALL_CONVOLUTIONS,
+    SegNet,
+    SegNetMTAN,
+    TaskHead,
+)
+
+TASKS = ('segmentation', 'depth', 'normal')
+
+
+def small(mtan: bool = False) -> SegNet | SegNetMTAN:
+    torch.manual_seed(0)
+    if mtan:
+        return SegNetMTAN(TASKS, SEGNET_SMALL_CHANNELS, SEGNET_SMALL_CONVOLUTIONS)
+    return SegNet(SEGNET_SMALL_CHANNELS, SEGNET_SMALL_CONVOLUTIONS)
+
+
+def size(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def reached(module: nn.Module, loss: Tensor) -> set[str]:
+    """The names of the parameters to which the loss has a gradient."""
+    names, parameters = zip(*module.named_parameters())
+    gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+    return {name for name, gradient in zip(names, gradients) if gradient is not None}
+
+
+def test_parameters_by_hand() -> None:
+    # Two blocks of one convolution: 3 -> 4 -> 6, then 6 -> 4 -> 4, each with its batch norm's two.
+    expected = 9 * (3 * 4 + 4 * 6 + 6 * 4 + 4 * 4) + 2 * (4 + 6 + 4 + 4)
+    assert size(SegNet((4, 6), (1, 1))) == expected
+
+
+def test_parameters_of_the_presets() -> None:
+    with torch.device('meta'):
+        assert size(SegNet()) == 24_936_128
+        assert size(SegNetMTAN(TASKS)) == 41_473_728
+        assert size(small()) == 391_376
+        assert size(small(mtan=True)) == 802_128
+
+
+@pytest.mark.parametrize('image_size', [(32, 32), (96, 128), (45, 71), (63, 33)])
+def test_features_have_the_size_of_the_image(image_size: tuple[int, int]) -> None:
+    image = torch.rand(2, 3, *image_size)
+    network, attentive = small(), small(mtan=True)
+    assert network(image).shape == (2, network.feature_dim, *image_size)
+    features = attentive(image)
+    assert isinstance(features, list)
+    assert [f.shape for f in features] == [(2, attentive.feature_dim, *image_size)] * len(TASKS)
+
+
+def test_head() -> None:
+    assert TaskHead(16, 13)(torch.rand(2, 16, 5, 7)).shape == (2, 13, 5, 7)
+
+
+def test_shared_parameters_are_those_that_every_task_reaches() -> None:
+    network = small(mtan=True)
+    assert isinstance(network, SegNetMTAN)
+    by_task = [reached(network, features.sum()) for features in network(torch.rand(2, 3, 32, 32))]
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    shared = {names[id(parameter)] for parameter in network.shared_parameters()}
+    assert set.intersection(*by_task) == shared
+    assert set.union(*by_task) == set(names.values())
+    for task, own in zip(TASKS, by_task):
+        assert all(name.startswith(f'attention.{task}.') for name in own - shared)
+
+
+def test_tasks_have_features_of_their_own() -> None:
+    features = small(mtan=True)(torch.rand(2, 3, 32, 32))
+    assert not torch.allclose(features[0], features[1])
+
+
+def test_the_decoder_unpools_to_where_the_encoder_pooled() -> None:
+    """One bright pixel stays at its place although the coarse map has no room for it."""
+    network = SegNet((2,), (1,)).eval()
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.zeros_(module.weight)
+            module.weight.data[:, :, 1, 1] = 1.0
+    image = torch.zeros(1, 3, 6, 8)
+    image[..., 3, 5] = 1
+    assert network(image)[0, 0].nonzero().tolist() == [[3, 5]]
+
+
+@pytest.mark.parametrize('mtan', [False, True])
+def test_learns_the_brightness_of_each_pixel(mtan: bool) -> None:
+    torch.manual_seed(0)
+    network = SegNetMTAN(('depth',), (8, 8), (1, 2)) if mtan else SegNet((8, 8), (1, 2))
+    head = TaskHead(network.feature_dim, 1)
+    optimizer = torch.optim.Adam([*network.parameters(), *head.parameters()], 1e-2)
+    image = torch.rand(2, 3, 16, 24)
+    target = image.mean(1, keepdim=True)
+    losses = []
+    for _ in range(30):
+        features = network(image)
+        features = features[0] if mtan else features
+        loss = (head(features) - target).abs().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_mistakes() -> None:
+    with pytest.raises(ValueError, match=r'one number for each of the 5 `channels`'):
+        SegNet(SEGNET_SMALL_CHANNELS, (1, 1))
+    with pytest.raises(ValueError, match='at least 32 pixels'):
+        small()(torch.rand(1, 3, 31, 64))
