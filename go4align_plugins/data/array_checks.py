@@ -33,7 +33,7 @@ CHANNELS: dict[str, tuple[tuple[int, ...], ...]] = {
 # Images resized by cubic interpolation overshoot a little. Normals resized by interpolation are
 # shorter beside other surfaces and holes, never longer: inside of a surface they keep length 1.
 IMAGE_TOLERANCE = 1e-3
-MEAN_LENGTH, UNIT_SHARE = 0.9, 0.1
+MEAN_LENGTH, UNIT_SHARE = 0.9, 0.05
 MEAN_LENGTH_OF_POSITIVE, UNIT_SHARE_OF_POSITIVE = 0.98, 0.5  # colours have no negative component
 
 LARGEST = np.finfo(np.float32).max
