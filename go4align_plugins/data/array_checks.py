@@ -27,10 +27,10 @@ CHANNELS = {'image': ((3,),), **{name: kind.shapes for name, kind in MAPS.items(
 """Part -> the shapes, after height and width, that it may have."""
 
 # Images resized by cubic interpolation overshoot a little. Normals resized by interpolation are
-# shorter where surfaces meet, never longer: most of a frame keeps length 1.
+# shorter beside other surfaces and holes, never longer: inside of a surface they keep length 1.
 IMAGE_TOLERANCE = 1e-3
-MEAN_LENGTH = 0.9
-MEAN_LENGTH_OF_POSITIVE = 0.98  # colours have no negative component
+MEAN_LENGTH, UNIT_SHARE = 0.9, 0.05
+MEAN_LENGTH_OF_POSITIVE, UNIT_SHARE_OF_POSITIVE = 0.98, 0.5  # colours have no negative component
 
 LARGEST = np.finfo(np.float32).max
 """Frames are read as float32: a larger depth of a float64 file would be infinite there."""
@@ -154,8 +154,14 @@ def _normal_rule(normal: np.ndarray, num_classes: int, unit: DepthUnit | None) -
         found = f'length {_found(lengths, ~(lengths <= longest))}'
         yield f'{rule} Found {found}{describe(find_vectors(normal, lengths))}'
         return
-    mean = lengths.sum() / (np.count_nonzero(lengths) or 1)
-    if 0 < mean < MEAN_LENGTH_OF_POSITIVE and (mean < MEAN_LENGTH or normal.min() >= 0):
+    count = np.count_nonzero(lengths) or 1
+    mean = lengths.sum() / count
+    if not 0 < mean < MEAN_LENGTH_OF_POSITIVE:
+        return
+    unit_share = np.count_nonzero(lengths > 1 - LENGTH_TOLERANCE) / count
+    if (mean < MEAN_LENGTH and unit_share < UNIT_SHARE) or (
+        unit_share < UNIT_SHARE_OF_POSITIVE and normal.min() >= 0
+    ):
         found = f'a mean length of {mean:.3g}'
         yield f'{rule} Found {found}{describe(find_vectors(normal, lengths))}'
 

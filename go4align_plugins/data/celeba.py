@@ -7,6 +7,7 @@ do as well: ``img_align_celeba/img_align_celeba/`` and lists as ``.csv``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -217,12 +218,12 @@ def _find(root: Path, name: str) -> Path:
 
 
 def _rows(path: Path) -> list[list[str]]:
-    """The words of each line that has any, parted by blanks or commas."""
+    """The words of each line that has any, parted by blanks or as in a spreadsheet's CSV."""
     try:
         lines = read_text(path).splitlines()
     except (OSError, ValueError) as error:
         raise ValueError(f'{path}: should have a line for each face. Found: {error}') from error
-    rows = [words for line in lines if (words := line.replace(',', ' ').split())]
+    rows = [words for line in lines if (words := re.sub('[,;"]', ' ', line).split())]
     if not rows:
         raise ValueError(f'{path}: should have a line for each face. Found none.')
     return rows

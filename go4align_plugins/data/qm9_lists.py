@@ -66,4 +66,4 @@ def read_order(path: Path, count: int) -> np.ndarray:
         raise ValueError(f'{rule}: {" ".join(str(error).split())}') from error
     if not np.array_equal(np.sort(order, axis=None), np.arange(count)):
         raise ValueError(f'{rule} an array of shape {order.shape} that is none.')
-    return order.ravel()
+    return order.ravel().astype(np.int64)

@@ -34,10 +34,11 @@ def read_table(path: Path) -> list[list[str]]:
         ValueError: if it is no text, as for :func:`read_text`, or no CSV.
     """
     try:
-        rows = list(csv.reader(io.StringIO(read_text(path))))
+        table = csv.reader(io.StringIO(read_text(path)))
+        rows = [[cell.strip() for cell in row] for row in table]
     except csv.Error as error:
         raise ValueError(str(error)) from error
-    rows = [row for row in rows if any(map(str.strip, row))]
-    filled = (column for row in rows for column, cell in enumerate(row, start=1) if cell.strip())
+    rows = [row for row in rows if any(row)]
+    filled = (column for row in rows for column, cell in enumerate(row, start=1) if cell)
     width = max(filled, default=0)
     return [row[:width] for row in rows]

@@ -43,6 +43,9 @@ def test_lists_that_were_edited(tmp_path, layout, name):
     empty = b',,,\r\n' if layout == 'kaggle' else b'\r\n'
     path.write_bytes(b'\xef\xbb\xbf' + path.read_bytes().replace(b'\n', b'\r\n') + empty)
     assert check(tmp_path, progress=False) == ([], {'train': 4, 'val': 2, 'test': 2})
+    # A comma is the decimal sign of many a spreadsheet, which then parts cells by semicolons.
+    path.write_bytes(path.read_bytes().replace(b',', b'";"'))
+    assert check(tmp_path, progress=False) == ([], {'train': 4, 'val': 2, 'test': 2})
 
 
 @pytest.mark.parametrize('layout', ['flat', 'kaggle'])

@@ -120,6 +120,7 @@ def train_ids(number, label):
     [
         (train_ids, 'train ids, of which 255 is void'),
         (lambda number, label: train_ids(number, label) % 255, 'train ids, of which 0 is road'),
+        (lambda number, label: np.minimum(train_ids(number, label), 19), 'which 0 is road'),
         (lambda number, label: np.where(label > 18, 0, label), 'values up to 18: train ids'),
         (lambda number, label: label * 0 + 255, 'train ids, of which 255 is void'),
         (lambda number, label: label + 10, 'up to 43: other labels'),

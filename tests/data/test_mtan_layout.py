@@ -76,6 +76,16 @@ def test_normals_resized_by_interpolation_pass(root):
     assert np.allclose(FrameFolder(root, ROOMS, 'train').read(2)['normal'], normal)
 
 
+@pytest.mark.parametrize('sign', [-1, 1])
+@pytest.mark.parametrize('length', [0.1, 0.5, 0.9])
+def test_normals_beside_holes_pass(root, sign, length):
+    normal = np.zeros((*SIZE, 3))
+    normal[:3, :5] = [0, 0.6 * length, sign * 0.8 * length]  # a border of 7 pixels
+    normal[:2, :4] /= length
+    write(root, 'train', 2, {'normal': normal})
+    assert check(root, ROOMS, progress=False) == []
+
+
 def changed(name, place, value):
     array = arrays()[name]
     array[place] = value

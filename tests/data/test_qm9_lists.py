@@ -11,12 +11,13 @@ from go4align_plugins.data.qm9_lists import read_excluded
 from .molecule_files import write_excluded, write_sdf
 
 
-@pytest.mark.parametrize('folder', ['', 'processed'])
-def test_libmtls_order_decides_the_split(tmp_path, folder):
-    order = torch.tensor([7, 2, 11, 0, 1, 3, 4, 5, 6, 8, 9, 10])
+@pytest.mark.parametrize(('folder', 'dtype'), [('', torch.int64), ('processed', torch.float32)])
+def test_libmtls_order_decides_the_split(tmp_path, folder, dtype):
+    order = torch.tensor([7, 2, 11, 0, 1, 3, 4, 5, 6, 8, 9, 10], dtype=dtype)
     (tmp_path / folder).mkdir(exist_ok=True)
     torch.save(order, write_sdf(tmp_path) / folder / 'random_split.t')
     splits = {name: part.tolist() for name, part in read_qm9(tmp_path).splits.items()}
+    assert isinstance(splits['test'][0], int)
     assert splits == {'test': [2, 7], 'val': [0, 11], 'train': [1, 3, 4, 5, 6, 8, 9, 10]}
     assert check(tmp_path) == ([], {'train': 8, 'val': 2, 'test': 2})
 

@@ -136,11 +136,11 @@ def _row(line: Mapping[str, str], keys: Mapping[str, Key], benchmark: Benchmark,
     figures = {
         name: _convert(line[name], float, f'{where} {name} should be a number')
         for name in keys
-        if line[name].strip()
+        if line[name]
     }
     fields = line.get('seeds', '').split()
     seeds = tuple(_convert(each, int, f'{where} seeds should be whole numbers') for each in fields)
-    row = Row(from_text(line['method'].strip()), seeds, {})
+    row = Row(from_text(line['method']), seeds, {})
     for name, value in figures.items():
         key = keys[name]
         if name.endswith(' std'):

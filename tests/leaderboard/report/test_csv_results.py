@@ -20,10 +20,11 @@ def means(report):
 
 
 def test_a_table_from_a_spreadsheet(tmp_path):
-    """A byte order mark, rows and columns without anything in them, Windows' line ends."""
+    """A byte order mark, blanks, rows and columns without anything in them, Windows' line ends."""
     lines = [HEADER, STL, '', 'EW,0 1,0.6,0.72,0.01,30', *2 * [',,,,,'], ' ,,']
     path = tmp_path / 'table.csv'
-    path.write_bytes(b'\xef\xbb\xbf' + ''.join(f'{line},,\r\n' for line in lines).encode())
+    text = ''.join(f'{line},,\r\n' for line in lines).replace(',', ' , ')
+    path.write_bytes(b'\xef\xbb\xbf' + text.encode())
     plain = write(tmp_path / 'plain.csv', *lines[:2], lines[3])
     assert means(report_of_table(path)) == means(report_of_table(plain))
 
