@@ -12,7 +12,7 @@ import numpy as np
 from go4align_plugins.utils.files import describe_damage
 from go4align_plugins.utils.optional import import_optional
 
-ORIENTATION = 0x0112
+ORIENTATION, PHOTOMETRIC = 0x0112, 0x0106
 TURNS = {
     2: 'FLIP_LEFT_RIGHT', 3: 'ROTATE_180', 4: 'FLIP_TOP_BOTTOM', 5: 'TRANSPOSE',
     6: 'ROTATE_270', 7: 'TRANSVERSE', 8: 'ROTATE_90',
@@ -86,4 +86,7 @@ def _to_bytes(picture: Any) -> Any:
     if scale is None:
         raise ValueError(f'numbers from {low} to {high}, which should be 0 to {SIXTEEN_BITS}')
     grey = np.rint(array * (255 / scale)).astype(np.uint8)
+    # Pillow turns a TIFF round in which 0 is white, but not one of 16 bits.
+    if getattr(picture, 'tag_v2', {}).get(PHOTOMETRIC) == 0:
+        grey = 255 - grey
     return import_optional('PIL.Image').fromarray(grey)

@@ -150,6 +150,14 @@ TURNED = {
 }
 
 
+@pytest.mark.parametrize('black', [0, 1])
+def test_a_tiff_says_whether_0_is_black(tmp_path, black):
+    array = np.array([[0, 257], [65535, 0]], np.uint16)
+    Image.fromarray(array).save(tmp_path / 'a.tif', tiffinfo={0x0106: black})
+    found = rgb(tmp_path / 'a.tif')[..., 0]
+    assert found.tolist() == ([[0, 1], [255, 0]] if black else [[255, 254], [0, 255]])
+
+
 @pytest.mark.parametrize('orientation', TURNED)
 @pytest.mark.parametrize('mode', ['L', 'RGB', 'RGBA', '1', 'I;16'])
 @pytest.mark.parametrize('name', ['a.png', 'a.tif'])
