@@ -39,7 +39,7 @@ def kmeans_1d(values: Array, num_groups: int, present: Tensor | None = None) -> 
     Equal values are never separated, so fewer distinct values than groups give fewer groups.
 
     Args:
-        values: (M,) finite float64, a tensor on any device or numpy's array.
+        values: (M,) finite numbers, a tensor on any device or numpy's array.
         num_groups: the largest number of groups, 1 or more; exactly
             ``min(num_groups, distinct values)`` are used.
         present: (M,) bool: the values that take part, for at most ``DENSE_LIMIT`` of a tensor's;
@@ -50,6 +50,7 @@ def kmeans_1d(values: Array, num_groups: int, present: Tensor | None = None) -> 
         partitions, the one whose last groups begin earliest is returned, always.
     """
     xp = namespace(values)
+    values = xp.asarray(values, dtype=xp.float64)
     if len(values) > (DENSE_LIMIT if xp is torch else HOST_LIMIT) and numpy:
         return _group_many(values, num_groups)
     counts = xp.ones_like(values)

@@ -171,6 +171,13 @@ def test_costs_of_runs_are_those_of_their_values():
         torch.testing.assert_close(found.item(), ((run - run.mean()) ** 2).sum().item())
 
 
+@pytest.mark.parametrize('size', [3, 600])
+@pytest.mark.parametrize('dtype', [torch.float16, torch.float32, torch.int64])
+def test_values_of_any_kind_are_grouped_in_float64(size, dtype):
+    values = torch.arange(size).to(dtype)
+    assert torch.equal(kmeans_1d(values, 2), kmeans_1d(values.double(), 2))
+
+
 def test_global_random_state_is_left_alone():
     state = torch.get_rng_state()
     kmeans_1d(torch.rand(1000, generator=torch.Generator().manual_seed(0)), 4)
