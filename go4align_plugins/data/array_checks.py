@@ -1,4 +1,4 @@
-"""What a file of MTAN's layout must hold; :mod:`.layouts` says where the files are.
+"""The rules for a file of MTAN's layout; :mod:`.mtan_layout` says where the files are.
 
 Each rule looks at extremes first, in one pass (a NaN fails every comparison), and for the place
 only when something is wrong: reading a frame is on the way of every training step.
