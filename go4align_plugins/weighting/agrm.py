@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from go4align_plugins.utils.options import check_whole
-from go4align_plugins.weighting.arrays import as_array, is_followed, namespace, view
+from go4align_plugins.weighting.arrays import as_array, is_followed, namespace, view, write
 from go4align_plugins.weighting.checks import (
     NegativeLossCheck,
     average_over_ranks,
@@ -67,6 +67,7 @@ class AGRM(nn.Module):
         tensor([0.9000, 0.9000, 0.2500])
     """
 
+    indicator: Any
     groups: Tensor
     """(M,) int64 buffer: the last step's group of each task, numbered by rising weight; -1 for a
     task that was absent, or before the first step."""
@@ -108,11 +109,17 @@ class AGRM(nn.Module):
                 it at once would make the host wait; the step itself is taken as a non-finite one.
                 Code that is compiled or captured in a graph cannot raise: its weights are NaN.
         """
-        check_losses(losses, self.num_tasks)
+        followed = is_followed()
+        check_losses(losses, self.num_tasks, followed)
+        if not followed and self._takes_numbers(losses) and are_regular(numbers := losses.tolist()):
+            few, of_task = weigh_few(numbers, self.indicator, self.num_groups, **options)
+            if self.training:
+                write(self.groups, of_task)
+            largest = torch.finfo(losses.dtype).max
+            return torch.tensor([min(weight, largest) for weight in few], dtype=losses.dtype)
         if self.groups.device != losses.device:
             self.to(losses.device)
-        few = self._weigh_few(losses, **options)
-        weights, groups = few or self._weigh(losses.detach().double(), **options)
+        weights, groups = self._weigh(losses.detach().double(), **options)
         if self.training:
             self.groups.copy_(groups)
         return weights.clamp(max=torch.finfo(losses.dtype).max).to(losses.dtype)
@@ -133,22 +140,18 @@ class AGRM(nn.Module):
         groups = xp.where(usable, groups, view(self.groups, groups))
         return torch.as_tensor(weights), torch.as_tensor(groups)
 
-    def _weigh_few(self, losses: Tensor, **options: Any) -> tuple[Tensor, Tensor] | None:
-        """Weigh the losses on plain numbers, if these do all that a step would; else None."""
+    def _takes_numbers(self, losses: Tensor) -> bool:
+        """Whether plain numbers do all that a step would."""
         indicator = self.indicator
-        if (
-            self.num_tasks > FEW
-            or not losses.is_cpu
-            or type(indicator) is not RiskGuidedIndicator
-            or indicator._forward_hooks
-            or not (self.grouping is kmeans_1d or self.num_groups == self.num_tasks)
-            or is_followed()
-            or is_distributed()
-            or not are_regular(numbers := losses.tolist())
-        ):
-            return None
-        weights, groups = weigh_few(numbers, indicator, self.num_groups, **options)
-        return torch.tensor(weights, dtype=torch.float64), torch.tensor(groups)
+        return (
+            self.num_tasks <= FEW
+            and type(indicator) is RiskGuidedIndicator
+            and losses.is_cpu
+            and indicator.accumulated_risk.is_cpu
+            and (self.grouping is kmeans_1d or self.num_groups == self.num_tasks)
+            and not indicator._forward_hooks
+            and not is_distributed()
+        )
 
     def reset(self) -> None:
         """Forget all steps: the state is that of a new object."""

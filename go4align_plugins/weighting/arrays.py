@@ -46,6 +46,14 @@ def view(buffer: Tensor, like: Array) -> Array:
     return buffer if isinstance(like, Tensor) else buffer.numpy()
 
 
+def write(buffer: Tensor, numbers: Any) -> None:
+    """Put plain numbers (M,) into a tensor on the CPU, in place."""
+    if numpy:
+        buffer.numpy()[:] = numbers
+    else:
+        buffer.copy_(torch.tensor(numbers, dtype=buffer.dtype))
+
+
 def positions(like: Array, size: int) -> Array:
     """The numbers 0 .. size - 1, of the kind and on the device of another array."""
     return (

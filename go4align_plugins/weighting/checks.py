@@ -30,7 +30,7 @@ def check_names(names: Any, num_tasks: int) -> tuple[str, ...]:
     return found
 
 
-def check_losses(losses: Tensor, num_tasks: int) -> None:
+def check_losses(losses: Tensor, num_tasks: int, is_followed: bool) -> None:
     """Require (M,) floating-point numbers, outside of ``torch.func``'s transforms."""
     if not isinstance(losses, Tensor) or not losses.is_floating_point():
         found = losses.dtype if isinstance(losses, Tensor) else type(losses).__name__
@@ -42,7 +42,7 @@ def check_losses(losses: Tensor, num_tasks: int) -> None:
             f'Parameter `losses` should be of shape ({num_tasks},), one loss a task. '
             f'Found `losses.shape = {tuple(losses.shape)}`.'
         )
-    if not is_followed() and torch._C._functorch.is_functorch_wrapped_tensor(losses):
+    if not is_followed and torch._C._functorch.is_functorch_wrapped_tensor(losses):
         raise ValueError(
             'Parameter `losses` should be a plain tensor. Found `losses` inside of `torch.func` '
             '(`grad`, `vmap`, ...), where no state may change. Call the weighting outside, '

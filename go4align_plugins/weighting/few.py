@@ -11,15 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import torch
-
-from go4align_plugins.weighting.arrays import numpy
+from go4align_plugins.weighting.arrays import numpy, write
 from go4align_plugins.weighting.indicators import (
     RiskGuidedIndicator,
     align_smoothly,
     balance_scale,
 )
-from go4align_plugins.weighting.kmeans import SMALLEST_UNIT, kmeans_1d
+from go4align_plugins.weighting.kmeans import SMALLEST_UNIT, group_sorted, in_units
 
 FEW, FEW_VALUES = 64, 20
 """The largest number of tasks, and of values to group, for which plain numbers are faster."""
@@ -51,7 +49,7 @@ def weigh_few(
         rate, history = indicator.step_size / micro_batches, indicator.accumulated_risk
         risks = [risk + rate * loss for risk, loss in zip(history.tolist(), losses)]
         if indicator.training:
-            history.copy_(torch.tensor(risks, dtype=history.dtype))
+            write(history, risks)
         least = min([risks[task] for task in tasks], default=0.0)
         gamma = {task: align_smoothly(risks[task], least, math.exp) for task in tasks}
         total = sum(gamma.values())
@@ -78,7 +76,8 @@ def begin_runs(ordered: Sequence[float], num_groups: int) -> list[int]:
     if len(begins) <= num_groups or num_groups == 1:
         return begins[:num_groups]
     if len(ordered) > FEW_VALUES and numpy:
-        groups = kmeans_1d(numpy.array(ordered), num_groups)
+        values = numpy.array(ordered)
+        groups = group_sorted(in_units(values), numpy.ones_like(values), num_groups)
         return [0, *(numpy.diff(groups).nonzero()[0] + 1).tolist()]
     magnitude = max(-ordered[0], ordered[-1], SMALLEST_UNIT)
     unit = math.frexp(magnitude)[0] / magnitude

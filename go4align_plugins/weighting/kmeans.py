@@ -60,7 +60,7 @@ def kmeans_1d(values: Array, num_groups: int, present: Tensor | None = None) -> 
         values, counts = torch.where(present, values, largest), present.double()
     order = values.argsort()
     groups = xp.empty_like(order)
-    groups[order] = _group_sorted(in_units(values[order]), counts[order], num_groups)
+    groups[order] = group_sorted(in_units(values[order]), counts[order], num_groups)
     return groups
 
 
@@ -82,7 +82,7 @@ def in_units(values: Array) -> Array:
     return values * (xp.frexp(largest)[0] / largest)
 
 
-def _group_sorted(values: Array, counts: Array, num_groups: int) -> Array:
+def group_sorted(values: Array, counts: Array, num_groups: int) -> Array:
     """Solve the recurrence for sorted values (M,), each of which counts 0 times or once."""
     xp, position = namespace(values), positions(values, len(values))
     # At [t, i]: the run i .. t, in which values before i are none.
