@@ -95,7 +95,7 @@ def all_pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def atom_features(numbers: np.ndarray, bonds: np.ndarray | None = None) -> np.ndarray:
-    """What atomic numbers, and bonds where they are known, tell of PyTorch Geometric's features.
+    """Derive PyTorch Geometric's features from atomic numbers, and from bonds where known.
 
     Without bonds that is the element and the atomic number; with them the number of hydrogens, too.
     ``aromatic``, ``sp``, ``sp2`` and ``sp3`` stay 0.

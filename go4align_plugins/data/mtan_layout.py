@@ -215,7 +215,7 @@ def is_damage(problem: str) -> bool:
 
 
 def repair(root: str | Path, benchmark: Benchmark, files: str = 'it') -> str:
-    """What to do about damaged files of frames: a sentence."""
+    """Say in a sentence how to mend damaged files of frames."""
     if (Path(root).expanduser() / DESCRIPTION).exists():
         how = 'prepare the data again: the command that made it writes what is missing'
     else:

@@ -33,7 +33,7 @@ from go4align_plugins.utils.texts import read_table
 FOLDERS = ('', 'processed', 'raw')
 ORDER = 'random_split.t'
 NOT_TENSORS = (TypeError, KeyError, ValueError, IndexError, AttributeError, RuntimeError)
-"""What reading something else as the tensors of a molecule raises."""
+"""The errors of reading something else as the tensors of a molecule."""
 
 
 def read_qm9(root: str | Path) -> Molecules:
@@ -119,7 +119,7 @@ def _read_processed(path: Path) -> Molecules:
 
 
 def _read_downloaded(path: Path) -> Molecules:
-    """What PyTorch Geometric downloads: a list with a dict of tensors for each molecule."""
+    """Read PyTorch Geometric's download: a list with a dict of tensors for each molecule."""
     torch = import_optional('torch')
     content = _load_tensors(path)
     try:

@@ -13,7 +13,7 @@ FRAMES, MOLECULES, FACES = 'frames', 'molecules', 'faces'
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What a benchmark is, apart from any framework.
+    """A benchmark, apart from any framework.
 
     Attributes:
         name: on the command line.

@@ -1,4 +1,4 @@
-"""What a finished run predicts, for pictures."""
+"""Predictions of a finished run, for pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pictures share: figures without global state, one palette, safe saving."""
+"""Figures without global state, one palette, safe saving: the part that all pictures share."""
 
 from __future__ import annotations
 

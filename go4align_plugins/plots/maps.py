@@ -24,7 +24,7 @@ DEPTH_COLOURS = 'viridis'
 
 @dataclass(frozen=True)
 class Legend:
-    """What numbers in maps mean.
+    """The meaning of the numbers in maps.
 
     Attributes:
         class_names: of the segmentation task, class 0 first.

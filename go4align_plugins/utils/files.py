@@ -66,7 +66,7 @@ def save_json(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def advise(error: BaseException, onward: str) -> str:
-    """What to do about a file that cannot be written, or a loader's process that was killed.
+    """Advise on a file that cannot be written, or a loader's process that was killed.
 
     Args:
         error: what was raised.
@@ -92,7 +92,7 @@ def advise(error: BaseException, onward: str) -> str:
 def explain(
     error: BaseException, onward: str, plain: tuple[type[BaseException], ...]
 ) -> str | None:
-    """What to print of an error that its user can mend.
+    """Find the words for an error that its user can mend.
 
     Args:
         error: what was raised, perhaps in a loader's process.

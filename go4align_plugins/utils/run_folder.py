@@ -1,4 +1,4 @@
-"""What a training run leaves behind, whatever framework trained it.
+"""The files of a training run, whatever framework trained it.
 
 ``config.json`` (all options, versions, commit), ``metrics.jsonl`` (a line an epoch) and a
 checkpoint. Files are written aside and renamed, or appended to line by line, so that a run killed
@@ -20,7 +20,7 @@ from go4align_plugins.utils.files import describe_damage, save_bytes
 
 CONFIG, METRICS, CHECKPOINT = 'config.json', 'metrics.jsonl', 'last.pt'
 MAY_CHANGE = ('epochs', 'validation', 'data', 'out', 'workers', 'device', 'versions', 'commit')
-"""Options that a resumed run may give anew: the rest decides what is learned."""
+"""Options that may differ in a resumed run: the rest decides what is learned."""
 BEGIN_ANEW = 'Put the file back as it was, or move the folder away to begin anew.'
 
 

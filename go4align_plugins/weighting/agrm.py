@@ -154,7 +154,7 @@ class AGRM(nn.Module):
         )
 
     def reset(self) -> None:
-        """Forget all steps: the state is that of a new object."""
+        """Forget all steps."""
         self.groups.fill_(-1)
         if hasattr(self.indicator, 'reset'):
             self.indicator.reset()

@@ -27,7 +27,7 @@ DENSE_LIMIT = 512
 """Up to this many values the costs of all runs are held at once (2 MiB), and nothing is copied to
 the host; beyond it memory would grow with the square of their number."""
 HOST_LIMIT = 128
-"""On the CPU, divide and conquer is faster from about so many values on."""
+"""On the CPU, divide and conquer is faster for more values."""
 SMALLEST_UNIT = 1e-290
 NO_RUN = 1e300
 LARGEST = torch.finfo(torch.float64).max

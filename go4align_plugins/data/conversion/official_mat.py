@@ -19,7 +19,7 @@ AXES = {'images': 'N3WH', 'depths': 'NWH', 'labels': 'NWH'}
 """The order of their axes: MATLAB's, read by HDF5, has columns before rows."""
 
 NOT_WHOLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
-"""What h5py raises at a file that is damaged, whichever part of it is."""
+"""The errors of h5py at a damaged file, whichever part of it is."""
 
 WALL = 21
 """The commonest of the 894 official labels; rare, or no label at all, where they were mapped."""

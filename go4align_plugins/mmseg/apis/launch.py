@@ -1,4 +1,4 @@
-"""What the tools share: reading a config, and making it run where it is started."""
+"""Read a config, and make it run where it is started: the part that the tools share."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class MTLDeltaM(Evaluator):
 
     @Evaluator.dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict[str, Any]) -> None:
-        """What the data set is: tells the tasks, and with them the columns of delta_m."""
+        """The facts of the data set: its tasks, and with them the columns of delta_m."""
         Evaluator.dataset_meta.fset(self, dataset_meta)
         if not dataset_meta or 'benchmark' not in dataset_meta:
             raise ValueError(

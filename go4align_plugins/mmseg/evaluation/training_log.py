@@ -1,4 +1,4 @@
-"""What MMEngine logged of the latest iterations, task by task.
+"""MMEngine's log of the latest iterations, task by task.
 
 The values are those of its message hub, which its checkpoints hold, too: a resumed run knows what
 happened before.

@@ -150,7 +150,7 @@ class MTLRandomCrop(RandomCrop):
 
 
 def _has_inverse_depth(results: dict[str, Any]) -> bool:
-    """What the data set says of its depth; another's data set says nothing."""
+    """Whether the data set says that its depth is inverse; another's data set says nothing."""
     return results.get('inverse_depth', False)
 
 
