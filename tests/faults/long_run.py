@@ -36,8 +36,9 @@ WEIGHT_ERROR = 2.0**-50
 SMALLEST = sys.float_info.min
 RUNS = ((3, 2, 1e-4), (3, 2, 1e-34), (11, 5, 1e-34), (40, 5, 1e-2))
 """Tasks, groups, step size: at 1e-4, one loss of 10^30 decides q for good; at 1e-34 none does."""
-MAX_GROWTH = 16384
-"""Bytes: what Python and torch hold for a moment more or less; a leak of 8 bytes a step is more."""
+MAX_GROWTH = 32768
+"""Bytes that Python and torch hold for a moment more or less (`torch.tensor` alone leaves some
+kilobytes to be used again); a leak of 4 bytes a step is more."""
 
 
 def adversarial_losses(num_tasks: int, steps: int, seed: int) -> Iterator[Tensor]:

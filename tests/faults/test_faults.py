@@ -28,4 +28,4 @@ def test_memory_is_constant():
     pytest.importorskip('mpmath', reason='mpmath is not installed')
     from .long_run import check_memory
 
-    check_memory(3, 2, steps=10_000)
+    check_memory(3, 2, steps=20_000)
