@@ -109,10 +109,11 @@ class AGRM(nn.Module):
                 it at once would make the host wait; the step itself is taken as a non-finite one.
                 Code that is compiled or captured in a graph cannot raise: its weights are NaN.
         """
-        followed = is_followed()
+        followed, indicator = is_followed(), self.indicator
         check_losses(losses, self.num_tasks, followed)
-        if not followed and self._takes_numbers(losses) and are_regular(numbers := losses.tolist()):
-            few, of_task = weigh_few(numbers, self.indicator, self.num_groups, **options)
+        numbers = losses.tolist() if not followed and self._is_few(losses, indicator) else []
+        if numbers and are_regular(numbers):
+            few, of_task = weigh_few(numbers, indicator, self.num_groups, **options)
             if self.training:
                 write(self.groups, of_task)
             largest = torch.finfo(losses.dtype).max
@@ -140,14 +141,12 @@ class AGRM(nn.Module):
         groups = xp.where(usable, groups, view(self.groups, groups))
         return torch.as_tensor(weights), torch.as_tensor(groups)
 
-    def _takes_numbers(self, losses: Tensor) -> bool:
+    def _is_few(self, losses: Tensor, indicator: Any) -> bool:
         """Whether plain numbers do all that a step would."""
-        indicator = self.indicator
         return (
             self.num_tasks <= FEW
             and type(indicator) is RiskGuidedIndicator
             and losses.is_cpu
-            and indicator.accumulated_risk.is_cpu
             and (self.grouping is kmeans_1d or self.num_groups == self.num_tasks)
             and not indicator._forward_hooks
             and not is_distributed()

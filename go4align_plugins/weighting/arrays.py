@@ -47,8 +47,8 @@ def view(buffer: Tensor, like: Array) -> Array:
 
 
 def write(buffer: Tensor, numbers: Any) -> None:
-    """Put plain numbers (M,) into a tensor on the CPU, in place."""
-    if numpy:
+    """Put plain numbers (M,) into a tensor, in place."""
+    if numpy and buffer.is_cpu:
         buffer.numpy()[:] = numbers
     else:
         buffer.copy_(torch.tensor(numbers, dtype=buffer.dtype))

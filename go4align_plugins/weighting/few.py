@@ -81,7 +81,8 @@ def begin_runs(ordered: Sequence[float], num_groups: int) -> list[int]:
         return [0, *(numpy.diff(groups).nonzero()[0] + 1).tolist()]
     magnitude = max(-ordered[0], ordered[-1], SMALLEST_UNIT)
     unit = math.frexp(magnitude)[0] / magnitude
-    runs = [(begin, _costs([value * unit for value in ordered[begin:]])) for begin in begins]
+    scaled = [value * unit for value in ordered]
+    runs = [(begin, _costs(scaled[begin:])) for begin in begins]
     (_, best), *later = runs
     rows = []
     for _ in range(num_groups - 2):
