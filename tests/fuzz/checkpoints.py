@@ -92,7 +92,15 @@ events: list[str] = []
 @cache
 def _listen() -> None:
     torch.load(io.BytesIO(_saved({})), weights_only=True)  # which imports what it needs
-    sys.addaudithook(lambda event, _: events.append(event) if event.startswith(WATCHED) else None)
+
+    # Bound here, for the hook outlives this module's names when Python ends.
+    def note(
+        event: str, _: object, watched: tuple[str, ...] = WATCHED, seen: list = events
+    ) -> None:
+        if event.startswith(watched):
+            seen.append(event)
+
+    sys.addaudithook(note)
 
 
 def _load_harmless(path: Path, whole: bool = False) -> None:
