@@ -100,7 +100,7 @@ class MapKind(Kind):
 
     def mirror(self, value: Tensor, axis: int = -1) -> Tensor:
         """Mirror a map (..., H, W) along columns (-1) or rows (-2)."""
-        return value.flip(axis)
+        return self.turn(value.flip(axis), axis)
 
     def turn(self, value: Tensor, axis: int) -> Tensor:
         """Correct the values of a map (C, H, W) whose pixels were mirrored along an axis."""
@@ -140,9 +140,6 @@ class DistanceKind(MapKind):
 
 class VectorKind(MapKind):
     """Unit vectors (x right, y down, z forward): 0 is none; a mirror turns them."""
-
-    def mirror(self, value: Tensor, axis: int = -1) -> Tensor:  # noqa: D102
-        return self.turn(value.flip(axis), axis)
 
     def turn(self, value: Tensor, axis: int) -> Tensor:  # noqa: D102
         signs = value.new_ones(3, 1, 1)

@@ -11,6 +11,7 @@ import torch
 from go4align_plugins import AGRM, GO4Align
 
 from .. import SHARED
+from .test_modes import Counting
 
 GOLDEN = SHARED / 'golden' / 'released_weights.json'
 
@@ -99,15 +100,6 @@ def test_agrm_takes_any_indicator_and_refuses_a_broken_one():
 
 
 def test_state_of_an_indicator_module_is_saved():
-    class Counting(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.register_buffer('steps', torch.zeros(()))
-
-        def forward(self, losses):
-            self.steps += 1
-            return losses
-
     weighting = AGRM(3, 2, Counting())
     weighting(torch.ones(3))
     assert weighting.state_dict()['indicator.steps'] == 1
