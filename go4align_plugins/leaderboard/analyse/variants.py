@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from go4align_plugins.leaderboard.run.cli_values import unique
 from go4align_plugins.weighting.groupings import GROUPINGS, get_grouping
 
 BASELINES = ('STL', 'EW')
@@ -77,7 +76,7 @@ def indicators(
     _check_groups(num_tasks, num_groups)
     if names is None:
         names = [name for name in INDICATORS if {name, f'AGRM_{name}'} <= set(offered)]
-    chosen = unique(names)
+    chosen = list(dict.fromkeys(names))
     absent = [name for base in chosen for name in (base, f'AGRM_{base}') if name not in offered]
     if absent or not chosen:
         known = ', '.join(sorted(name for name in offered if f'AGRM_{name}' in offered)) or 'none'
@@ -107,7 +106,7 @@ def clusterings(
         names = [name for name in GROUPINGS if _installed(name)]
     for name in names:
         get_grouping(name)
-    return [_go4align(name, grouping=name, num_groups=num_groups) for name in unique(names)]
+    return [_go4align(name, grouping=name, num_groups=num_groups) for name in dict.fromkeys(names)]
 
 
 def _check_groups(num_tasks: int, num_groups: int) -> None:

@@ -1,40 +1,38 @@
-"""Add options of several commands."""
+"""Add commands, and options that several of them share."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-PICTURES = ('.png', '.pdf', '.svg')
-
 
 def add_command(
-    subparsers: argparse._SubParsersAction,
-    name: str,
-    command: Callable[[argparse.Namespace], int],
-    meaning: str,
-    description: str,
+    subparsers: argparse._SubParsersAction, name: str, meaning: str, description: str = '',
     **defaults: Any,
-) -> argparse.ArgumentParser:
-    """Add a command, which gets its options; ``defaults`` are added to them."""
+) -> argparse.ArgumentParser:  # fmt: skip
+    """Add a command; ``defaults`` are added to its options: ``command`` is called with them."""
     parser = subparsers.add_parser(
         name,
         help=meaning,
-        description=description,
+        description=description or f'{meaning[0].upper()}{meaning[1:]}.',
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.set_defaults(command=command, **defaults)
+    parser.set_defaults(**defaults)
     return parser
+
+
+def add_last(parser: argparse.ArgumentParser) -> None:
+    """Add ``--last``."""
+    parser.add_argument('--last', type=int, default=10, help='epochs to average at the end (10)')
 
 
 def add_picture(parser: argparse.ArgumentParser, default: str) -> None:
     """Add ``--picture``; the help names the picture that is written without it."""
-    parser.add_argument(
-        '--picture', type=_picture, metavar='FILE', help=f'.png, .pdf or .svg{default}'
-    )
+    meaning = f'.png, .pdf or .svg{default}'
+    parser.add_argument('--picture', type=_picture, metavar='FILE', help=meaning)
 
 
 def print_absent(known: Sequence[str], present: Collection[str]) -> None:
@@ -46,6 +44,6 @@ def print_absent(known: Sequence[str], present: Collection[str]) -> None:
 
 def _picture(text: str) -> Path:
     path = Path(text)
-    if path.suffix.lower() not in PICTURES:  # refused before hours of training, and not after
+    if path.suffix.lower() not in ('.png', '.pdf', '.svg'):  # refused before hours of training
         raise argparse.ArgumentTypeError(f'should end in .png, .pdf or .svg. Found `{text}`.')
     return path
