@@ -49,10 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
-        print(
-            'leaderboard.py: stopped: the same command goes on.',
-            file=sys.stderr,
-        )
+        print('leaderboard.py: stopped: the same command goes on.', file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of the output has seen enough, as in `report ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -86,16 +86,14 @@ def _methods(options: argparse.Namespace) -> dict[str, list[Run]]:
     methods = by_method(run for run in runs if not run.single_task)
     if not methods:
         raise ValueError(f'{options.folder} should hold a finished run of several tasks.')
-    # A weighting's name alone stands for it with any arguments.
-    chosen = {
-        name: asked
-        for asked in options.methods or methods
-        for name in methods
-        if asked in (name, name.partition(' (')[0])
-    }
-    for asked in set(options.methods or ()) - set(chosen.values()):
-        raise ValueError(
-            f'Parameter `methods` should name methods of {options.folder}: '
-            f'{", ".join(methods)}. Found `{asked}`.'
-        )
-    return {name: methods[name] for name in chosen}
+    chosen: dict[str, list[Run]] = {}
+    for asked in options.methods or methods:
+        # A weighting's name alone stands for it with any arguments.
+        found = {n: runs for n, runs in methods.items() if asked in (n, n.partition(' (')[0])}
+        if not found:
+            raise ValueError(
+                f'Parameter `methods` should name methods of {options.folder}: '
+                f'{", ".join(methods)}. Found `{asked}`.'
+            )
+        chosen.update(found)
+    return chosen

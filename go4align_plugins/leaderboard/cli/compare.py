@@ -45,9 +45,9 @@ def add_parsers(analyses: argparse._SubParsersAction) -> None:
             analyses, name, meaning, description, command=_compare, analysis=name
         )
         add_run_options(parser)
-        shared.add_last(parser)
         shared.add_picture(parser, f'; the table is put beside it as .md (OUT/{name}.png)')
         adds[name] = add = parser.add_argument
+        add('--last', type=int, default=10, help='epochs to average at the end (10)')
         if name != 'groups':
             meaning = "where tasks are grouped (the paper's, below M)"
             add('--num-groups', type=int, metavar='K', help=meaning)
@@ -68,18 +68,14 @@ def _variants(options: argparse.Namespace, num_tasks: int, default: int) -> Sequ
     if options.analysis == 'indicators':
         from go4align_plugins.libmtl.compat import import_libmtl
 
+        known, asked = list(INDICATORS), options.indicators
         offered = import_libmtl().weighting.__all__
-        variants = paper.indicators(offered, num_tasks, num_groups, options.indicators)
-        if options.indicators is None:
-            shared.print_absent(INDICATORS, [variant.row for variant in variants])
-        return variants
-    variants = paper.clusterings(num_tasks, num_groups, options.clusterings)
-    absent = [name for name in GROUPINGS if name not in [variant.label for variant in variants]]
-    if absent and options.clusterings is None:
-        print(
-            f'Left out, as their packages are not installed: {", ".join(absent)} '
-            '(pip install "go4align-plugins[clustering]").'
-        )
+        variants = paper.indicators(offered, num_tasks, num_groups, asked)
+    else:
+        known, asked = list(GROUPINGS), options.clusterings
+        variants = paper.clusterings(num_tasks, num_groups, asked)
+    if asked is None:
+        shared.print_absent(known, [variant.row for variant in variants])
     return variants
 
 
@@ -96,8 +92,8 @@ def _compare(options: argparse.Namespace) -> int:
     # By default K is the paper's, if that leaves any tasks to group.
     variants = _variants(options, num_tasks, min(benchmark.num_groups, num_tasks - 1))
     new_figure(1, 1)  # where matplotlib is absent, say so before the training and not after it
-    specs = [variant.spec for variant in variants]
-    folder, _ = train(options, plan_of(options, methods=[*BASELINES, *specs]), only_asked=True)
+    methods = [*BASELINES, *(variant.spec for variant in variants)]
+    folder, _ = train(options, plan_of(options, methods=methods), only_asked=True)
     entries = Store(folder / RESULTS).entries().values()
     comparison = compare(entries, variants, benchmark, options.last)
     print(comparison.report.console())

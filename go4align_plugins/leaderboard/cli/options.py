@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from go4align_plugins.weighting.groupings import GROUPINGS
+
 
 def add_command(
     subparsers: argparse._SubParsersAction, name: str, meaning: str, description: str = '',
@@ -24,11 +26,6 @@ def add_command(
     return parser
 
 
-def add_last(parser: argparse.ArgumentParser) -> None:
-    """Add ``--last``."""
-    parser.add_argument('--last', type=int, default=10, help='epochs to average at the end (10)')
-
-
 def add_picture(parser: argparse.ArgumentParser, default: str) -> None:
     """Add ``--picture``; the help names the picture that is written without it."""
     meaning = f'.png, .pdf or .svg{default}'
@@ -36,10 +33,11 @@ def add_picture(parser: argparse.ArgumentParser, default: str) -> None:
 
 
 def print_absent(known: Sequence[str], present: Collection[str]) -> None:
-    """Print the paper's methods that the installed LibMTL does not have."""
+    """Print the paper's methods or groupings that are not installed."""
     absent = [name for name in known if name not in present]
+    remedy = ' (pip install "go4align-plugins[clustering]")' if {*absent} & {*GROUPINGS} else ''
     if absent:
-        print(f'Left out, as the installed LibMTL does not have them: {", ".join(absent)}.')
+        print(f'Left out, as the installed packages lack them: {", ".join(absent)}{remedy}.')
 
 
 def _picture(text: str) -> Path:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from go4align_plugins.data.table import BENCHMARKS, get_benchmark
-from go4align_plugins.leaderboard.cli.options import add_command, add_last
+from go4align_plugins.leaderboard.cli.options import add_command
 from go4align_plugins.leaderboard.report.build import build_report
 from go4align_plugins.leaderboard.report.csv_results import report_of_table
 from go4align_plugins.leaderboard.report.formats import FORMATS, Report
@@ -26,7 +26,6 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command ``report``."""
     meaning = 'print and write the table'
     parser = add_command(subparsers, 'report', meaning, DESCRIPTION, command=_report)
-    add_last(parser)
     add = parser.add_argument
     add(
         'sources', nargs='+', type=Path, metavar='SOURCE',
@@ -34,6 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )  # fmt: skip
     add('--out', type=Path, metavar='DIR', help='where to write it (only printed)')
     add('--formats', nargs='+', choices=FORMATS, default=list(FORMATS), help='to write (all)')
+    add('--last', type=int, default=10, help='epochs to average at the end (10)')
     add('--best', action='store_true', help="add a table of each run's best epoch on the test set")
     add('--published', action='store_true', help="add the GO4Align paper's rows, marked as such")
     add('--benchmark', choices=BENCHMARKS, help='that table.csv is of (by its columns)')

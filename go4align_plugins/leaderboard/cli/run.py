@@ -84,14 +84,16 @@ def train(options: argparse.Namespace, asked: Plan, only_asked: bool = False) ->
     """
     folder = options.out or Path('leaderboards', f'{asked.framework}-{asked.benchmark}')
     launcher = _launcher(options, folder)
-    plan = load_plan(folder).extended(asked) if (folder / PLAN).exists() else asked
+    path, plan = folder / PLAN, asked
+    if path.exists():
+        plan = load_plan(folder).extended(asked, path)
     check_methods(plan, folder)
     if get_benchmark(plan.benchmark).embedded:
         render_if_missing(plan.benchmark, plan.data_folder)
     execution = Execution(plan, folder, launcher)
     try:
         with FileLock(folder / '.lock', timeout=0):
-            save_plan(plan, folder / PLAN)
+            save_plan(plan, path)
             stored = execution.store.entries().items()
             done = {name for name, entry in stored if entry.finished or not options.retry}
             cells = (replace(plan, methods=asked.methods) if only_asked else plan).cells()

@@ -23,7 +23,6 @@ from filelock import FileLock
 from go4align_plugins.utils.files import save_bytes
 
 USAGE = 'usage.json'
-USAGE_TYPES = {'peak_memory': int, 'peak_gpu_memory': int, 'machine': dict}
 TRAINERS = {
     'libmtl': 'go4align_plugins.libmtl.train',
     'mmseg': 'go4align_plugins.mmseg.apis.train',
@@ -38,13 +37,11 @@ def main(framework: str, folder: Path, arguments: Sequence[str]) -> int:
     with FileLock(folder / '.lock'):
         status = import_module(TRAINERS[framework]).main(arguments)
         kilobyte = 1 if sys.platform == 'darwin' else 1024
-        usage = {'peak_memory': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilobyte}
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilobyte
+        usage = {'peak_memory': memory, 'machine': describe_machine()}
         if torch.cuda.is_available():
             usage['peak_gpu_memory'] = torch.cuda.max_memory_allocated()
-        before = read_usage(folder)  # of the process that was killed
-        most = {name: max(value, before.get(name, 0)) for name, value in usage.items()}
-        content = json.dumps({**most, 'machine': describe_machine()})
-        save_bytes(folder / USAGE, content.encode())
+        save_bytes(folder / USAGE, json.dumps(usage).encode())
     return status
 
 
@@ -60,7 +57,7 @@ def read_usage(folder: Path) -> dict[str, Any]:
         found = dict(json.loads((folder / USAGE).read_bytes()))
     except (OSError, ValueError, TypeError):
         return {}
-    return {n: found[n] for n, kind in USAGE_TYPES.items() if isinstance(found.get(n), kind)}
+    return {name: found.get(name) for name in ('peak_memory', 'peak_gpu_memory', 'machine')}
 
 
 def describe_machine() -> dict[str, Any]:

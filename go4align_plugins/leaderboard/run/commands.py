@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import io
-import re
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from go4align_plugins.leaderboard.run.plan import Cell, Plan
+from go4align_plugins.leaderboard.run.method import RESERVED, Cell
+from go4align_plugins.leaderboard.run.plan import Plan
 from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING, SINGLE_TASK
 from go4align_plugins.utils.files import save_bytes
 
 CONFIGS = 'configs'
-RESERVED = {
-    'libmtl': ('--dataset', '--data', '--weighting', '--tasks', '--seed', '--out', '--resume'),
+GIVEN = {
+    'libmtl': tuple(f'--{name}' for name in RESERVED),
     'mmseg': ('--work-dir', '--resume', '--launcher', '--local_rank', '--local-rank'),
 }
 """Options of the training tools that a plan gives."""
@@ -40,30 +40,21 @@ def training_arguments(plan: Plan, cell: Cell, folder: Path) -> list[str]:
 
 def check_methods(plan: Plan, folder: Path) -> None:
     """Refuse methods and options that the framework does not know, in the training tool's words."""
+    given = GIVEN[plan.framework]
     for word in plan.options:
-        if word.partition('=')[0] in RESERVED[plan.framework]:
+        if word.partition('=')[0] in given:
             raise ValueError(
-                'Options for the training tool should leave out '
-                f'{", ".join(RESERVED[plan.framework])}, which the plan gives. Found `{word}`.'
+                f'Options for the training tool should leave out {", ".join(given)}, '
+                f'which the plan gives. Found `{word}`.'
             )
-    for method in plan.methods:  # perhaps of an imported store: they may not move a run's files
-        for name, value in method.arguments:
-            moving = f'--{name}'.replace('_', '-') in RESERVED['libmtl'] or value.startswith('--')
-            if moving or not re.fullmatch(r'\w[\w-]*', name):
-                raise ValueError(
-                    f'Method {method.spec}: arguments should leave out '
-                    f'{", ".join(RESERVED["libmtl"])}, and have values that are no options. '
-                    f'Found `{name}={value}`.'
-                )
     for cell in {cell.method: cell for cell in plan.cells()}.values():
         printed = io.StringIO()
         try:
             with redirect_stderr(printed), redirect_stdout(io.StringIO()):
                 _check(plan, cell, folder)
-        except (ValueError, FileNotFoundError) as error:
-            raise ValueError(f'Method {cell.method.spec}: {error}') from error
-        except SystemExit as error:  # argparse prints and leaves
-            reason = (printed.getvalue().strip().splitlines() or [''])[-1]
+        except (ValueError, FileNotFoundError, SystemExit) as error:
+            parser = printed.getvalue().strip().rpartition('\n')[2]  # argparse prints and leaves
+            reason = parser if isinstance(error, SystemExit) else error
             raise ValueError(f'Method {cell.method.spec}: {reason}') from error
 
 

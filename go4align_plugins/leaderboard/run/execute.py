@@ -5,16 +5,15 @@ from __future__ import annotations
 import errno
 import itertools
 import json
+import math
 import os
 import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
-from math import isfinite
 from pathlib import Path
 from typing import Any, Union
 
@@ -38,18 +37,6 @@ POLL_SECONDS = 0.2
 BAR = '{percentage:3.0f}%|{bar}| {n:.1f}/{total} cells [{elapsed}<{remaining}]{postfix}'
 
 
-@dataclass
-class Attempt:
-    """One start of a cell's process; the log had ``log_start`` bytes before it."""
-
-    cell: Cell
-    number: int
-    folder: Path
-    log: Path
-    log_start: int
-    job: launchers.LocalJob | launchers.ClusterJob
-
-
 class Execution:
     """Trains the cells of a leaderboard, in a folder that it makes.
 
@@ -67,81 +54,82 @@ class Execution:
 
     def run(self, cells: Sequence[Cell]) -> None:
         """Train cells, and store their outcomes; OSError if the folder cannot be written to."""
-        waiting = deque((cell, 1) for cell in cells)
-        running: list[Attempt] = []
+        waiting, shares = deque(cells), dict.fromkeys(cells, 0.0)
+        running: dict[Cell, Generator[float, None, None]] = {}
         with tqdm(total=len(cells), bar_format=BAR, disable=None) as bar:
             try:
                 while waiting or running:
                     while waiting and len(running) < self.launcher.capacity:
-                        running.append(self._start(*waiting.popleft()))
-                    time.sleep(POLL_SECONDS)
-                    for attempt in list(running):
-                        message, again = self._poll(attempt)
-                        if message:
-                            running.remove(attempt)
-                            tqdm.write(f'{attempt.cell.name}: {message}')
-                        if again:
-                            waiting.append((attempt.cell, attempt.number + 1))
-                    ended = len(cells) - len(waiting) - len(running)
-                    bar.n = ended + sum(read_progress(attempt.folder)[0] for attempt in running)
-                    bar.set_postfix_str(' '.join(a.cell.name for a in running), refresh=False)
+                        running[waiting[0]] = self._train(waiting.popleft())
+                    for cell, training in list(running.items()):
+                        shares[cell] = next(training, math.inf)
+                        if shares[cell] == math.inf:  # it has ended
+                            del running[cell]
+                    bar.n = sum(min(1.0, share) for share in shares.values())
+                    bar.set_postfix_str(' '.join(cell.name for cell in running), refresh=False)
                     bar.refresh()
+                    time.sleep(POLL_SECONDS)
             finally:
-                for attempt in running:
-                    attempt.job.leave()
+                for training in running.values():
+                    training.close()
 
-    def _start(self, cell: Cell, number: int) -> Attempt:
+    def _train(self, cell: Cell) -> Generator[float, None, None]:
+        """Train a cell and store its outcome; yield the share of its epochs that is done."""
         log, folder = self.folder / LOGS / f'{cell.name}.log', self.folder / RUNS / cell.name
         if read_progress(folder)[1]:  # a run that diverged begins from the start
             names = (folder.with_name(f'{folder.name}.diverged-{n}') for n in itertools.count(1))
             folder.rename(next(name for name in names if not name.exists()))
-        log_start = log.stat().st_size if log.exists() else 0
         # Unbuffered: the log is read while the process works, and its last line where it failed.
         command = [sys.executable, '-u', '-m', 'go4align_plugins.leaderboard.run.cell']
         command += [self.plan.framework, str(folder), *training_arguments(self.plan, cell, folder)]
-        job = self.launcher.start(cell.name, command, log)
-        return Attempt(cell, number, folder, log, log_start, job)
+        for attempt in range(ATTEMPTS):
+            start = log.stat().st_size if log.exists() else 0
+            job = self.launcher.start(cell.name, command, log)
+            status: int | None = None
+            share, divergence = 0.0, ''
+            try:
+                while status is None and not divergence:
+                    yield share
+                    status = job.poll()
+                    share, divergence = read_progress(folder)  # after the poll: it misses nothing
+                if divergence:
+                    job.stop()
+            finally:
+                job.leave()
+            if divergence or not status:
+                return self._store(cell, log, divergence)
+            killer = signal.Signals(-status).name if status < 0 else ''
+            if -status not in FROM_OUTSIDE:
+                reason = _last_line(log, start) + (f' ({killer})' if killer else '')
+                _require_room(self.folder, reason)
+                return self._store(cell, log, reason)
+            onward = 'going on with it' if attempt + 1 < ATTEMPTS else 'left for the next call'
+            tqdm.write(f'{cell.name}: killed by {killer}, {onward}')
 
-    def _poll(self, attempt: Attempt) -> tuple[str, bool]:
-        """Return a message about an attempt that has ended, and whether to start it again."""
-        status = attempt.job.poll()
-        divergence = read_progress(attempt.folder)[1]  # after the poll: it misses nothing
-        if divergence:
-            attempt.job.stop()
-        if divergence or status == 0:
-            return self._end(attempt, divergence), False
-        if status is None:
-            return '', False
-        killer = signal.Signals(-status).name if status < 0 else ''
-        if -status in FROM_OUTSIDE:
-            again = attempt.number < ATTEMPTS
-            onward = 'going on with it' if again else 'left for the next call'
-            return f'killed by {killer}, {onward}', again
-        output = attempt.log.read_bytes()[attempt.log_start :].decode(errors='replace')
-        lines = [line.strip() for line in output.replace('\r', '\n').splitlines() if line.strip()]
-        reason = lines[-1][:500] if lines else 'nothing in its log'
-        reason += f' ({killer})' if killer else ''
-        _require_room(self.folder, reason)
-        return self._end(attempt, reason), False
-
-    def _end(self, attempt: Attempt, failure: str) -> str:
-        """Store the outcome; return it in words."""
-        cell = attempt.cell
+    def _store(self, cell: Cell, log: Path, failure: str) -> None:
         outcome: dict[str, Any] = {}
         if not failure:
+            folder = self.folder / RUNS / cell.name
             try:
-                run = load_run(attempt.folder)
+                run = load_run(folder)
                 seconds = sum(sum(entry['seconds'].values()) for entry in run.epochs)
                 outcome = {'config': run.config, 'epochs': run.epochs, 'seconds': seconds}
-                outcome.update(read_usage(attempt.folder))
+                outcome.update(read_usage(folder))
             except (ValueError, TypeError) as error:
                 failure = f'its run folder cannot be read: {error}'
         entry = Entry(
             cell.name, cell.method.spec, cell.task, cell.seed, FAILED if failure else FINISHED,
-            failure or None, f'{LOGS}/{attempt.log.name}', **outcome,
+            failure or None, f'{LOGS}/{log.name}', **outcome,
         )  # fmt: skip
         self.store.append(entry)
-        return f'{failure} (see {attempt.log})' if failure else f'finished, {entry.seconds:.0f} s'
+        message = f'{failure} (see {log})' if failure else f'finished, {entry.seconds:.0f} s'
+        tqdm.write(f'{cell.name}: {message}')
+
+
+def _last_line(log: Path, start: int) -> str:
+    """Return the last line of a log that is not blank, after ``start`` bytes."""
+    text = log.read_bytes()[start:].decode(errors='replace').replace('\r', '\n').rstrip()
+    return text.rpartition('\n')[2].strip()[:500] or 'nothing in its log'
 
 
 def read_progress(folder: Path) -> tuple[float, str]:
@@ -164,7 +152,7 @@ def _read_progress(folder: Path, *version: int) -> tuple[float, str]:
         for task, metrics in entry['test']['metrics'].items():
             figures.update({f'{name} of {task}': value for name, value in metrics.items()})
         for name, value in figures.items():
-            if not isfinite(value):
+            if not math.isfinite(value):
                 return 0.0, f'diverged: the {name} is {value} in epoch {entry["epoch"]}'
     return min(1.0, len(entries) / epochs), ''
 

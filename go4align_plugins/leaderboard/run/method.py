@@ -14,9 +14,13 @@ from go4align_plugins.utils.options import require
 
 OWN, GROUPED = 'GO4Align_', 'AGRM_'
 """Prefixes of this package's options in LibMTL."""
+RESERVED = ('dataset', 'data', 'weighting', 'tasks', 'seed', 'out', 'resume')
+"""Options of the training tool that a plan gives; a method of an imported store may not."""
+ARGUMENT = r'\s*(\w[\w-]*)=((?!--)[^,]*[^,\s])\s*'
+SPEC = rf'(\w+)(?::({ARGUMENT}(?:,{ARGUMENT})*))?'
 RULE = (
-    'name methods as NAME or NAME:key=value,key=value, each argument once, without commas, `=` in '
-    f'its name or blanks around it, and {SINGLE_TASK} without arguments'
+    'name methods as NAME or NAME:key=value,key=value, each argument once, without commas or '
+    f'blanks around it, none of {", ".join(RESERVED)}, and {SINGLE_TASK} without arguments'
 )
 
 
@@ -52,13 +56,14 @@ class Method:
             if values is None or isinstance(values, Mapping):
                 given = {str(key): str(value) for key, value in (values or {}).items()}
                 text = cls(str(name), tuple(given.items())).spec
-        name, _, listed = text.partition(':')
-        pairs = [item.strip().partition('=') for item in listed.split(',')] if listed else []
-        arguments = {key: value for key, _, value in pairs}
-        whole = all(key and value for key, _, value in pairs) and len(arguments) == len(pairs)
-        fits = given in (None, arguments) and not (name == SINGLE_TASK and arguments)
-        require(bool(re.fullmatch(r'\w+', name)) and whole and fits, 'methods', RULE, spec)
-        return cls(name, tuple(sorted(arguments.items())))
+        match = re.fullmatch(SPEC, text)
+        name, listed = match.group(1, 2) if match else ('', '')
+        pairs = re.findall(ARGUMENT, listed or '')
+        arguments = dict(pairs)
+        fits = given in (None, arguments) and len(arguments) == len(pairs)
+        fits &= set(RESERVED).isdisjoint(arguments) and not (name == SINGLE_TASK and pairs)
+        require(bool(match) and fits, 'methods', RULE, spec)
+        return cls(name, tuple(sorted(pairs)))
 
 
 @dataclass(frozen=True)

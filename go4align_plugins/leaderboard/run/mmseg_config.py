@@ -30,8 +30,9 @@ def build_config(plan: Plan, cell: Cell) -> Config:
     register_package()
     config = Config.fromfile(plan.config or find_config(plan.benchmark))
     _check_plain(config, plan)
-    imports = config.setdefault('custom_imports', {'imports': []})
-    imports['imports'] = [*dict.fromkeys([*imports['imports'], PLUGINS])]
+    config.setdefault('custom_imports', {'imports': []})
+    imports = config.custom_imports['imports']
+    config.custom_imports['imports'] = [*dict.fromkeys([*imports, PLUGINS])]
     config.randomness = {**config.get('randomness', {}), 'seed': cell.seed}
     hooks = config.setdefault('default_hooks', {})
     for name, kind in HOOKS.items():

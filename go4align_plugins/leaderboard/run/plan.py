@@ -18,35 +18,21 @@ from go4align_plugins.utils.texts import read_text
 
 FRAMEWORKS = ('libmtl', 'mmseg')
 PLAN = 'plan.yaml'
-REMEDY = '. Choose another folder by --out; or, if that file is damaged, put it back as it was'
+REMEDY = 'Choose another folder by --out; or, if that file is damaged, put it back as it was'
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A leaderboard to be trained. Takes plain values, as YAML and command lines have them.
-
-    Attributes:
-        framework: ``libmtl`` or ``mmseg``.
-        benchmark: name of the benchmark.
-        methods: the rows, in this order.
-        seeds: each method is trained with each of them.
-        data: the data's folder; None: ``data/BENCHMARK``.
-        tasks: names of the tasks; None: all of the benchmark's.
-        config: mmseg only: a config with equal weighting of all tasks; None: the small SegNet's.
-        options: further options of the training tool, as on its command line.
-
-    Raises:
-        ValueError: if a parameter is out of its range.
-    """
+    """A leaderboard to be trained. Takes plain values, as YAML and command lines have them."""
 
     framework: str
     benchmark: str
-    methods: tuple[Method, ...]
-    seeds: tuple[int, ...] = (0,)
-    data: str | None = None
-    tasks: tuple[str, ...] | None = None
-    config: str | None = None
-    options: tuple[str, ...] = ()
+    methods: tuple[Method, ...]  # the rows, in this order
+    seeds: tuple[int, ...] = (0,)  # each method is trained with each of them
+    data: str | None = None  # its folder; None: data/BENCHMARK
+    tasks: tuple[str, ...] | None = None  # None: all of the benchmark's
+    config: str | None = None  # mmseg: with equal weighting of all tasks; None: the small SegNet's
+    options: tuple[str, ...] = ()  # of the training tool, as on its command line
 
     def __post_init__(self) -> None:
         seeds = _as_list(self.seeds)
@@ -104,13 +90,12 @@ class Plan:
         given = {name: value for name, value in values.items() if value not in (None, ())}
         return {k: list(value) if isinstance(value, tuple) else value for k, value in given.items()}
 
-    def extended(self, other: Plan) -> Plan:
-        """Add the methods and seeds of another plan; with other differences no table has both."""
+    def extended(self, other: Plan, path: Path = Path(PLAN)) -> Plan:
+        """Add another plan's methods and seeds to this one of a file; nothing else may differ."""
         for name in ('framework', 'benchmark', 'tasks', 'config', 'options'):
             values = getattr(self, name), getattr(other, name)
             there, found = (' '.join(v) if isinstance(v, tuple) else v for v in values)
-            rule = f'be as in the {PLAN} that is there: `{there}`{REMEDY}'
-            require(there == found, name, rule, found)
+            require(there == found, name, f'be as in {path}: `{there}`. {REMEDY}', found)
         methods, seeds = (*self.methods, *other.methods), (*self.seeds, *other.seeds)
         return replace(self, methods=methods, seeds=seeds, data=other.data)
 

@@ -80,14 +80,16 @@ class Store:
         entries = {}
         lines = self._content().split(b'\n')
         for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
             try:
-                entry = parse_entry(line) if line.strip() else None
+                entry = parse_entry(line)
             except ValueError as error:
                 half = ' (half-written?)' if number == len(lines) else ''
                 text = f'{self.path}, line {number}: passed over{half}. {error}'
                 warnings.warn(text, stacklevel=2)
             else:
-                entries.update({entry.cell: entry} if entry else {})
+                entries[entry.cell] = entry
         return entries
 
     def append(self, entry: Entry) -> None:

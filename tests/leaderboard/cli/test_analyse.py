@@ -1,25 +1,23 @@
 """The analyses from their command line; all but one on stores of made-up figures."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from go4align_plugins.data.embedded import render_dataset
 from go4align_plugins.leaderboard.cli import main
 from go4align_plugins.leaderboard.run.plan import Plan, read_plan, save_plan
-from go4align_plugins.leaderboard.run.store import Entry, Store
+from go4align_plugins.leaderboard.run.store import Store
 
 from ..run_folders import MULTI, SINGLE
-from ..stores import make_entry
+from ..stores import failed, make_entry, write_store
 
 GROUPS = ['GO4Align:num_groups=1', 'GO4Align:num_groups=2']
 ANALYSES = {
     'groups': GROUPS,
-    'ablation': [
-        *GROUPS, 'GO4Align:num_groups=2,smooth_alignment=false',
-        'GO4Align:num_groups=2,scale_balance=false',
-        'GO4Align:num_groups=1,smooth_alignment=false',
-    ],
+    'ablation': [*GROUPS, f'{GROUPS[0]},smooth_alignment=false',
+                 *(f'{GROUPS[1]},{part}=false' for part in ('smooth_alignment', 'scale_balance'))],
     'indicators': ['UW', 'AGRM_UW:num_groups=1'],
     'clusterings': GROUPS[:1],
 }  # fmt: skip
@@ -28,18 +26,12 @@ CHOICES = {'indicators': ['--indicators', 'UW'], 'clusterings': ['--clusterings'
 
 def board(folder, methods, failing=()):
     """A leaderboard of CityScapes whose cells are all there, with made-up figures."""
-    plan = Plan('libmtl', 'cityscapes', methods)
-    folder.mkdir()
-    save_plan(plan, folder / 'plan.yaml')
+    plan, entries = Plan('libmtl', 'cityscapes', methods), []
     for cell in plan.cells():
         spec, values = cell.method.spec, SINGLE if cell.task else MULTI
-        made = make_entry(spec, values, cell.seed, cell.task, benchmark='cityscapes')
-        outcome = {'status': 'finished', 'config': made.config, 'epochs': made.epochs}
-        if {spec, cell.name} & set(failing):
-            outcome = {'status': 'failed', 'reason': 'out of memory', 'log': 'logs/it.log'}
-        Store(folder / 'results.jsonl').append(
-            Entry(cell.name, spec, cell.task, cell.seed, **outcome)
-        )
+        made = make_entry(spec, values, task=cell.task, benchmark='cityscapes')
+        entries.append(replace(failed(spec) if spec in failing else made, cell=cell.name))
+    save_plan(plan, write_store(folder, entries) / 'plan.yaml')
     return folder
 
 
@@ -52,8 +44,7 @@ def test_what_is_there_is_compared_and_not_trained_again(tmp_path, capsys, name)
     folder = board(tmp_path / 'board', ['STL', 'EW', *ANALYSES[name]])
     before = (folder / 'results.jsonl').read_bytes()
     assert analyse(name, folder) == 0
-    told = capsys.readouterr().out
-    assert re.search(r'\nEW .*-2\.50', told)
+    assert re.search(r'\nEW .*-2\.50', capsys.readouterr().out)
     assert (folder / f'{name}.png').read_bytes().startswith(b'\x89PNG')
     assert '| EW |' in (folder / f'{name}.md').read_text()
     assert (folder / 'results.jsonl').read_bytes() == before
@@ -64,7 +55,7 @@ def test_a_failed_variant_is_told_and_the_rest_is_drawn(tmp_path, capsys):
     folder = board(tmp_path / 'board', ['STL', 'EW', *GROUPS], failing=GROUPS[:1])
     assert analyse('groups', folder, '--picture', str(tmp_path / 'there' / 'k.svg')) == 1
     told = capsys.readouterr().out
-    assert 'K = 1, seed 0: out of memory (log: logs/it.log)' in told
+    assert 'K = 1, seed 0: out of memory (log: logs/GO4Align:num_groups=1.log)' in told
     assert re.search(r'\nK = 2 .*-2\.50', told)
     assert (tmp_path / 'there' / 'k.svg').exists()
     assert (tmp_path / 'there' / 'k.md').exists()
