@@ -16,8 +16,8 @@ from go4align_plugins.leaderboard.run.runs import Run, by_method
 
 DESCRIPTION = """\
 The analyses of the GO4Align paper. `weights` and `convergence` read a leaderboard that is there;
-`groups`, `ablation`, `indicators` and `clusterings` train what is missing in one, with STL and EW
-besides, and take the options of `run`; `runtime` times training steps on random data."""
+`groups`, `ablation`, `indicators` and `clusterings` train the missing cells of one, with STL and
+EW, and take the options of `run`; `runtime` times training steps on random data."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:

@@ -38,7 +38,7 @@ def add_parsers(analyses: argparse._SubParsersAction) -> None:
     adds = {}
     for name, meaning in COMPARISONS.items():
         description = (
-            f'Compares: {meaning}. Trains what is missing as `run` does, with STL and EW\nbesides; '
+            f'Compares: {meaning}. Trains the missing cells as `run` does, with STL and EW;\n'
             'options that are not listed here go to the training tool.'
         )
         parser = shared.add_command(

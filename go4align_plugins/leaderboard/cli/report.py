@@ -35,7 +35,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     add('--formats', nargs='+', choices=FORMATS, default=list(FORMATS), help='to write (all)')
     add('--last', type=int, default=10, help='epochs to average at the end (10)')
     add('--best', action='store_true', help="add a table of each run's best epoch on the test set")
-    add('--published', action='store_true', help="add the GO4Align paper's rows, marked as such")
+    add(
+        '--published',
+        action='store_true',
+        help="add the GO4Align paper's rows, marked as published",
+    )
     add('--benchmark', choices=BENCHMARKS, help='that table.csv is of (by its columns)')
 
 

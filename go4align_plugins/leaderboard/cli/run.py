@@ -38,7 +38,7 @@ METHODS = 'STL (each task alone), EW, GO4Align, ...; with arguments as NAME:key=
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the commands ``run`` and ``status``."""
-    parser = add_command(subparsers, 'run', 'train what is missing', DESCRIPTION, command=_run)
+    parser = add_command(subparsers, 'run', 'train the missing cells', DESCRIPTION, command=_run)
     add_run_options(parser)
     parser.add_argument('--methods', nargs='+', metavar='METHOD', help=METHODS)
     parser = add_command(subparsers, 'status', 'list the cells and their state', command=_status)

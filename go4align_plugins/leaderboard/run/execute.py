@@ -60,7 +60,8 @@ class Execution:
             try:
                 while waiting or running:
                     while waiting and len(running) < self.launcher.capacity:
-                        running[waiting[0]] = self._train(waiting.popleft())
+                        cell = waiting.popleft()
+                        running[cell] = self._train(cell)
                     for cell, training in list(running.items()):
                         shares[cell] = next(training, math.inf)
                         if shares[cell] == math.inf:  # it has ended
@@ -92,7 +93,7 @@ class Execution:
                     yield share
                     status = job.poll()
                     share, divergence = read_progress(folder)  # after the poll: it misses nothing
-                if divergence:
+                if status is None:
                     job.stop()
             finally:
                 job.leave()

@@ -121,7 +121,7 @@ def load_plan(folder: Path) -> Plan:
         reason = ' '.join(str(error).removeprefix(f'{path}: ').split()).rstrip('.')
         raise ValueError(
             f'{path}: {reason}. Put the file back as it was, or delete it and give `run` all '
-            'options again: what is finished is kept.'
+            'options again: finished cells are kept.'
         ) from error
 
 

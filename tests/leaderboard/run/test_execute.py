@@ -198,9 +198,9 @@ def test_results_of_two_machines_are_joined(undisturbed, tmp_path, capsys):
     assert figures(here) == figures(undisturbed)
     capsys.readouterr()
     assert main(['status', str(here)]) == 0
-    told = capsys.readouterr().out
-    assert 'GO4Align-0' in told
-    assert 'not finished' not in told
+    printed = capsys.readouterr().out
+    assert 'GO4Align-0' in printed
+    assert 'not finished' not in printed
     # Of another protocol, nothing is added.
     exported.write_bytes(replace(first, config={**first.config, 'batch_size': 5}).line)
     before = (here / RESULTS).read_bytes()

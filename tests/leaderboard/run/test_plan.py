@@ -59,7 +59,9 @@ def test_plan_grows_by_methods_and_seeds_alone():
     more = plan.extended(make_plan(methods=['UW', 'EW'], seeds=[2]))
     assert [method.spec for method in more.methods] == ['STL', 'EW', 'UW']
     assert more.seeds == (0, 2)
-    with pytest.raises(ValueError, match=r'`options` should be as in plan.yaml: .*`options = .--epochs 9'):
+    with pytest.raises(
+        ValueError, match=r'`options` should be as in plan.yaml: .*`options = .--epochs 9'
+    ):
         plan.extended(make_plan(options=['--epochs', '9']))
 
 
