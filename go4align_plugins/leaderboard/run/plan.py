@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from go4align_plugins.data.table import get_benchmark
-from go4align_plugins.leaderboard.run.method import Cell, Method
+from go4align_plugins.leaderboard.run.method import RESERVED, Cell, Method
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK
 from go4align_plugins.utils.files import save_bytes
 from go4align_plugins.utils.optional import import_optional
 from go4align_plugins.utils.options import require
 from go4align_plugins.utils.texts import read_text
 
-FRAMEWORKS = ('libmtl', 'mmseg')
+FRAMEWORKS = {
+    'libmtl': tuple(f'--{name}' for name in RESERVED),
+    'mmseg': ('--work-dir', '--resume', '--launcher', '--local_rank', '--local-rank'),
+}
+"""And the options of their training tools that a plan gives."""
 PLAN = 'plan.yaml'
 REMEDY = 'Choose another folder by --out; or, if that file is damaged, put it back as it was'
 
@@ -48,10 +52,14 @@ class Plan:
             config=None if self.config is None else str(self.config),
             options=tuple(_words(self.options or ())),
         )
-        known = f'be one of {", ".join(FRAMEWORKS)}'
-        require(self.framework in FRAMEWORKS, 'framework', known, self.framework)
+        rule = f'be one of {", ".join(FRAMEWORKS)}'
+        require(self.framework in FRAMEWORKS, 'framework', rule, self.framework)
         get_benchmark(self.benchmark).select(self.tasks)
         require(bool(self.methods), 'methods', 'hold at least one', self.methods)
+        given = FRAMEWORKS[self.framework]
+        taken = [word for word in self.options if word.partition('=')[0] in given]
+        rule = f'leave out {", ".join(given)}, which the plan gives'
+        require(not taken, 'options', rule, taken)
         fits = self.config is None or self.framework == 'mmseg'
         require(fits, 'config', 'be left out with framework libmtl', self.config)
 

@@ -171,7 +171,6 @@ def test_failures_are_stored_and_tried_again_when_asked(rooms, tmp_path, capsys)
     [
         (['--methods', 'EV'], 'Method EV: .*EV'),
         (['--methods', 'CAGrad:colour=1'], 'Method CAGrad:colour=1: .*colour'),
-        (['--seed', '3'], 'should leave out .*--seed'),
         (['--workers', '0'], 'Parameter `workers` should be at least 1'),
         (['--cluster-options', 'mem_gb=1'], 'Parameter `cluster`'),
         (['--benchmark', 'qm9', '--framework', 'mmseg'], 'mmseg'),

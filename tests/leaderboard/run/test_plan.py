@@ -81,6 +81,7 @@ SPECS = ('', 'A B', 'EW:x', 'EW:x=', '../EW', 'EW:x=1,', {'A': 1}, {}, 'STL:x=1'
         ({'tasks': ['smell']}, 'Found `smell'),
         ({'tasks': [{}]}, 'Found `{}'),
         ({'options': 1}, '`options` should be a list of words or a mapping'),
+        ({'options': {'epochs': 1, 'out': 'x'}}, '`options` should leave out --dataset, .*--out'),
         ({'config': 'x.py'}, '`config` should be left out'),
         ({'method': 'EW'}, 'A plan should hold framework, .* Found `method`'),
     ],
