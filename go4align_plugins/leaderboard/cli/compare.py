@@ -80,11 +80,7 @@ def _variants(options: argparse.Namespace, num_tasks: int, default: int) -> Sequ
 
 
 def _compare(options: argparse.Namespace) -> int:
-    """Train the missing cells, print and write the table, draw the picture.
-
-    Returns:
-        The exit status: 1 if a training failed, so that figures are missing.
-    """
+    """Train, print and write the table, draw the picture; return 1 if a training failed."""
     plan = plan_of(options, methods=BASELINES)
     num_tasks, benchmark = len(plan.task_names), get_benchmark(plan.benchmark)
     require(num_tasks > 1, 'tasks', 'leave two tasks or more to be weighted', plan.task_names)

@@ -77,10 +77,9 @@ def plan_of(options: argparse.Namespace, **values: Any) -> Plan:
 
 
 def train(options: argparse.Namespace, asked: Plan, only_asked: bool = False) -> tuple[Path, Plan]:
-    """Train the missing cells of a plan and, by default, of the leaderboard that is there.
+    """Train the missing cells; return the leaderboard's folder and whole plan.
 
-    Returns:
-        The leaderboard's folder, and its plan, with the methods and seeds that it had before.
+    Methods that were there before and are not asked for are left out by ``only_asked``.
     """
     folder = options.out or Path('leaderboards', f'{asked.framework}-{asked.benchmark}')
     launcher = _launcher(options, folder)
