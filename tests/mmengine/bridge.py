@@ -1,4 +1,4 @@
-"""What the tests of the bridge share: a model, trained in LibMTL and in MMEngine."""
+"""A model that the tests of the bridge train, in LibMTL and in MMEngine."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import toys
 if importlib.util.find_spec('LibMTL') is None:
     pytest.skip('LibMTL is not installed', allow_module_level=True)
 
+from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import Tensor, nn
@@ -24,7 +25,6 @@ from torch.utils.data import DataLoader
 
 from go4align_plugins.libmtl import Trainer
 from go4align_plugins.libmtl.compat import import_libmtl
-from go4align_plugins.mmengine import EpochSeedHook
 
 LibMTL: Any = import_libmtl()
 
@@ -37,14 +37,6 @@ EPOCHS = 4
 class SquaredError(LibMTL.loss.AbsLoss):
     def compute_loss(self, pred: Tensor, gt: Tensor) -> Tensor:
         return (pred - gt).square().mean()
-
-
-class NoMetric(LibMTL.metrics.AbsMetric):
-    def update_fun(self, pred: Tensor, gt: Tensor) -> None:
-        pass
-
-    def score_fun(self) -> list[float]:
-        return [1.0]
 
 
 def make_loader() -> DataLoader:
@@ -87,10 +79,10 @@ def train_in_libmtl(weighting: str, weight_args: dict[str, Any]) -> dict[str, Te
         trainer = Trainer(
             {
                 task: {
-                    'metrics': ['none'],
-                    'metrics_fn': NoMetric(),
+                    'metrics': ['error'],
+                    'metrics_fn': LibMTL.metrics.AccMetric(),
                     'loss_fn': SquaredError(),
-                    'weight': [1],
+                    'weight': [0],
                 }
                 for task in TASKS
             },
@@ -112,27 +104,23 @@ def train_in_libmtl(weighting: str, weight_args: dict[str, Any]) -> dict[str, Te
     return {**model.state_dict(), **own}
 
 
-class Seeder(EpochSeedHook):
+class Seeder(Hook):
     """Seeds the training alone: building the model draws numbers, too."""
+
+    priority = 'VERY_HIGH'
 
     def before_train(self, runner: Any) -> None:
         seed()
 
-    def before_train_epoch(self, runner: Any) -> None:
-        pass
-
 
 def make_runner(work_dir: Path, options: dict[str, Any], **changes: Any) -> Runner:
     seed()
+    optimizer = {'type': 'Adam', 'lr': 1e-2, 'weight_decay': 1e-3}
     config: dict[str, Any] = {
         'model': Regressor(),
         'train_dataloader': make_loader(),
         'train_cfg': {'by_epoch': True, 'max_epochs': EPOCHS},
-        'optim_wrapper': {
-            'type': 'LibMTLOptimWrapper',
-            'optimizer': {'type': 'Adam', 'lr': 1e-2, 'weight_decay': 1e-3},
-            **options,
-        },
+        'optim_wrapper': {'type': 'LibMTLOptimWrapper', 'optimizer': optimizer, **options},
         'param_scheduler': [{'type': 'StepLR', 'step_size': 2, 'gamma': 0.5}],
         'custom_hooks': [Seeder()],
         'default_hooks': {'checkpoint': {'type': 'CheckpointHook', 'interval': 1}},
@@ -142,12 +130,14 @@ def make_runner(work_dir: Path, options: dict[str, Any], **changes: Any) -> Runn
     return toys.make_runner(work_dir, **{**config, **changes})
 
 
+def train(*args: Any, **changes: Any) -> Runner:
+    return toys.train(*args, make=make_runner, **changes)
+
+
 def parameters(runner: Runner) -> dict[str, Tensor]:
-    own = dict(runner.optim_wrapper.strategy.named_parameters())
+    own = dict(getattr(runner.optim_wrapper, 'strategy', nn.Module()).named_parameters())
     return {**runner.model.state_dict(), **own}
 
 
-def resume(whole: Path, work_dir: Path, options: dict[str, Any], **changes: Any) -> Runner:
-    """Go on after the second of the four epochs of a run."""
-    load_from = str(whole / 'epoch_2.pth')
-    return make_runner(work_dir, options, resume=True, load_from=load_from, **changes)
+def resume(checkpoint: Path, work_dir: Path, options: dict[str, Any], **changes: Any) -> Runner:
+    return train(work_dir, options, resume=True, load_from=str(checkpoint), **changes)

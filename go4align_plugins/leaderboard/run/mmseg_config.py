@@ -87,11 +87,10 @@ def weighting_options(method: Method, num_tasks: int) -> dict[str, Any]:
             raise ValueError(f'GO4Align takes {", ".join(known)}. Found `{unknown[0]}`.')
         GO4Align(num_tasks, **arguments)
         return {'type': 'GO4AlignOptimWrapper', **arguments}
-    from go4align_plugins.mmengine.libmtl_model import complete_options, find_strategy
+    from go4align_plugins.mmengine.libmtl_bridge import find_strategy
 
-    find_strategy(method.name)
     named = {name: literal(value) for name, value in method.libmtl_options}
-    complete_options(method.name, named)
+    find_strategy(method.name, named)
     return {'type': 'LibMTLOptimWrapper', 'weighting': method.name, 'weight_args': named}
 
 
