@@ -75,29 +75,18 @@ def seed() -> None:
 def train_in_libmtl(weighting: str, weight_args: dict[str, Any]) -> dict[str, Tensor]:
     seed()
     model = Regressor()
+    tasks = {
+        task: {'metrics': ['accuracy'], 'metrics_fn': LibMTL.metrics.AccMetric(),
+               'loss_fn': SquaredError(), 'weight': [1]}
+        for task in TASKS
+    }  # fmt: skip
     with contextlib.redirect_stdout(io.StringIO()):
         trainer = Trainer(
-            {
-                task: {
-                    'metrics': ['error'],
-                    'metrics_fn': LibMTL.metrics.AccMetric(),
-                    'loss_fn': SquaredError(),
-                    'weight': [0],
-                }
-                for task in TASKS
-            },
-            weighting,
-            'HPS',
-            lambda: model.backbone,
-            model.heads,
-            rep_grad=False,
-            multi_input=False,
+            tasks, weighting, 'HPS', lambda: model.backbone, model.heads,
+            rep_grad=False, multi_input=False, weight_args=weight_args, arch_args={}, device='cpu',
             optim_param={'optim': 'adam', 'lr': 1e-2, 'weight_decay': 1e-3},
             scheduler_param={'scheduler': 'step', 'step_size': 2, 'gamma': 0.5},
-            weight_args=weight_args,
-            arch_args={},
-            device='cpu',
-        )
+        )  # fmt: skip
         seed()
         trainer.train(make_loader(), make_loader(), EPOCHS)
     own = {name: value for name, value in trainer.model.named_parameters() if '.' not in name}

@@ -25,10 +25,9 @@ from bridge import (
 )
 from mmengine.model import MMDistributedDataParallel
 from torch import nn
-from toys import Scales, logged, moved
-from toys import make_wrapper as make_any_wrapper
+from toys import Scales, logged, make_wrapper, moved
 
-from go4align_plugins.mmengine import LibMTLOptimWrapper
+from go4align_plugins.mmengine import GO4AlignOptimWrapper, LibMTLOptimWrapper
 from go4align_plugins.mmengine.libmtl_bridge import find_shared, find_strategy
 
 ROOT = Path(__file__).parents[2]
@@ -127,14 +126,13 @@ def test_hook_does_what_the_wrapper_does_in_passes_over_the_data(tmp_path):
         assert_same(parameters(runner), expected)
 
 
-def make_wrapper(model: nn.Module, **options: Any) -> LibMTLOptimWrapper:
-    return make_any_wrapper(model, LibMTLOptimWrapper, **options)
+STRATEGY = {'weighting': 'GO4Align', 'shared': 'trunk'}
 
 
 def test_first_step_by_hand_and_a_second_training(model):
     # UW's weights are 1 / (2 exp(s)), s = -1/2; and s moves by L / (2 exp(s)) - 1/2.
     weight = math.exp(0.5) / 2
-    wrapper = make_wrapper(model, weighting='UW', shared='trunk')
+    wrapper = make_wrapper(model, LibMTLOptimWrapper, weighting='UW', shared='trunk')
     model.step(wrapper, {'a': 1, 'b': 3})
     assert wrapper.task_names == ('a', 'b')
     assert moved(model) == pytest.approx([weight, 3 * weight])
@@ -152,16 +150,14 @@ def test_first_step_by_hand_and_a_second_training(model):
 
 
 def test_groups_are_published():
-    ours, theirs = Scales(), Scales()
-    wrapper = make_wrapper(theirs, weighting='GO4Align', shared='trunk')
-    reference = make_any_wrapper(ours)
-    for losses in ({'a': 1, 'b': 3}, {'a': 2, 'b': 0.5}):
-        theirs.step(wrapper, losses)
-        groups = logged(wrapper, 'group')
-        ours.step(reference, losses)
-        assert groups == logged(reference, 'group')
-        assert moved(theirs) == moved(ours)
-    assert wrapper.num_groups == 2
+    results = []
+    for kind, options in ((LibMTLOptimWrapper, STRATEGY), (GO4AlignOptimWrapper, {})):
+        model = Scales()
+        wrapper = make_wrapper(model, kind, **options)
+        for losses in ({'a': 1, 'b': 3}, {'a': 2, 'b': 0.5}):
+            model.step(wrapper, losses)
+            results.append((logged(wrapper, 'group'), moved(model), wrapper.num_groups))
+    assert results[:2] == results[2:]
 
 
 def test_shared_parameters():
@@ -191,13 +187,13 @@ def test_shared_parameters():
         ({'epoch_length': 0}, '`epoch_length` should be at least 1'),
         ({}, r'`shared` should .* of .*`trunk`, .* Found `shared = None'),
         ({'shared': ['trunk', 'necks']}, 'patterns that match trained parameters.*necks'),
-        ({'shared': 'trunk', 'weighting': 'GO4Align', 'tasks': {'a': 'a*', 'b': 'b*'},
-          'weight_args': {'GO4Align_num_groups': 3}}, '`num_groups` should be between'),
+        ({**STRATEGY, 'weight_args': {'GO4Align_num_groups': 3}}, '`num_groups` should be between'),
     ],
-)  # fmt: skip
+)
 def test_wrong_options_are_refused_before_training(model, options, message):
+    tasks = {'a': 'a*', 'b': 'b*'}
     with pytest.raises(ValueError, match=message):
-        make_wrapper(model, **options)
+        make_wrapper(model, LibMTLOptimWrapper, tasks=tasks, **options)
 
 
 @pytest.mark.usefixtures('on_accelerator')
@@ -208,15 +204,13 @@ def test_hook_refuses_mixed_precision(tmp_path):
 
 
 def test_distributed_model_is_refused(tmp_path, model):
+    wrapper = make_wrapper(model, LibMTLOptimWrapper, shared='trunk')
     store = f'file://{tmp_path / "store"}'
     torch.distributed.init_process_group('gloo', init_method=store, rank=0, world_size=1)
-    try:
-        wrapped = MMDistributedDataParallel(model)
-        wrapper = LibMTLOptimWrapper(torch.optim.SGD(model.parameters(), lr=1), shared='trunk')
-        with pytest.raises(ValueError, match='in one process, on a bare model'):
-            wrapper.initialize_count_status(wrapped, 0, 10)
-    finally:
-        torch.distributed.destroy_process_group()
+    wrapped = MMDistributedDataParallel(model)
+    torch.distributed.destroy_process_group()
+    with pytest.raises(ValueError, match='in one process, on a bare model'):
+        wrapper.initialize_count_status(wrapped, 0, 10)
 
 
 WITHOUT_LIBMTL = """
@@ -237,9 +231,7 @@ def test_needed_extra_is_named_when_it_is_used():
     assert 'pip install "go4align-plugins[libmtl]"' in done.stderr.splitlines()[-1]
 
 
-@pytest.mark.skipif(
-    not MAIN, reason="needs a checkout of LibMTL's GitHub main, its path in LIBMTL_MAIN"
-)
+@pytest.mark.skipif(not MAIN, reason="needs LibMTL's GitHub main, its path in LIBMTL_MAIN")
 @pytest.mark.integration
 def test_strategies_of_libmtl_main():
     paths = [str(ROOT), str(MAIN), *filter(None, [os.environ.get('PYTHONPATH')])]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.runner import FlexibleRunner
-from toys import ToyModel, make_loader, make_runner, read_log, train
+from toys import make_runner, read_log, train
 
 from go4align_plugins import GO4Align
 from go4align_plugins.mmengine import GO4AlignHook, GO4AlignOptimWrapper
@@ -76,18 +76,13 @@ def test_resumed_run_equals_the_uninterrupted_one(tmp_path, whole, log):
 
 
 def test_plain_wrapper_resumes_ours_and_ours_a_plain_one_with_a_warning(tmp_path, whole):
-    go_on(whole.work_dir, tmp_path / 'plain', optim_wrapper=PLAIN)
+    model = train(tmp_path / 'ours', max_iters=2).model  # which was recorded
+    go_on(whole.work_dir, tmp_path / 'plain', optim_wrapper=PLAIN, model=model)
     assert len(read_log(tmp_path / 'plain')) == 3
     go_on(tmp_path / 'plain', tmp_path / 'again', iteration=6, max_iters=9)
     (path,) = (tmp_path / 'again').glob('*/*.log')
     assert 'no state of the weighting' in path.read_text()
     assert 'weight/near' in read_log(tmp_path / 'again')[0]
-
-
-def test_model_trains_on_with_a_plain_wrapper(tmp_path):
-    model = train(tmp_path / 'ours', max_iters=2).model
-    train(tmp_path / 'plain', max_iters=2, model=model, optim_wrapper=PLAIN)
-    assert len(read_log(tmp_path / 'plain')) == 2
 
 
 @pytest.mark.integration
@@ -125,14 +120,7 @@ def test_hook_refuses_other_wrappers_and_keeps_out_of_runs_without_training(tmp_
 
 @pytest.mark.parametrize(('wrapper', 'hooks'), [(OURS, None), (PLAIN, HOOKS)])
 def test_flexible_runner_is_refused(tmp_path, wrapper, hooks):
-    runner = FlexibleRunner(
-        model=ToyModel(),
-        work_dir=str(tmp_path),
-        train_dataloader=make_loader(),
-        train_cfg={'by_epoch': False, 'max_iters': 2},
-        optim_wrapper=wrapper,
-        custom_hooks=hooks,
-        experiment_name=f'flexible_{tmp_path.name}',
-    )
+    changes = {'optim_wrapper': wrapper, 'custom_hooks': hooks, 'default_hooks': None}
+    runner = make_runner(tmp_path / 'run', FlexibleRunner, **changes)
     with pytest.raises(ValueError, match=r'`FlexibleRunner`.*are not supported'):
         runner.train()

@@ -9,7 +9,7 @@ import torch
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import nn
-from torch.utils.data import Dataset
+from torch.utils.data import TensorDataset
 
 from go4align_plugins.mmengine import GO4AlignAmpOptimWrapper, GO4AlignOptimWrapper
 
@@ -37,50 +37,42 @@ class ToyModel(BaseModel):
         }
 
 
-class ToyData(Dataset):
+class ToyData(TensorDataset):
     """Reproducible numbers; another seed, other data."""
 
     def __init__(self, length=8, seed=1):
         generator = torch.Generator().manual_seed(seed)
-        self.inputs = torch.randn(length, 4, generator=generator)
-        self.targets = torch.randn(length, 2, generator=generator)
-
-    def __len__(self):
-        return len(self.inputs)
-
-    def __getitem__(self, index):
-        return self.inputs[index], self.targets[index]
+        self.inputs, self.targets = (torch.randn(length, n, generator=generator) for n in (4, 2))
+        super().__init__(self.inputs, self.targets)
 
 
 def make_loader(shuffle=True, **options):
     """A loader of toy data, in pairs."""
+    sampler = {'type': 'InfiniteSampler', 'shuffle': shuffle, 'seed': 3}
+    collate = {'type': 'default_collate'}
     return {
-        'dataset': ToyData(**options),
-        'batch_size': 2,
-        'collate_fn': {'type': 'default_collate'},
-        'sampler': {'type': 'InfiniteSampler', 'shuffle': shuffle, 'seed': 3},
-    }
+        'dataset': ToyData(**options), 'batch_size': 2, 'collate_fn': collate, 'sampler': sampler
+    }  # fmt: skip
 
 
-def make_runner(work_dir, max_iters=6, **changes):
+def make_runner(work_dir, kind=Runner, max_iters=6, **changes):
     """A Runner that trains the toy on the CPU and logs every iteration."""
     optimizer = {'type': 'Adam', 'lr': 0.01}
+    checkpoint = {'type': 'CheckpointHook', 'interval': 3, 'by_epoch': False}
+    logger = {'type': 'LoggerHook', 'interval': 1}
     config = {
         'model': ToyModel(),
         'work_dir': str(work_dir),
         'train_dataloader': make_loader(),
         'train_cfg': {'by_epoch': False, 'max_iters': max_iters},
         'optim_wrapper': {'type': 'GO4AlignOptimWrapper', 'optimizer': optimizer},
-        'default_hooks': {
-            'logger': {'type': 'LoggerHook', 'interval': 1},
-            'checkpoint': {'type': 'CheckpointHook', 'interval': 3, 'by_epoch': False},
-        },
+        'default_hooks': {'logger': logger, 'checkpoint': checkpoint},
         'log_processor': {'window_size': 1, 'by_epoch': False},
         'randomness': {'seed': 0},
         # Two Runners of one process would share their logs under one name.
         'experiment_name': f'toy_{work_dir.parent.name}_{work_dir.name}',
     }
-    return Runner(**{**config, **changes})
+    return kind(**{**config, **changes})
 
 
 def train(*args, make=make_runner, **changes):
