@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -29,14 +28,14 @@ needs_lite = pytest.mark.skipif(
 class Call:
     """Pickles as the call of a function."""
 
-    def __init__(self, function: Any, *args: Any) -> None:
+    def __init__(self, function, *args):
         self.call = (function, args)
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self):
         return self.call
 
 
-def reload(content: Any, folder: Path) -> Any:
+def reload(content, folder):
     torch.save(content, folder / 'checkpoint.pth')
     return torch.load(folder / 'checkpoint.pth')
 

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -35,11 +34,12 @@ MAIN = os.environ.get('LIBMTL_MAIN')
 PLAIN = {'type': 'OptimWrapper'}
 
 
-def assert_same(found: dict, expected: dict, atol: float = 1e-6) -> None:
+def assert_same(found, expected, atol=1e-6):
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value, rtol=0, atol=atol, msg=name)
 
 
+@pytest.mark.filterwarnings('ignore::RuntimeWarning')  # LibMTL compares with an accuracy of 0
 @pytest.mark.parametrize('weighting', STRATEGIES)
 def test_updates_are_those_of_libmtl(tmp_path, weighting):
     try:
@@ -166,7 +166,7 @@ def test_shared_parameters():
     model.neck.bias.requires_grad = False
     names = {value: name for name, value in model.named_parameters()}
 
-    def shared(patterns: Any = None) -> list[list[str]]:
+    def shared(patterns=None):
         """The names, layer by layer, as GradVac takes them."""
         return [[names[value] for value in layer] for layer in find_shared(model, patterns)]
 

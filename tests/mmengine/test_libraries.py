@@ -39,13 +39,11 @@ pipeline = [
     dict(type='PackSegInputs')]
 train_dataloader = dict(
     batch_size=2, num_workers=0, persistent_workers=False,
-    dataset=dict(
-        data_root='{data}', pipeline=pipeline,
-        data_prefix=dict(img_path='images', seg_map_path='labels')))
+    dataset=dict(data_root='{data}', data_prefix=dict(img_path='images', seg_map_path='labels'),
+        pipeline=pipeline))
 train_cfg = dict(max_iters=4, val_interval=10)
 val_cfg = val_dataloader = val_evaluator = None
-default_hooks = dict(
-    logger=dict(interval=1), checkpoint=dict(interval=2))
+default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=2))
 log_processor = dict(window_size=1)
 randomness = dict(seed=0)
 """
