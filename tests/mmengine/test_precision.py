@@ -68,18 +68,13 @@ def test_mixed_precision_scales_once():
     assert results[0] == results[1]
 
 
-def overflow(model, wrapper):
-    """A step, of as many micro-batches as it takes, whose gradients are infinite."""
-    scales = model.scale.values()
-    hooks = [scale.register_hook(lambda gradient: gradient * math.inf) for scale in scales]
-    step(model, wrapper)
-    for hook in hooks:
-        hook.remove()
-
-
-def step(model, wrapper, b=3.0):
+def step(model, wrapper, b=3.0, gradient=1.0):
+    """A step, of as many micro-batches as it takes, with gradients of a multiple."""
+    hooks = [value.register_hook(lambda g: g * gradient) for value in model.scale.values()]
     for _ in range(wrapper._accumulative_counts):
         model.step(wrapper, {'a': 1, 'b': b})
+    for hook in hooks:
+        hook.remove()
 
 
 def seen(model, wrapper):
@@ -96,13 +91,13 @@ def test_skipped_steps_leave_no_trace(model, fused, count, loss_scale):
     wrapper.optimizer = torch.optim.SGD(model.scale.parameters(), lr=1.0, fused=fused)
     if loss_scale == 'static':
         wrapper._scale_update_param = 2.0**10
-    overflow(model, wrapper)  # at the very first step there is no state yet
+    step(model, wrapper, gradient=math.inf)  # at the very first step there is no state yet
     assert accumulated(wrapper).tolist() == [0, 0]
     step(model, wrapper)
     before = seen(model, wrapper)
     assert before[1] == pytest.approx([0.1, 0.3])
     for bad in (math.inf, math.nan):
-        overflow(model, wrapper)
+        step(model, wrapper, gradient=math.inf)
         step(model, wrapper, b=bad)
         assert seen(model, wrapper) == before
     assert wrapper.loss_scaler.get_scale() == 2.0 ** (10 if loss_scale == 'static' else 5)
