@@ -28,7 +28,7 @@ ARROWS = {
     'mmseg': {*DATA, 'mmengine'},
     'leaderboard': {*DATA, 'libmtl', 'mmengine', 'mmseg'},
 }
-BRIDGE = {'go4align_plugins.mmengine.libmtl_bridge', 'go4align_plugins.mmengine.libmtl_model'}
+BRIDGE = {'go4align_plugins.mmengine.libmtl_bridge'}
 
 
 def name_of(path: Path) -> str:

@@ -15,9 +15,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 COMPILED_MODULE = 'mmcv._ext'
-
 STATISTICS = ('min', 'max', 'mean', 'current')
-
 NUMBER_TYPES = '?bhilqBHILQefd'
 """The dtypes in MMEngine's log, as numpy's characters."""
 
@@ -25,33 +23,21 @@ NUMBER_TYPES = '?bhilqBHILQefd'
 def allow_checkpoints() -> None:
     """Let ``torch.load`` read MMEngine's own checkpoints, and nothing that could run code.
 
-    Since torch 2.6 a checkpoint may hold only classes that are known to be harmless. MMEngine
-    0.10.7 saves its log as a class that is not known, and so cannot resume. This adds exactly the
-    content of its checkpoints: ``HistoryBuffer`` with its four statistics, and numpy's arrays of
-    numbers. A file with anything else in it is still refused.
-
-    Older releases of torch run any code in a file, and need nothing here.
+    Since torch 2.6 a checkpoint may hold only classes that are known to be harmless. This adds
+    exactly the content of MMEngine's: ``HistoryBuffer`` with its four statistics, and numpy's
+    arrays of numbers. Older releases of torch run any code in a file, and need nothing here.
     """
     if torch.__version__ < '2.6':
         return
-    rebuild_array: Any = np.zeros(0).__reduce__()[0]
-    rebuild_scalar: Any = np.float64(0).__reduce__()[0]
-    torch.serialization.add_safe_globals(
-        [
-            HistoryBuffer,
-            # A statistic is saved as a call of `getattr`, which itself could reach anything.
-            (_get_statistic, 'builtins.getattr'),
-            np.ndarray,
-            np.dtype,
-            *{type(np.dtype(number)) for number in NUMBER_TYPES},
-            # numpy 2 moved these; a checkpoint has the name in the numpy that saved it.
-            *(
-                (function, f'numpy.{package}.multiarray.{function.__name__}')
-                for function in (rebuild_array, rebuild_scalar)
-                for package in ('core', '_core')
-            ),
-        ]
-    )
+    safe: list[Any] = [HistoryBuffer, np.ndarray, np.dtype]
+    safe += {type(np.dtype(number)) for number in NUMBER_TYPES}
+    # numpy 2 moved these; a checkpoint has the name in the numpy that saved it.
+    for package in ('numpy.core.multiarray', 'numpy._core.multiarray'):
+        for value in (np.zeros(0), np.float64(0)):
+            rebuild: Any = value.__reduce__()[0]
+            safe.append((rebuild, f'{package}.{rebuild.__name__}'))
+    # A statistic is saved as a call of `getattr`, which itself could reach anything.
+    torch.serialization.add_safe_globals([*safe, (_get_statistic, 'builtins.getattr')])
 
 
 def _get_statistic(owner: object, name: str) -> Any:
@@ -63,21 +49,18 @@ def _get_statistic(owner: object, name: str) -> Any:
 def provide_mmcv_operations() -> None:
     """Make mmcv-lite sufficient for all models that call no compiled operation.
 
-    mmcv-lite has the Python half of ``mmcv.ops``, which fails on importing the compiled half,
-    ``mmcv._ext``; so do ``mmseg.models`` and all that import a single name of it. Where that module
-    is not found, a stand-in takes its place, whose operations raise when they are called.
-
-    With any other edition of mmcv, nothing is done; one that has the compiled half keeps it.
+    mmcv-lite has the Python half of ``mmcv.ops``, which imports the compiled half, ``mmcv._ext``;
+    so do ``mmseg.models`` and all that use it. Where that module is not found, a stand-in takes its
+    place, whose operations raise when they are called. Other editions of mmcv are left alone.
     """
     try:
         importlib.metadata.distribution('mmcv-lite')
     except importlib.metadata.PackageNotFoundError:
         return
-    package = importlib.util.find_spec('mmcv')
-    if package is None or COMPILED_MODULE in sys.modules:
-        return
-    if PathFinder.find_spec(COMPILED_MODULE, package.submodule_search_locations) is None:
-        sys.modules[COMPILED_MODULE] = MissingOperations(COMPILED_MODULE)
+    package: Any = importlib.util.find_spec('mmcv')
+    compiled = PathFinder.find_spec(COMPILED_MODULE, package.submodule_search_locations)
+    if compiled is None:
+        sys.modules.setdefault(COMPILED_MODULE, MissingOperations(COMPILED_MODULE))
 
 
 class MissingOperations(ModuleType):
@@ -85,14 +68,13 @@ class MissingOperations(ModuleType):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        # MMEngine looks for the loader of the module to see whether it is there.
+        # MMEngine's report looks for the loader of the module.
         self.__spec__ = ModuleSpec(name, PathFinder)  # type: ignore[arg-type]
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith('__'):
             raise AttributeError(name)
-        if name in ('get_compiler_version', 'get_compiling_cuda_version'):
-            # Called for mmcv's report of the environment.
+        if name in ('get_compiler_version', 'get_compiling_cuda_version'):  # for mmcv's report
             return lambda: 'not compiled'
 
         def operation(*args: Any, **kwargs: Any) -> None:

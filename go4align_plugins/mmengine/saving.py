@@ -1,10 +1,8 @@
-"""Checkpoints of which one is always whole, also after a killed run or on a full disk.
-
-MMEngine removes the old checkpoint before it writes the new one, and writes under its final name.
-"""
+"""Checkpoints of which one is always whole, also after a killed run or on a full disk."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections import deque
 from pathlib import Path
@@ -19,6 +17,7 @@ from go4align_plugins.utils.files import find_damage, save_bytes
 
 ASIDE = 'aside'
 LAST = 'last_checkpoint'
+NUMBERED = r'(epoch|iter)_\d+'
 
 
 @register_backend(ASIDE)
@@ -26,11 +25,7 @@ class AsideBackend(LocalBackend):
     """Local files, written aside and renamed: ``backend_args=dict(backend='aside')``."""
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write a file, wholly or not at all.
-
-        Raises:
-            OSError: if it cannot be written; the message names the file.
-        """
+        """Write a file, wholly or not at all: then the OSError names it."""
         path = Path(filepath)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_bytes(path, obj, durable=True)
@@ -40,12 +35,8 @@ class AsideBackend(LocalBackend):
 class SafeCheckpointHook(CheckpointHook):
     """MMEngine's ``CheckpointHook``; at any moment there is a whole checkpoint to resume from.
 
-    Where ``out_dir`` is not a local folder, or ``backend_args`` are given, that storage decides how
-    a file is written.
-
-    Args:
-        *args: as for ``CheckpointHook``.
-        **kwargs: as for ``CheckpointHook``.
+    MMEngine's removes the old checkpoint before it writes the new one, under its final name. Where
+    ``out_dir`` is not local, or ``backend_args`` are given, that storage decides how to write.
     """
 
     backend_args: dict[str, Any] | None
@@ -79,8 +70,7 @@ def find_checkpoint(work_dir: str | Path) -> Path | None:
     """Find the checkpoint that the run in a folder resumes from; None if it has none.
 
     MMEngine's file ``last_checkpoint`` names it; a file of that name in the folder itself comes
-    first, since the folder may have been moved. Without it: the latest ``epoch_N.pth`` or
-    ``iter_N.pth``.
+    first, since the folder may have been moved. Then comes the latest ``epoch_N`` or ``iter_N``.
 
     Raises:
         ValueError: if it is damaged; the message names it and says what to do.
@@ -89,12 +79,10 @@ def find_checkpoint(work_dir: str | Path) -> Path | None:
     pointer = work_dir / LAST
     named = Path(pointer.read_text(errors='replace').strip()) if pointer.is_file() else Path()
     candidates = [work_dir / named.name, named] if named.suffix == '.pth' else []
-    numbers = {
-        path: re.fullmatch(r'(?:epoch|iter)_(\d+)', path.stem) for path in work_dir.glob('*.pth')
-    }
-    saved = [(int(number[1]), path) for path, number in numbers.items() if number]
-    candidates += [path for _, path in sorted(saved, reverse=True)]
-    path = next((path for path in candidates if _is_file(path)), None)
+    saved = [path for path in work_dir.glob('*.pth') if re.fullmatch(NUMBERED, path.stem)]
+    candidates += sorted(saved, key=lambda path: int(path.stem.split('_')[1]), reverse=True)
+    # Unlike its method of the same name, it takes a name that cannot be one.
+    path = next((path for path in candidates if os.path.isfile(path)), None)  # noqa: PTH113
     damage = None if path is None else find_damage(path)
     if damage:
         raise ValueError(
@@ -102,10 +90,3 @@ def find_checkpoint(work_dir: str | Path) -> Path | None:
             'command then goes on from the one before, or from the start without one.'
         )
     return path
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that cannot be one
-        return False

@@ -32,6 +32,5 @@ def model():
 @pytest.fixture
 def on_accelerator(monkeypatch):
     """MMEngine's wrapper refuses to work on the CPU, whose arithmetic is the same."""
-    from mmengine.optim.optimizer import amp_optimizer_wrapper
-
-    monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
+    wrapper = 'mmengine.optim.optimizer.amp_optimizer_wrapper'
+    monkeypatch.setattr(f'{wrapper}.is_cuda_available', lambda: True)

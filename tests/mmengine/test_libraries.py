@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from torch.utils.data import Dataset
-from toys import make_runner, read_log
+from toys import read_log, train
 
 from go4align_plugins import GO4Align
 
@@ -39,13 +39,11 @@ pipeline = [
     dict(type='PackSegInputs')]
 train_dataloader = dict(
     batch_size=2, num_workers=0, persistent_workers=False,
-    dataset=dict(
-        data_root='{data}', pipeline=pipeline,
-        data_prefix=dict(img_path='images', seg_map_path='labels')))
+    dataset=dict(data_root='{data}', data_prefix=dict(img_path='images', seg_map_path='labels'),
+        pipeline=pipeline))
 train_cfg = dict(max_iters=4, val_interval=10)
 val_cfg = val_dataloader = val_evaluator = None
-default_hooks = dict(
-    logger=dict(interval=1), checkpoint=dict(interval=2))
+default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=2))
 log_processor = dict(window_size=1)
 randomness = dict(seed=0)
 """
@@ -75,29 +73,32 @@ class TwoLabels(Dataset):
         return {'inputs': image, 'data_samples': sample}
 
 
+MULTI_TASK = {
+    'type': 'ImageClassifier',
+    'backbone': {'type': 'ResNet', 'depth': 18},
+    'neck': {'type': 'GlobalAveragePooling'},
+    'head': {
+        'type': 'MultiTaskHead',
+        'in_channels': 512,
+        'task_heads': {
+            'shape': {'type': 'LinearClsHead', 'num_classes': 3},
+            'colour': {'type': 'LinearClsHead', 'num_classes': 2},
+        },
+    },
+}
+
+
 @needs('mmpretrain')
 @pytest.mark.integration
 def test_multi_task_head_of_mmpretrain_trains(tmp_path):
     from mmpretrain.utils import register_all_modules
 
     register_all_modules()
-    heads = {
-        'shape': {'type': 'LinearClsHead', 'num_classes': 3},
-        'colour': {'type': 'LinearClsHead', 'num_classes': 2},
-    }
-    make_runner(
+    sampler = {'type': 'DefaultSampler', 'shuffle': False}
+    train(
         tmp_path,
-        model={
-            'type': 'ImageClassifier',
-            'backbone': {'type': 'ResNet', 'depth': 18},
-            'neck': {'type': 'GlobalAveragePooling'},
-            'head': {'type': 'MultiTaskHead', 'in_channels': 512, 'task_heads': heads},
-        },
-        train_dataloader={
-            'dataset': TwoLabels(),
-            'batch_size': 2,
-            'sampler': {'type': 'DefaultSampler', 'shuffle': False},
-        },
+        model=MULTI_TASK,
+        train_dataloader={'dataset': TwoLabels(), 'batch_size': 2, 'sampler': sampler},
         train_cfg={'by_epoch': True, 'max_epochs': 1},
         optim_wrapper={
             'type': 'GO4AlignOptimWrapper',
@@ -106,7 +107,7 @@ def test_multi_task_head_of_mmpretrain_trains(tmp_path):
         },
         default_scope='mmpretrain',
         log_processor={'window_size': 1},
-    ).train()
+    )
     log = read_log(tmp_path)
     assert [line['weight/colour'] > 0 for line in log] == [True, False, True]
     assert_weights_follow(log, {'shape': ['shape_loss'], 'colour': ['colour_loss']})
@@ -116,43 +117,32 @@ def assert_weights_follow(log, tasks):
     """The logged weights are those of `GO4Align` fed with the logged losses."""
     weighting = GO4Align(len(tasks))
     for line in log:
-        weights = weighting(
-            torch.tensor([sum(line[key] for key in keys) for keys in tasks.values()])
-        )
-        logged = torch.tensor([line[f'weight/{name}'] for name in tasks])
-        torch.testing.assert_close(logged, weights, rtol=1e-5, atol=0)
-
-
-@pytest.fixture
-def segformer(tmp_path):
-    """The config of a SegFormer with auxiliary heads, and four pictures for it."""
-    image = pytest.importorskip('PIL.Image')
-    generator = np.random.default_rng(0)
-    for name, shape in (('images', (64, 64, 3)), ('labels', (64, 64))):
-        (tmp_path / name).mkdir()
-        for number in range(4):
-            pixels = generator.integers(0, 150, shape, dtype=np.uint8)
-            suffix = 'jpg' if name == 'images' else 'png'
-            image.fromarray(pixels).save(tmp_path / name / f'{number}.{suffix}')
-    config = tmp_path / 'segformer.py'
-    config.write_text(SEGFORMER.replace('{data}', tmp_path.as_posix()))
-    return config
+        losses = torch.tensor([sum(line[key] for key in keys) for keys in tasks.values()])
+        weights = weighting(losses).tolist()
+        assert [line[f'weight/{name}'] for name in tasks] == pytest.approx(weights, rel=1e-5)
 
 
 @needs('mmseg')
 @pytest.mark.integration
-def test_mmsegs_own_tool_trains_and_resumes(tmp_path, segformer):
+def test_mmsegs_own_tool_trains_and_resumes(tmp_path):
+    image = pytest.importorskip('PIL.Image')
+    generator = np.random.default_rng(0)
+    for name, suffix, channels in (('images', 'jpg', (3,)), ('labels', 'png', ())):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            pixels = generator.integers(0, 150, (64, 64, *channels), dtype=np.uint8)
+            image.fromarray(pixels).save(tmp_path / name / f'{number}.{suffix}')
+    config, work_dir = tmp_path / 'segformer.py', tmp_path / 'run'
+    config.write_text(SEGFORMER.replace('{data}', tmp_path.as_posix()))
     package = Path(importlib.util.find_spec('mmseg').origin).parent
-    command = [sys.executable, str(package / '.mim' / 'tools' / 'train.py'), str(segformer)]
-    command += ['--work-dir', str(tmp_path / 'run')]
+    command = [sys.executable, package / '.mim/tools/train.py', config, '--work-dir', work_dir]
     environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
-    more = ['--resume', '--cfg-options', 'train_cfg.max_iters=6']
-    for options in ([], more):
+    for options in ([], ['--resume', '--cfg-options', 'train_cfg.max_iters=6']):
         done = subprocess.run(
-            command + options, env=environment, capture_output=True, text=True, check=False
+            [*command, *options], env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr[-3000:]
-    log = read_log(tmp_path / 'run')
+    log = read_log(work_dir)
     assert [line['iter'] for line in log] == [1, 2, 3, 4, 5, 6]
     tasks = {'main': ['decode.loss_ce'], 'auxiliary': ['aux_0.loss_ce', 'aux_1.loss_ce']}
     assert_weights_follow(log, tasks)

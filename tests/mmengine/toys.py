@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from mmengine.model import BaseModel
-from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
-from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch import nn
+from torch.utils.data import TensorDataset
 
 from go4align_plugins.mmengine import GO4AlignAmpOptimWrapper, GO4AlignOptimWrapper
 
@@ -22,18 +19,16 @@ TIMES = ('time', 'data_time', 'eta')
 class ToyModel(BaseModel):
     """Four features -> two regressions; the losses are those that its data ask for."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__()
         torch.manual_seed(0)
         self.trunk = nn.Linear(4, 8)
         self.near = nn.Linear(8, 1)
         self.far = nn.Linear(8, 1)
 
-    def forward(self, inputs: Tensor, targets: Tensor, mode: str = 'tensor') -> Any:
+    def forward(self, inputs, targets, mode='tensor'):
         features = self.trunk(inputs).relu()
         near, far = self.near(features)[:, 0], self.far(features)[:, 0]
-        if mode != 'loss':
-            return near, far
         return {
             'near.loss_l1': (near - targets[:, 0]).abs().mean(),
             'near.loss_l2': [(near - targets[:, 0]).square(), 0.1 * near.square()],
@@ -42,55 +37,52 @@ class ToyModel(BaseModel):
         }
 
 
-class ToyData(Dataset):
+class ToyData(TensorDataset):
     """Reproducible numbers; another seed, other data."""
 
-    def __init__(self, length: int = 8, seed: int = 1) -> None:
+    def __init__(self, length=8, seed=1):
         generator = torch.Generator().manual_seed(seed)
-        self.inputs = torch.randn(length, 4, generator=generator)
-        self.targets = torch.randn(length, 2, generator=generator)
-
-    def __len__(self) -> int:
-        return len(self.inputs)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        return self.inputs[index], self.targets[index]
+        self.inputs, self.targets = (torch.randn(length, n, generator=generator) for n in (4, 2))
+        super().__init__(self.inputs, self.targets)
 
 
-def make_loader(shuffle: bool = True, **options: Any) -> dict[str, Any]:
+def make_loader(shuffle=True, **options):
     """A loader of toy data, in pairs."""
+    sampler = {'type': 'InfiniteSampler', 'shuffle': shuffle, 'seed': 3}
+    collate = {'type': 'default_collate'}
     return {
-        'dataset': ToyData(**options),
-        'batch_size': 2,
-        'collate_fn': {'type': 'default_collate'},
-        'sampler': {'type': 'InfiniteSampler', 'shuffle': shuffle, 'seed': 3},
-    }
+        'dataset': ToyData(**options), 'batch_size': 2, 'collate_fn': collate, 'sampler': sampler
+    }  # fmt: skip
 
 
-def make_runner(work_dir: Path, max_iters: int = 6, **changes: Any) -> Runner:
+def make_runner(work_dir, kind=Runner, max_iters=6, **changes):
     """A Runner that trains the toy on the CPU and logs every iteration."""
-    config: dict[str, Any] = {
+    optimizer = {'type': 'Adam', 'lr': 0.01}
+    checkpoint = {'type': 'CheckpointHook', 'interval': 3, 'by_epoch': False}
+    logger = {'type': 'LoggerHook', 'interval': 1}
+    config = {
         'model': ToyModel(),
         'work_dir': str(work_dir),
         'train_dataloader': make_loader(),
         'train_cfg': {'by_epoch': False, 'max_iters': max_iters},
-        'optim_wrapper': {
-            'type': 'GO4AlignOptimWrapper',
-            'optimizer': {'type': 'Adam', 'lr': 0.01},
-        },
-        'default_hooks': {
-            'logger': {'type': 'LoggerHook', 'interval': 1},
-            'checkpoint': {'type': 'CheckpointHook', 'interval': 3, 'by_epoch': False},
-        },
+        'optim_wrapper': {'type': 'GO4AlignOptimWrapper', 'optimizer': optimizer},
+        'default_hooks': {'logger': logger, 'checkpoint': checkpoint},
         'log_processor': {'window_size': 1, 'by_epoch': False},
         'randomness': {'seed': 0},
         # Two Runners of one process would share their logs under one name.
         'experiment_name': f'toy_{work_dir.parent.name}_{work_dir.name}',
     }
-    return Runner(**{**config, **changes})
+    return kind(**{**config, **changes})
 
 
-def read_log(folder: Path) -> list[dict[str, Any]]:
+def train(*args, make=make_runner, **changes):
+    """Make a Runner, and train."""
+    runner = make(*args, **changes)
+    runner.train()
+    return runner
+
+
+def read_log(folder):
     """The lines of all runs in a folder, in their order, without times."""
     paths = sorted(folder.glob('*/vis_data/scalars.json'))
     lines = [json.loads(line) for path in paths for line in path.read_text().splitlines()]
@@ -100,15 +92,14 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
 class Scales(ToyModel):
     """One parameter a task; each loss is the one that a step asks for, and so is its gradient."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__()
         self.scale = nn.ParameterDict({'a': torch.ones(()), 'b': torch.ones(())})
 
-    def step(self, wrapper: OptimWrapper, losses: dict[str, float]) -> None:
+    def step(self, wrapper, losses):
         ones = {name: scale - scale.detach() + 1 for name, scale in self.scale.items()}
         terms = {f'{name}.loss': ones[name] * loss for name, loss in losses.items()}
-        total, _ = self.parse_losses(terms)
-        wrapper.update_params(total)
+        wrapper.update_params(self.parse_losses(terms)[0])
 
 
 def make_wrapper(model, kind=GO4AlignOptimWrapper, max_counts=100, lr=1.0, **options):
@@ -117,9 +108,9 @@ def make_wrapper(model, kind=GO4AlignOptimWrapper, max_counts=100, lr=1.0, **opt
     return wrapper
 
 
-def make_amp_wrapper(model, scale=2.0**10, **options):
+def make_amp_wrapper(model, **options):
     wrapper = make_wrapper(model, GO4AlignAmpOptimWrapper, **options)
-    wrapper.loss_scaler = make_scaler(init_scale=scale)
+    wrapper.loss_scaler = make_scaler(init_scale=2.0**10)
     return wrapper
 
 

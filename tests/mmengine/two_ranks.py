@@ -1,17 +1,10 @@
-"""One of two processes that train together: `python two_ranks.py RANK FOLDER ACCUMULATIVE_COUNTS`.
-
-Writes what it saw at every iteration to `FOLDER/RANK.pt`.
-"""
+"""One of two processes that train together."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from typing import Any
-
 import torch
 from mmengine.hooks import Hook
-from toys import ToyModel, make_loader, make_runner
+from toys import ToyModel, make_loader, train
 
 
 class PartlyLabelled(ToyModel):
@@ -19,7 +12,7 @@ class PartlyLabelled(ToyModel):
 
     iteration = 0
 
-    def forward(self, inputs: torch.Tensor, targets: torch.Tensor, mode: str = 'tensor') -> Any:
+    def forward(self, inputs, targets, mode='tensor'):
         losses = super().forward(inputs, targets, mode)
         self.iteration += 1
         if torch.distributed.get_rank() == 0 and self.iteration == 1:
@@ -30,32 +23,31 @@ class PartlyLabelled(ToyModel):
 class Witness(Hook):
     """Notes each iteration's weights, state, losses and parameters."""
 
-    def __init__(self) -> None:
-        self.seen: list[dict[str, Any]] = []
+    def __init__(self):
+        self.seen = []
 
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        weighting = runner.optim_wrapper.weighting
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
         names = runner.optim_wrapper.task_names
-        scalars = runner.message_hub.get_scalar
+        scalars = [runner.message_hub.get_scalar(f'train/weight/{name}') for name in names]
         self.seen.append(
             {
                 'names': names,
-                'weights': [float(scalars(f'train/weight/{name}').current()) for name in names],
-                'state': weighting.state_dict()['indicator.accumulated_risk'].clone(),
+                'weights': [float(scalar.current()) for scalar in scalars],
+                'state': runner.optim_wrapper.weighting.indicator.accumulated_risk.tolist(),
                 'loss': outputs['loss'].item(),
-                'parameters': [p.detach().clone() for p in runner.model.parameters()],
+                'parameters': [p.tolist() for p in runner.model.parameters()],
             }
         )
 
 
-def main(rank: int, folder: Path, accumulative_counts: int) -> None:
-    """Train, and write down what was seen."""
+def train_rank(rank, folder, accumulative_counts):
+    """Train, and write what was seen at every iteration to `FOLDER/RANK.pt`."""
     torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2
-    )
+    meeting = f'file://{folder}/meeting'
+    torch.distributed.init_process_group('gloo', init_method=meeting, rank=rank, world_size=2)
     witness = Witness()
-    make_runner(
+    wrapped = {'type': 'MMDistributedDataParallel', 'device_ids': None}
+    train(
         folder / 'run',
         model=PartlyLabelled(),
         train_dataloader=make_loader(shuffle=False, length=16, seed=10 + rank),
@@ -66,20 +58,10 @@ def main(rank: int, folder: Path, accumulative_counts: int) -> None:
             'step_size': 0.01,
         },
         launcher='pytorch',
-        cfg={
-            'model_wrapper_cfg': {
-                'type': 'MMDistributedDataParallel',
-                'device_ids': None,
-                'find_unused_parameters': True,
-            }
-        },
+        cfg={'model_wrapper_cfg': {**wrapped, 'find_unused_parameters': True}},
         custom_hooks=[witness],
-    ).train()
+    )
     torch.save(witness.seen, folder / f'{rank}.pt')
     # Left to the end of the process, gloo's threads sometimes abort it.
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
-
-
-if __name__ == '__main__':
-    main(int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

@@ -71,10 +71,9 @@ def weighting_options(method: Method, num_tasks: int) -> dict[str, Any]:
             raise ValueError(f'GO4Align takes {", ".join(known)}. Found `{unknown[0]}`.')
         GO4Align(num_tasks, **options)
         return {'type': 'GO4AlignOptimWrapper', **options}
-    from go4align_plugins.mmengine.libmtl_model import complete_options, find_strategy
+    from go4align_plugins.mmengine.libmtl_bridge import find_strategy
 
-    find_strategy(method.name)
-    complete_options(method.name, options)
+    find_strategy(method.name, options)
     return {'type': 'LibMTLOptimWrapper', 'weighting': method.name, 'weight_args': options}
 
 

@@ -20,7 +20,7 @@ from mmengine.runner import IterBasedTrainLoop
 
 from go4align_plugins import GO4Align
 from go4align_plugins.mmengine import LibMTLOptimWrapper
-from go4align_plugins.mmengine.task_wrapper import TaskOptimWrapper
+from go4align_plugins.mmengine.optim_wrapper import TaskOptimWrapper
 from go4align_plugins.mmseg.evaluation.training_log import (
     by_task,
     group_shares,

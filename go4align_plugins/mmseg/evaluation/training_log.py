@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from go4align_plugins.mmengine.task_wrapper import TaskOptimWrapper
+from go4align_plugins.mmengine.optim_wrapper import TaskOptimWrapper
 
 
 def latest(runner: Any, key: str, window: int) -> np.ndarray:

@@ -1,11 +1,10 @@
-"""The recorder returns the result of the model's own method, and knows the parts of each total."""
+"""The recorder returns a model's own result and knows its parts, which are summed by task."""
 
 from __future__ import annotations
 
 import copy
 import gc
 import io
-import pickle
 import weakref
 
 import pytest
@@ -13,7 +12,7 @@ import torch
 from mmengine.model import ExponentialMovingAverage
 from toys import ToyData, ToyModel
 
-from go4align_plugins.mmengine.recorders import LossRecorder
+from go4align_plugins.mmengine.losses import LossRecorder, TaskLosses
 
 
 class AddsPenalty(ToyModel):
@@ -49,41 +48,28 @@ def values(mapping):
 
 
 def test_result_is_the_models_own(model):
-    losses = forward(model)
-    expected_total, expected_log = model.parse_losses(losses)
-    names = list(model.state_dict())
-    LossRecorder.attach(model)
+    losses, names = forward(model), list(model.state_dict())
     total, log_vars = model.parse_losses(losses)
-    assert torch.equal(total, expected_total)
-    assert list(log_vars) == list(expected_log)
-    assert values(log_vars) == values(expected_log)
+    LossRecorder.attach(model)
+    found, found_vars = model.parse_losses(losses)
+    assert torch.equal(found, total)
+    assert [*values(found_vars).items()] == [*values(log_vars).items()]
     assert list(model.state_dict()) == names
 
 
 def test_summands_by_hand(model, recorder):
     w = torch.ones(2, requires_grad=True)
-    losses = {'a.loss': w * 3, 'b.loss': [w * 1, w * 2], 'b.acc': w * 9, 'empty_loss': []}
+    losses = {'loss': w * 3, 'b.loss': [w * 1, w * 2], 'b.acc': w * 9, 'empty_loss': []}
     total, _ = model.parse_losses(losses)
     assert total.item() == 6
     terms = recorder.pop(total)
-    assert values(terms) == {'a.loss': 3, 'b.loss': 3, 'empty_loss': 0}
-    (5 * terms['a.loss']).backward()
+    assert values(terms) == {'loss': 3, 'b.loss': 3, 'empty_loss': 0}
+    (5 * terms['loss']).backward()
     assert w.grad.tolist() == [7.5, 7.5]
 
 
-def test_loss_called_loss_is_not_taken_for_the_total(model, recorder, one):
-    total, _ = model.parse_losses({'loss': one, 'aux_loss': 2 * one})
-    assert values(recorder.pop(total)) == {'loss': 1, 'aux_loss': 2}
-
-
-@pytest.mark.parametrize('keys', [('depth', 'accuracy'), ()])
-def test_a_model_without_losses_is_named(model, recorder, one, keys):
-    total, _ = model.parse_losses(dict.fromkeys(keys, one))
-    with pytest.raises(ValueError, match=r'keys that contain `loss`.*Found the keys'):
-        recorder.pop(total)
-
-
 def test_several_totals_one_by_one_or_added(model, recorder, one):
+    recorder = LossRecorder.attach(model)  # in place of the first
     first, _ = model.parse_losses({'a_loss': one, 'b_loss': 2 * one})
     second, _ = model.parse_losses({'b_loss': 4 * one})
     third, _ = model.parse_losses({'c_loss': one})
@@ -95,6 +81,9 @@ def test_other_losses_are_refused(model, recorder, one):
     with torch.no_grad():
         total, _ = model.parse_losses(forward(model))
     with pytest.raises(ValueError, match=r'should be the total that the model.*totals `\[\]`'):
+        recorder.pop(total)
+    total, _ = model.parse_losses({'depth': one})
+    with pytest.raises(ValueError, match=r"keys that contain `loss`\..*the keys `\['depth'\]`"):
         recorder.pop(total)
     total, _ = model.parse_losses({'a_loss': one})
     with pytest.raises(ValueError, match=r'should be the total that the model.*totals `\[1\.0\]`'):
@@ -113,41 +102,44 @@ def test_total_that_nobody_holds_frees_its_graph(model, recorder, one):
 def test_models_that_cannot_be_recorded_are_refused():
     model = AddsPenalty()
     LossRecorder.attach(model)
-    with pytest.raises(ValueError, match=r'should return the sum .*`near.loss_l1`, `near.loss_l2`'):
+    with pytest.raises(ValueError, match=r"return the sum .*'near.loss_l1', 'near.loss_l2'"):
         model.parse_losses(forward(model))
     with pytest.raises(ValueError, match=r'should have the method `parse_losses`.*Found `Linear`'):
         LossRecorder.attach(torch.nn.Linear(1, 1))
 
 
-def test_second_recorder_replaces_the_first(model, recorder):
-    second = LossRecorder.attach(model)
-    total, _ = model.parse_losses(forward(model))
-    with pytest.raises(ValueError):
-        recorder.pop(total)
-    assert len(second.pop(total)) == 3
-
-
-def pickled(model):
-    return pickle.loads(pickle.dumps(model))
-
-
 def saved(model):
     file = io.BytesIO()
     torch.save(model, file)
-    file.seek(0)
-    return torch.load(file, weights_only=False)
+    return torch.load(io.BytesIO(file.getvalue()), weights_only=False)
 
 
-def averaged(model):
-    return ExponentialMovingAverage(model).module
-
-
-@pytest.mark.parametrize('make_copy', [copy.deepcopy, averaged, pickled, saved])
+@pytest.mark.parametrize('make_copy', [copy.deepcopy, ExponentialMovingAverage, saved])
 def test_copy_has_its_own_plain_method(model, recorder, make_copy):
     twin = make_copy(model)
+    twin = getattr(twin, 'module', twin)
     assert twin.parse_losses.__self__ is twin
     assert twin.parse_losses.__func__ is ToyModel.parse_losses
-    total, _ = twin.parse_losses(forward(twin))
-    with pytest.raises(ValueError):
-        recorder.pop(total)
     assert model.parse_losses is recorder
+
+
+def test_keys_belong_to_the_task_of_their_first_part_or_pattern():
+    keys = ['decode.loss_ce', 'aux_1.decode.loss_ce', 'normal_loss']
+    assert [*map(TaskLosses().find_task, keys)] == ['decode', 'aux_1', 'normal_loss']
+    tasks = TaskLosses({'normal': 'normal_*', 'map': ['decode.*', 'aux*.loss_ce']})
+    assert tasks.names == ('normal', 'map')
+    assert [*map(tasks.find_task, keys)] == ['map', 'map', 'normal']
+
+
+@pytest.mark.parametrize(
+    ('tasks', 'message'),
+    [
+        *((wrong, 'should map .* Found `tasks = ') for wrong in ({}, ['depth'], 'depth', 3)),
+        *(({'depth': wrong}, 'task `depth` at least one') for wrong in ([], None, '', [1], True)),
+        ({'depth': ['Depth.*']}, '`depth.loss` to exactly one task, not none'),
+        ({'all': ['*'], 'a': 'depth.*', 'b': 'b*'}, r'`depth\.loss` to .* not all and a\. Found'),
+    ],
+)
+def test_wrong_tasks_are_named(tasks, message):
+    with pytest.raises(ValueError, match=message):
+        TaskLosses(tasks).sum({'depth.loss': torch.ones(())})
