@@ -1,14 +1,22 @@
-"""Read results from leaderboards, stores and run folders."""
+"""Read results from leaderboards, stores and run folders, and check that they can be compared."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from go4align_plugins.data.table import Benchmark
 from go4align_plugins.leaderboard.report.table import Failure
 from go4align_plugins.leaderboard.run.plan import PLAN, load_plan
-from go4align_plugins.leaderboard.run.runs import Run, load_run
+from go4align_plugins.leaderboard.run.runs import Run, by_method, load_run
 from go4align_plugins.leaderboard.run.store import RESULTS, Entry, Store
+
+SHARED = (
+    'framework', 'benchmark', 'num_frames', 'image_size', 'protocol', 'arch', 'arch_args',
+    'backbone', 'pretrained', 'epochs', 'batch_size', 'augment', 'optim_param', 'scheduler_param',
+    'optimizer', 'param_scheduler',
+)  # fmt: skip
 
 
 def load_results(paths: Iterable[str | Path]) -> tuple[list[Run], list[Failure]]:
@@ -19,7 +27,6 @@ def load_results(paths: Iterable[str | Path]) -> tuple[list[Run], list[Failure]]
 
     Raises:
         ValueError: if a path is none of these, or a run is broken; the message names it.
-        OSError: if a store cannot be read.
     """
     runs, failures = [], []
     for path in map(Path, paths):
@@ -47,3 +54,55 @@ def failure_of(entry: Entry, label: str) -> Failure:
     """Describe a failed entry under a method's name."""
     name = label if entry.task is None else f'{label} ({entry.task})'
     return Failure(name, entry.seed, entry.reason or 'not recorded', entry.log or 'none')
+
+
+def check_comparable(runs: Sequence[Run], singles: Sequence[Run], benchmark: Benchmark) -> None:
+    """Refuse runs that are not finished, or differ in more than method, seed and single task."""
+    if not runs:
+        raise ValueError('Parameter `runs` should hold a run of several tasks. Found none.')
+    for run in (*runs, *singles):
+        if run.config['benchmark'] != benchmark.name:
+            found = f'{run.config["benchmark"]} in {run.folder}'
+            raise ValueError(f'Runs should be of benchmark {benchmark.name}. Found {found}.')
+        if len(run.epochs) != run.config['epochs']:
+            raise ValueError(
+                f'Runs should be finished. Found {run.folder} at {len(run.epochs)} of '
+                f'{run.config["epochs"]} epochs: go on with it first.'
+            )
+    check_shared((*runs, *singles))
+    for run in runs:
+        if run.single_task or set(run.tasks) != set(runs[0].tasks):
+            found = ', '.join(
+                f'{", ".join(each.tasks)} in {each.folder}' for each in (runs[0], run)
+            )
+            raise ValueError(
+                f'Multi-task runs in one table should share several tasks. Found {found}.'
+            )
+    seen: dict[tuple[str, tuple[str, ...], int], Run] = {}
+    for method, group in by_method((*runs, *singles)).items():
+        for run in group:
+            seed = run.config['seed']
+            first = seen.setdefault((method, run.tasks, seed), run)
+            if first is not run:
+                raise ValueError(
+                    'Runs of one method should differ in their seed. '
+                    f'Found seed {seed} of {method} in {first.folder} and {run.folder}.'
+                )
+
+
+def check_shared(runs: Sequence[Run]) -> None:
+    """Refuse runs that differ in an option of their protocol; the message names it."""
+    for run in runs:
+        for key in SHARED:
+            expected, found = (_option(each.config, key) for each in (runs[0], run))
+            if found != expected:
+                raise ValueError(
+                    f'Runs in one table should share their {key}. '
+                    f'Found {expected} in {runs[0].folder}, {found} in {run.folder}.'
+                )
+
+
+def _option(config: Mapping[str, Any], key: str) -> Any:
+    if key == 'optimizer':  # MMEngine's is in its wrapper, whose own type is the method's
+        return (config.get('optim_wrapper') or {}).get(key)
+    return config.get(key)

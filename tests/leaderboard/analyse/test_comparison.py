@@ -3,8 +3,7 @@ from dataclasses import replace
 import pytest
 
 from go4align_plugins.data import get_benchmark
-from go4align_plugins.leaderboard.analyse.comparison import compare
-from go4align_plugins.leaderboard.analyse.comparison_pictures import draw_counts, draw_dots
+from go4align_plugins.leaderboard.analyse.comparison import compare, draw_counts, draw_dots
 from go4align_plugins.leaderboard.analyse.variants import ablation, group_counts, indicators
 from go4align_plugins.leaderboard.report.scores import DELTA_M, TIME
 
