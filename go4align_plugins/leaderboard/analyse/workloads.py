@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -42,9 +43,9 @@ class Workload:
 
     benchmark: Benchmark
     backbone: str
+    model: Model
     inputs: Any
     batch_size: int
-    build_model: Callable[[], Model]
     note: str = ''
 
     def prepare(self, method: str, device: str | None = None) -> Callable[[], None]:
@@ -52,10 +53,10 @@ class Workload:
         rule = f'leave out {", ".join(BATCHES_IN_STEP)}, whose steps take several batches'
         require(method.removeprefix('AGRM_') not in BATCHES_IN_STEP, 'methods', rule, method)
         tasks, image_size = self.benchmark.tasks, self.benchmark.image_size
-        with contextlib.redirect_stdout(io.StringIO()):  # LibMTL prints each configuration
-            config, options = _resolve(self.benchmark, weighting=method, device=device)
+        config, options = _resolve(self.benchmark, weighting=method, device=device)
+        with contextlib.redirect_stdout(io.StringIO()):  # LibMTL prints the number of parameters
             LibMTL.utils.set_random_seed(0)
-            model = self.build_model()
+            model = deepcopy(self.model)
             trainer: Any = RecordedTrainer(
                 build_task_dict(tasks), method, model.architecture, model.encoder_class,
                 model.decoders, config['rep_grad'], False, image_size=image_size,
@@ -89,21 +90,18 @@ def build_workload(num_tasks: int, batch_size: int | None = None) -> Workload:
         return perceptron_workload(
             benchmark, size, f'A multilayer perceptron stands in for {backbone}. {error}'
         )
-    model = partial(build_model, backbone, config['arch'], benchmark.tasks, False)
-    return Workload(benchmark, backbone, inputs, size, model)
+    model = build_model(backbone, config['arch'], benchmark.tasks, pretrained=False)
+    return Workload(benchmark, backbone, model, inputs, size)
 
 
 def perceptron_workload(benchmark: Benchmark, batch_size: int = 64, note: str = '') -> Workload:
     """Build a multilayer perceptron with a number a task: little but the weighting."""
     width = PERCEPTRON_WIDTH
-
-    def build() -> Model:
-        layers = [layer for _ in range(4) for layer in (nn.Linear(width, width), nn.ReLU())]
-        heads = {task.name: nn.Linear(width, task.channels) for task in benchmark.tasks}
-        return Model('HPS', partial(nn.Sequential, *layers), nn.ModuleDict(heads))
-
+    layers = [layer for _ in range(4) for layer in (nn.Linear(width, width), nn.ReLU())]
+    heads = {task.name: nn.Linear(width, task.channels) for task in benchmark.tasks}
+    model = Model('HPS', partial(nn.Sequential, *layers), nn.ModuleDict(heads))
     inputs = torch.randn(batch_size, width)
-    return Workload(benchmark, 'perceptron', inputs, batch_size, build, note)
+    return Workload(benchmark, 'perceptron', model, inputs, batch_size, note)
 
 
 def random_labels(task: Task, image_size: tuple[int, int] | None, batch_size: int) -> Tensor:
@@ -132,4 +130,5 @@ def _resolve(benchmark: Benchmark, **given: Any) -> tuple[dict[str, Any], dict[s
     arguments = ['--dataset', benchmark.name, '--tasks', *benchmark.task_names]
     options = build_parser().parse_args(arguments)
     vars(options).update(given)
-    return resolve(options)
+    with contextlib.redirect_stdout(io.StringIO()):  # LibMTL prints each configuration
+        return resolve(options)

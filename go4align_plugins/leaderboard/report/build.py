@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from math import inf, isfinite, isnan, nan
+from math import inf, isfinite, nan
 from statistics import fmean, stdev
 
 import numpy as np
@@ -12,21 +12,10 @@ import numpy as np
 from go4align_plugins.data.table import Benchmark
 from go4align_plugins.leaderboard.report.formats import Report
 from go4align_plugins.leaderboard.report.published import published_remark, published_rows
-from go4align_plugins.leaderboard.report.scores import (
-    BOTH,
-    DELTA_M,
-    DIFFERENCE,
-    FEW_SEEDS,
-    PAIRED,
-    SECONDS,
-    SPREAD,
-    TIME,
-    Scoring,
-    bootstrap_interval,
-)
+from go4align_plugins.leaderboard.report.scores import SECONDS, Scoring
 from go4align_plugins.leaderboard.report.sources import check_comparable
 from go4align_plugins.leaderboard.report.table import Failure, Key, Row
-from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING, SINGLE_TASK, Run, by_method
+from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run, by_method
 
 
 def build_report(
@@ -102,10 +91,7 @@ def _report(
         return {**own, SECONDS: run.seconds, **scoring.scores(own), **scoring.averages(own)}
 
     rows = [_row(method, group, scored) for method, group in methods.items()]
-    notes = [scoring.obstacle or BOTH, *_compare(rows), *_relate_times(rows, first.tasks)]
-    columns = scoring.tabulate(rows)
-    if any(row.deviations for row in rows):
-        notes.append(SPREAD)
+    columns, notes = scoring.tabulate(rows)
     caption = _caption(first, rows, benchmark, period)
     return Report(columns, tuple(rows), caption, tuple(notes), benchmark, first.config), scoring
 
@@ -137,45 +123,6 @@ def _best_epoch(run: Run, scoring: Scoring) -> dict[Key, float]:
     epochs = [_flat({task: test[task] for task in run.tasks}) for test in tests]
     scores = [scoring.improvement(figures, tasks) for figures in epochs]
     return epochs[int(np.nan_to_num(scores, nan=-inf).argmax())]
-
-
-def _compare(rows: Sequence[Row]) -> list[str]:
-    """Add each row's difference to equal weighting; return the notes about it."""
-    deltas = {row.method: row.values.get(DELTA_M, {}) for row in rows if row.method != SINGLE_TASK}
-    equal = deltas.pop(EQUAL_WEIGHTING, {})
-    shared = {method: sorted({*own} & {*equal}) for method, own in deltas.items() if equal}
-    for row in rows:
-        seeds = shared.get(row.method, [])
-        if len(seeds) > 1:
-            differences = [deltas[row.method][seed] - equal[seed] for seed in seeds]
-            row.means[DIFFERENCE] = fmean(differences)
-            row.intervals[DIFFERENCE] = bootstrap_interval(differences)
-    counts = [len(seeds) for seeds in shared.values() if len(seeds) > 1]
-    alone = ', '.join(method for method, seeds in shared.items() if len(seeds) < 2)
-    notes = {
-        PAIRED: bool(counts),
-        FEW_SEEDS: min(counts, default=4) <= 3,
-        f'No interval against {EQUAL_WEIGHTING} for {alone}: it needs 2 seeds in common.': alone,
-    }
-    return [note for note, holds in notes.items() if holds]
-
-
-def _relate_times(rows: Sequence[Row], tasks: Sequence[str]) -> list[str]:
-    """Add each row's time relative to equal weighting; return a note if there is none."""
-    means = {row.method: row.means for row in rows}
-    single = [means.get(SINGLE_TASK, {}).get((task, 'seconds'), nan) for task in tasks]
-    if not isnan(sum(single)):  # the single tasks are trained one after another
-        means[SINGLE_TASK][SECONDS] = sum(single)
-    if EQUAL_WEIGHTING not in means:
-        return [f'Relative time is left out: no run of {EQUAL_WEIGHTING}.']
-    equal = means[EQUAL_WEIGHTING][SECONDS]
-    for row in rows:
-        time = row.means.get(SECONDS, nan) / equal
-        if not isnan(time):  # results that were entered by hand have none
-            row.means[TIME] = time
-            own = row.values.get(SECONDS, {})
-            row.values[TIME] = {seed: seconds / equal for seed, seconds in own.items()}
-    return []
 
 
 def _caption(run: Run, rows: Sequence[Row], benchmark: Benchmark, period: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from go4align_plugins.data.table import BENCHMARKS, Benchmark, get_benchmark
 from go4align_plugins.leaderboard.report.formats import Report
-from go4align_plugins.leaderboard.report.scores import BOTH, DELTA_M, SPREAD, SUMMARY, Scoring
+from go4align_plugins.leaderboard.report.scores import DELTA_M, SUMMARY, Scoring
 from go4align_plugins.leaderboard.report.table import Key, Row
 from go4align_plugins.leaderboard.report.text import BEST, PARTS, from_text
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK
@@ -43,23 +43,16 @@ def report_of_table(path: str | Path, benchmark: Benchmark | None = None) -> Rep
     for row in rows:
         if row.method != SINGLE_TASK:
             row.means.update(scoring.scores(row.means))
-    columns = scoring.tabulate(rows)
-    notes = [scoring.obstacle or BOTH]
+    columns, notes = scoring.tabulate(rows)
     if scoring.obstacle and any(DELTA_M in row.means for row in rows):
-        notes = [f'delta_m is as entered; there is nothing to compute it from: no {SINGLE_TASK}.']
-    if any(row.deviations for row in rows):
-        notes.append(SPREAD)
+        reason = f'there is nothing to compute it from: no {SINGLE_TASK}.'
+        notes[0] = f'delta_m is as entered; {reason}'
     caption = f'{benchmark.title}; results as entered in {path.name}.'
     return Report(columns, tuple(rows), caption, tuple(notes), benchmark)
 
 
 def read_rows(path: Path, benchmark: Benchmark) -> list[Row]:
-    """Read the methods of a table; the lines of best epochs are passed over.
-
-    Raises:
-        ValueError: if the file is no table of that form; the message names the line, the rule and
-            the value.
-    """
+    """Read the methods of a table; a mistake is named with its line, the rule and the value."""
     lines = _read(path)
     for name in next(iter(lines.values())):
         if not _fits([name], benchmark):

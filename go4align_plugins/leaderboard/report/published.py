@@ -37,14 +37,7 @@ SOURCES = {
 
 
 def published_rows(name: str) -> tuple[Row, ...]:
-    """Read the GO4Align paper's table of a benchmark: single tasks, then every method.
-
-    MR and delta_m are as printed, of the paper's own methods.
-
-    Raises:
-        ValueError: if no table of that benchmark was published. Those of NYUv2 and CityScapes are
-            no match for the rendered `rooms` and `streets`: they are other images.
-    """
+    """Read the GO4Align paper's table, as printed: single tasks, then every method."""
     if name not in SOURCES:
         raise ValueError(
             f'Published results are of {", ".join(SOURCES)}, on their own images alone. '
@@ -70,9 +63,9 @@ def published_remark(name: str, config: Mapping[str, Any]) -> str:
         'epochs': (EPOCHS, config.get('epochs')),
         'batch size': (source.batch_size, config.get('batch_size')),
     }
-    pairs = {key: tuple(map(_print, values)) for key, values in facts.items()}
+    pairs = {name: tuple(map(_print, values)) for name, values in facts.items()}
     differing = [
-        f'{key} {own} there, {now} here' for key, (own, now) in pairs.items() if own != now
+        f'{name} {own} there, {here} here' for name, (own, here) in pairs.items() if own != here
     ]
     return (
         f'Rows marked (published) are those of the GO4Align paper, arXiv 2404.06486, '
@@ -86,7 +79,8 @@ def published_runs(name: str) -> tuple[list[Run], list[Run]]:
     """Read the same table as multi-task and single-task runs, of one epoch and no time.
 
     Raises:
-        ValueError: as :func:`published_rows`.
+        ValueError: if no table of that benchmark was published. Those of NYUv2 and CityScapes are
+            no match for the rendered `rooms` and `streets`: they are other images.
     """
     single, *rows = published_rows(name)
     names = get_benchmark(name).task_names

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import nan
+from math import isnan, nan
 from statistics import fmean
 
 import numpy as np
@@ -26,7 +26,6 @@ SUMMARY = (
     Column(IMPROVEMENT, 'improvement ↑', '%', True, 100.0),
     Column(TIME, 'time', f'× {EQUAL_WEIGHTING}', None),  # noqa: RUF001
 )
-SPREAD = '± is the standard deviation over seeds.'
 PAIRED = (
     f'delta_m - {EQUAL_WEIGHTING} is the mean difference over the seeds that both have, below 0 if '
     'better, with its 95 % paired bootstrap interval (STL taken as fixed).'
@@ -82,10 +81,9 @@ class Scoring:
         return None
 
     def scores(self, figures: Mapping[Key, float]) -> dict[Key, float]:
-        """Return delta_m in percent and LibMTL's improvement as a share; none without a baseline.
+        """Return delta_m in percent and LibMTL's improvement as a share, if all metrics are there.
 
         Both are linear in the figures: their mean over seeds is the papers' score of the means.
-        A method that lacks a metric has no score.
         """
         if self.obstacle or any(key not in figures for key in self.metrics):
             return {}
@@ -112,8 +110,9 @@ class Scoring:
                 means[key] = fmean(figures[own] for own in parts)
         return means
 
-    def tabulate(self, rows: Sequence[Row]) -> tuple[Column, ...]:
-        """Add mean ranks and means over the tasks to rows; return the columns of their table."""
+    def tabulate(self, rows: Sequence[Row]) -> tuple[tuple[Column, ...], list[str]]:
+        """Add the figures that compare rows; return the columns of their table, and its notes."""
+        notes = [self.obstacle or BOTH, *_compare(rows), *self._relate_times(rows)]
         rivals = [row for row in rows if row.method != SINGLE_TASK]
         table = [[row.means.get(key, nan) for key in self.metrics] for row in rivals]
         for row, rank in zip(rivals, mean_rank(table, list(self.directions.values()))):
@@ -126,8 +125,48 @@ class Scoring:
         scores = [
             column for column in (*means, *SUMMARY) if any(column.key in row.means for row in rows)
         ]
+        if any(row.deviations for row in rows):
+            notes.append('± is the standard deviation over seeds.')
         # Behind 40 metrics nobody would find the scores.
-        return (*scores, *columns) if self.averaged else (*columns, *scores)
+        return (*scores, *columns) if self.averaged else (*columns, *scores), notes
+
+    def _relate_times(self, rows: Sequence[Row]) -> list[str]:
+        """Add each row's time relative to equal weighting; return a note if there is none."""
+        means = {row.method: row.means for row in rows}
+        single = [means.get(SINGLE_TASK, {}).get((t.name, 'seconds'), nan) for t in self.tasks]
+        if not isnan(sum(single)):  # the single tasks are trained one after another
+            means[SINGLE_TASK][SECONDS] = sum(single)
+        times = {row.method: row.means[SECONDS] for row in rows if SECONDS in row.means}
+        if times and EQUAL_WEIGHTING not in times:
+            return [f'Relative time is left out: no run of {EQUAL_WEIGHTING}.']
+        for row in rows:
+            time = times.get(row.method, nan) / times.get(EQUAL_WEIGHTING, nan)
+            if not isnan(time):  # results that were entered by hand have none
+                row.means[TIME] = time
+                own = row.values.get(SECONDS, {}).items()
+                row.values[TIME] = {seed: each / times[EQUAL_WEIGHTING] for seed, each in own}
+        return []
+
+
+def _compare(rows: Sequence[Row]) -> list[str]:
+    """Add each row's difference to equal weighting; return the notes about it."""
+    deltas = {row.method: row.values.get(DELTA_M, {}) for row in rows if row.method != SINGLE_TASK}
+    equal = deltas.pop(EQUAL_WEIGHTING, {})
+    shared = {method: sorted({*own} & {*equal}) for method, own in deltas.items() if equal}
+    for row in rows:
+        seeds = shared.get(row.method, [])
+        if len(seeds) > 1:
+            differences = [deltas[row.method][seed] - equal[seed] for seed in seeds]
+            row.means[DIFFERENCE] = fmean(differences)
+            row.intervals[DIFFERENCE] = bootstrap_interval(differences)
+    counts = [len(seeds) for seeds in shared.values() if len(seeds) > 1]
+    alone = ', '.join(method for method, seeds in shared.items() if len(seeds) < 2)
+    notes = {
+        PAIRED: bool(counts),
+        FEW_SEEDS: min(counts, default=4) <= 3,
+        f'No interval against {EQUAL_WEIGHTING} for {alone}: it needs 2 seeds in common.': alone,
+    }
+    return [note for note, holds in notes.items() if holds]
 
 
 def bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:

@@ -24,9 +24,6 @@ def load_results(paths: Iterable[str | Path]) -> tuple[list[Run], list[Failure]]
 
     Each path is a leaderboard, whose results come in the order of its plan, a store (``.jsonl``) or
     a run folder.
-
-    Raises:
-        ValueError: if a path is none of these, or a run is broken; the message names it.
     """
     runs, failures = [], []
     for path in map(Path, paths):
@@ -61,33 +58,24 @@ def check_comparable(runs: Sequence[Run], singles: Sequence[Run], benchmark: Ben
     if not runs:
         raise ValueError('Parameter `runs` should hold a run of several tasks. Found none.')
     for run in (*runs, *singles):
-        if run.config['benchmark'] != benchmark.name:
-            found = f'{run.config["benchmark"]} in {run.folder}'
-            raise ValueError(f'Runs should be of benchmark {benchmark.name}. Found {found}.')
-        if len(run.epochs) != run.config['epochs']:
-            raise ValueError(
-                f'Runs should be finished. Found {run.folder} at {len(run.epochs)} of '
-                f'{run.config["epochs"]} epochs: go on with it first.'
-            )
+        name, epochs = run.config['benchmark'], run.config['epochs']
+        rule = f'Runs should be of benchmark {benchmark.name}'
+        _require(name == benchmark.name, rule, f'{name} in {run.folder}')
+        progress = f'{run.folder} at {len(run.epochs)} of {epochs} epochs: go on with it first'
+        _require(len(run.epochs) == epochs, 'Runs should be finished', progress)
     check_shared((*runs, *singles))
     for run in runs:
-        if run.single_task or set(run.tasks) != set(runs[0].tasks):
-            found = ', '.join(
-                f'{", ".join(each.tasks)} in {each.folder}' for each in (runs[0], run)
-            )
-            raise ValueError(
-                f'Multi-task runs in one table should share several tasks. Found {found}.'
-            )
+        tasks = (f'{", ".join(each.tasks)} in {each.folder}' for each in (runs[0], run))
+        fits = not run.single_task and set(run.tasks) == set(runs[0].tasks)
+        rule = 'Multi-task runs in one table should share several tasks'
+        _require(fits, rule, ', '.join(tasks))
     seen: dict[tuple[str, tuple[str, ...], int], Run] = {}
     for method, group in by_method((*runs, *singles)).items():
         for run in group:
             seed = run.config['seed']
             first = seen.setdefault((method, run.tasks, seed), run)
-            if first is not run:
-                raise ValueError(
-                    'Runs of one method should differ in their seed. '
-                    f'Found seed {seed} of {method} in {first.folder} and {run.folder}.'
-                )
+            found = f'seed {seed} of {method} in {first.folder} and {run.folder}'
+            _require(first is run, 'Runs of one method should differ in their seed', found)
 
 
 def check_shared(runs: Sequence[Run]) -> None:
@@ -95,11 +83,13 @@ def check_shared(runs: Sequence[Run]) -> None:
     for run in runs:
         for key in SHARED:
             expected, found = (_option(each.config, key) for each in (runs[0], run))
-            if found != expected:
-                raise ValueError(
-                    f'Runs in one table should share their {key}. '
-                    f'Found {expected} in {runs[0].folder}, {found} in {run.folder}.'
-                )
+            both = f'{expected} in {runs[0].folder}, {found} in {run.folder}'
+            _require(found == expected, f'Runs in one table should share their {key}', both)
+
+
+def _require(valid: bool, rule: str, found: str) -> None:
+    if not valid:
+        raise ValueError(f'{rule}. Found {found}.')
 
 
 def _option(config: Mapping[str, Any], key: str) -> Any:

@@ -13,6 +13,7 @@ from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run
 from go4align_plugins.tasks import Metric
 from go4align_plugins.utils.optional import import_optional
 
+Cell = tuple[str, str, bool]  # a figure, its deviation and interval, whether it is the best
 Key = tuple[str, str]  # task and metric; the task is empty for scores of the method as a whole
 MAX_METRICS = 12  # columns of them on a page; more are shown by their means
 FAILED = 'Failed, and in no row above; a method with failed seeds stands over those that it has:'
@@ -80,14 +81,6 @@ class Row:
     values: dict[Key, dict[int, float]] = field(default_factory=dict)
 
 
-class Cell(NamedTuple):
-    """A figure as printed, its deviation and interval, and whether it is the best."""
-
-    figure: str
-    spread: str
-    best: bool
-
-
 class Failure(NamedTuple):
     """A training that ended without a result: no row holds it."""
 
@@ -139,7 +132,7 @@ class Table:
         best = {column.key: column.best(self.rows) for column in columns}
         for number, row in enumerate((*self.rows, *self.published)):
             ranked = number < len(self.rows) and row.method != SINGLE_TASK
-            cells = []
+            cells: list[Cell] = []
             for column in columns:
                 key = column.key
                 figure, spread = column.text(row.means.get(key)), ''
@@ -147,7 +140,7 @@ class Table:
                     spread = f' ± {column.text(row.deviations[key])}'
                 if key in row.intervals:
                     spread += f' [{", ".join(map(column.text, row.intervals[key]))}]'
-                cells.append(Cell(figure, spread, ranked and figure == best[key]))
+                cells.append((figure, spread, ranked and figure == best[key]))
             yield row, cells
 
     def lines(
@@ -161,7 +154,10 @@ class Table:
         """Print a line a row, its name first, by the formats of a markup."""
         lines: list[list[str]] = []
         for number, (row, cells) in enumerate(self.cells(columns)):
-            texts = [(best if c.best else other).format(escape(c.figure + c.spread)) for c in cells]
+            texts = [
+                (best if is_best else other).format(escape(figure + spread))
+                for figure, spread, is_best in cells
+            ]
             mark = published if number >= len(self.rows) else '{}'
             lines.append([mark.format(text) for text in (escape(row.method), *texts)])
         return lines

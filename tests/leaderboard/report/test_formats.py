@@ -114,13 +114,13 @@ def test_of_many_metrics_the_page_shows_their_means():
 def test_means_over_tasks_of_several_units_say_so():
     tasks = [regression(f'target {index}', 'meV' if index else 'D') for index in range(13)]
     row = Row('EW', (0,), {(task.name, 'MAE'): 2.0 for task in tasks})
-    mean, *_ = Scoring(tasks, {}).tabulate([row])
+    (mean, *_), _ = Scoring(tasks, {}).tabulate([row])
     assert (mean.title, mean.unit) == ('mean MAE ↓', 'mixed units')
     assert row.means[mean.key] == 2.0
-    same, *_ = Scoring([regression(t.name, 'D') for t in tasks], {}).tabulate([row])
+    (same, *_), _ = Scoring([regression(t.name, 'D') for t in tasks], {}).tabulate([row])
     assert same.unit == 'D'
     # Twelve still fit on a page.
-    assert len(Scoring(tasks[1:], {}).tabulate([row])) == 12 + 1
+    assert len(Scoring(tasks[1:], {}).tabulate([row])[0]) == 12 + 1
 
 
 def test_latex_is_balanced_and_escaped_and_marks_the_best(tmp_path):
