@@ -48,10 +48,9 @@ def panels(
 ) -> Iterator[list[Axes]]:
     """Yield empty panels on a grid; then tidy them, add legend and caption, and save them."""
     figure = new_figure(*size)
-    everything = figure.subplots(ceil(count / columns), columns, squeeze=False, **grid).ravel()
-    for spare in everything[count:]:
-        spare.set_visible(False)
-    shown = list(everything[:count])
+    shown = list(figure.subplots(ceil(count / columns), columns, squeeze=False, **grid).flat)
+    while len(shown) > count:
+        shown.pop().set_visible(False)
     yield shown
     for axes in shown[-columns:] if xlabel else ():
         axes.set_xlabel(xlabel)
@@ -88,11 +87,9 @@ def draw_band(
 def line_styles(methods: Iterable[str], reference: str) -> dict[str, dict[str, Any]]:
     """Return colour and dashes of methods, as many as there are; the reference's are apart."""
     others = [method for method in methods if method != reference]
-    pairs = cycle(product(LINE_STYLES, PALETTE))
-    styles = {reference: {'linestyle': '--', 'color': GREY}}
-    for name, (line, colour) in zip(others, pairs):
-        styles[name] = {'linestyle': line, 'color': colour}
-    return styles
+    cycled = cycle(product(LINE_STYLES, PALETTE))
+    styles = {reference: ('--', GREY), **dict(zip(others, cycled))}
+    return {name: {'linestyle': line, 'color': own} for name, (line, own) in styles.items()}
 
 
 def weights_heatmap(runs: Sequence[Run], path: str | Path) -> None:
@@ -117,8 +114,7 @@ def weights_heatmap(runs: Sequence[Run], path: str | Path) -> None:
     from matplotlib.colors import LogNorm
 
     norm = LogNorm(1 / span, span, clip=True)
-    ratios = {'height_ratios': num_rows}
-    grid = figure.subplots(len(runs), 1, squeeze=False, sharex=True, gridspec_kw=ratios)[:, 0]
+    grid = figure.subplots(len(runs), 1, squeeze=False, sharex=True, height_ratios=num_rows)[:, 0]
     for axes, run, panel in zip(grid, runs, weights):
         # Of many arguments: broken, so that the groups' legend has its place beside them.
         axes.set_title(fill(f'{run.label}, seed {run.config["seed"]}', TITLE_WIDTH), loc='left')
@@ -197,10 +193,11 @@ def _draw_weights(axes: Axes, panel: np.ndarray, strip: float, norm: LogNorm) ->
         for epoch in range(step // 2, num_epochs, step):
             value = line[epoch]
             text = f'{value:.2f}' if value >= 0.01 or value == 0 else f'{value:.0e}'
-            red, green, blue, _ = mesh.cmap(norm(colours[0, epoch]))
-            colour = 'white' if 0.3 * red + 0.59 * green + 0.11 * blue < 0.5 else 'black'
-            place = (epoch, sum(limits) / 2)
-            axes.text(*place, text, ha='center', va='center', fontsize=8, color=colour)
+            luminance = np.dot(mesh.cmap(norm(colours[0, epoch]))[:3], (0.3, 0.59, 0.11))
+            axes.text(
+                epoch, sum(limits) / 2, text, ha='center', va='center', fontsize=8,
+                color='white' if luminance < 0.5 else 'black',
+            )  # fmt: skip
     return mesh
 
 

@@ -80,12 +80,14 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
             f'{path} should begin with the names of its columns, each once, `method` among them. '
             f'Found {", ".join(header) or "nothing"}.'
         )
-    placed = {f'{path}, line {number},': line for number, line in enumerate(lines, start=2)}
-    for where, line in placed.items():
-        if len(line) != len(header):
-            raise ValueError(f'{where} should have {len(header)} values. Found {len(line)}.')
-    named = {where: dict(zip(header, line)) for where, line in placed.items()}
-    found = {where: line for where, line in named.items() if line.get('epochs') != BEST}
+    found = {}
+    for number, values in enumerate(lines, start=2):
+        where = f'{path}, line {number},'
+        if len(values) != len(header):
+            raise ValueError(f'{where} should have {len(header)} values. Found {len(values)}.')
+        line = dict(zip(header, values))
+        if line.get('epochs') != BEST:
+            found[where] = line
     if not found:
         raise ValueError(f'{path} should hold at least one method. Found none.')
     return found

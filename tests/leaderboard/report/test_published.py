@@ -4,6 +4,7 @@ import pytest
 
 from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard import build_report
+from go4align_plugins.leaderboard.report.formats import FORMATS
 from go4align_plugins.leaderboard.report.published import (
     published_remark,
     published_rows,
@@ -61,8 +62,9 @@ def test_published_rows_stand_apart(tmp_path):
     assert report.rows == alone.rows
     assert '| EW | **10.00** |' in report.markdown()
     assert '| *NashMTL (published)* | *75.41* |' in report.markdown()
+    forms = [render(report) for _, render in FORMATS.values()]
+    assert ['NashMTL' in text for text in forms] == [True, False, True, False, True]
     assert 'NashMTL (published)' in report.console()
-    assert 'NashMTL' not in report.csv()
     remark = report.notes[-1]
     assert 'arXiv 2404.06486, Table 2' in remark
     assert 'frames 2975 train + 500 val there, 6 train + 2 val here' in remark
