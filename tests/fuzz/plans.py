@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from go4align_plugins.leaderboard.run.cli_values import literal
+from go4align_plugins.leaderboard.run.method import literal
 from go4align_plugins.leaderboard.run.plan import Cell, Method, Plan, read_plan, save_plan
 
 from .target import Target

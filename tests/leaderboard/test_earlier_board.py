@@ -3,6 +3,7 @@
 ``board_before`` has STL, EW and GO4Align after one epoch on rooms of 32 x 48, and its report.
 """
 
+import re
 import runpy
 import shutil
 import sys
@@ -18,24 +19,21 @@ from go4align_plugins.leaderboard.run.store import Store
 BOARD = Path(__file__).with_name('board_before')
 
 
-def test_its_report_is_the_same(tmp_path, capsys, monkeypatch):
+def test_its_report_is_the_same(tmp_path, capsys):
     options = ['--best', '--out', str(tmp_path), '--formats', 'md', 'csv']
     assert main(['report', str(BOARD), *options]) == 0
     for name in ('report.md', 'report.csv'):
         assert (tmp_path / name).read_text() == (BOARD / name).read_text()
     capsys.readouterr()
-    assert main(['report', str(BOARD / 'report.csv')]) == 0
     assert main(['report', str(BOARD / 'report.csv'), '--benchmark', 'nyuv2']) == 0
-    read = capsys.readouterr().out
-    assert '\nGO4Align ' in read
-    assert 'NYUv2' in read
+    assert re.search(r'\nGO4Align (.|\n)*NYUv2', capsys.readouterr().out)
+
+
+def test_its_cells_are_listed_and_its_run_folders_read(capsys, monkeypatch):
     monkeypatch.setattr(sys, 'argv', ['leaderboard', 'status', str(BOARD)])
     with pytest.raises(SystemExit, match='0'):
         runpy.run_module('go4align_plugins.leaderboard', run_name='__main__')
     assert capsys.readouterr().out.count('finished') == 4
-
-
-def test_its_run_folders_are_read():
     entries = Store(BOARD / 'results.jsonl').entries()
     assert len(entries) == 4
     for name, entry in entries.items():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from go4align_plugins.leaderboard.run.cli_values import unique
 from go4align_plugins.utils.options import check_whole
 from go4align_plugins.weighting.groupings import GROUPINGS, get_grouping
 
@@ -57,7 +56,7 @@ def indicators(
     """
     _check_groups(num_tasks, num_groups)
     known = [name for name in offered if f'AGRM_{name}' in offered]
-    chosen = unique([name for name in INDICATORS if name in known] if names is None else names)
+    chosen = dict.fromkeys([n for n in INDICATORS if n in known] if names is None else names)
     absent = [name for base in chosen for name in (base, f'AGRM_{base}') if name not in offered]
     if absent or not chosen:
         raise ValueError(
@@ -81,7 +80,7 @@ def clusterings(
     """List GO4Align with each named grouping, by default those whose packages are installed."""
     _check_groups(num_tasks, num_groups)
     chosen = []
-    for name in unique(GROUPINGS if names is None else names):
+    for name in dict.fromkeys(GROUPINGS if names is None else names):
         try:
             get_grouping(name)
         except ImportError:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
-from go4align_plugins.leaderboard.analyse.convergence import (
-    draw_convergence,
-    explain_convergence,
-    measure_convergence,
-)
+from go4align_plugins.leaderboard.analyse import convergence
 from go4align_plugins.leaderboard.analyse.pictures import weights_heatmap
 from go4align_plugins.leaderboard.cli import compare, runtime
 from go4align_plugins.leaderboard.cli.options import add_command, add_picture
@@ -21,47 +16,29 @@ from go4align_plugins.leaderboard.run.runs import Run, by_method
 
 DESCRIPTION = """\
 The analyses of the GO4Align paper. `weights` and `convergence` read a leaderboard that is there;
-`groups`, `ablation`, `indicators` and `clusterings` train what is missing in one, with STL and EW
-besides, and take the options of `run`; `runtime` times training steps on random data."""
+`groups`, `ablation`, `indicators` and `clusterings` train the missing cells of one, with STL and
+EW, and take the options of `run`; `runtime` times training steps on random data."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command ``analyse`` with its analyses."""
-    parser = subparsers.add_parser(
-        'analyse',
-        help="make one of the paper's analyses",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = add_command(subparsers, 'analyse', "make one of the paper's analyses", DESCRIPTION)
     analyses = parser.add_subparsers(required=True, metavar='ANALYSIS')
-    parser = _add(analyses, 'weights', 'weights and groups over the epochs (Fig. 5)', _weights)
-    parser.add_argument('--seed', type=int, help='whose runs to draw (the lowest of each method)')
-    parser = _add(analyses, 'convergence', 'when the tasks converge (Fig. 2)', _convergence)
-    parser.add_argument(
-        '--share', type=float, default=0.95, help='of its progress makes a metric converged (0.95)'
-    )
-    parser.add_argument(
-        '--window', type=int, default=5, help='epochs whose mean smooths a metric (5)'
-    )
+    meaning = 'weights and groups over the epochs (Fig. 5)'
+    weights = add_command(analyses, 'weights', meaning, command=_weights)
+    meaning = 'when the tasks converge (Fig. 2)'
+    converged = add_command(analyses, 'convergence', meaning, command=_convergence)
+    for name, parser in (('weights', weights), ('convergence', converged)):
+        add = parser.add_argument
+        add('folder', type=Path, help='a leaderboard')
+        add('--methods', nargs='+', metavar='METHOD', help='as the report names them (all)')
+        add_picture(parser, f' (FOLDER/{name}.png)')
+    weights.add_argument('--seed', type=int, help='whose runs to draw (the lowest of each method)')
+    add = converged.add_argument
+    add('--share', type=float, default=0.95, help='of its progress makes a metric converged (0.95)')
+    add('--window', type=int, default=5, help='epochs whose mean smooths a metric (5)')
     compare.add_parsers(analyses)
     runtime.add_parser(analyses)
-
-
-def _add(
-    analyses: argparse._SubParsersAction,
-    name: str,
-    meaning: str,
-    command: Callable[[argparse.Namespace], int],
-) -> argparse.ArgumentParser:
-    description = f'{meaning[0].upper()}{meaning[1:]}.'
-    parser = add_command(analyses, name, command, meaning, description)
-    parser.add_argument('folder', type=Path, help='a leaderboard')
-    parser.add_argument(
-        '--methods', nargs='+', metavar='METHOD', help='as the report names them (all)'
-    )
-    add_picture(parser, f' (FOLDER/{name}.png)')
-    return parser
 
 
 def _weights(options: argparse.Namespace) -> int:
@@ -88,15 +65,15 @@ def _weights(options: argparse.Namespace) -> int:
 def _convergence(options: argparse.Namespace) -> int:
     """Print and draw when each task converges, and the standard deviation."""
     runs = [run for group in _methods(options).values() for run in group]
-    found = measure_convergence(runs, options.share, options.window)
+    found = convergence.measure_convergence(runs, options.share, options.window)
     width = max(len(method.method) for method in found)
     print(f'{"":{width}}  standard deviation (epoch of each task)')
     for method in found:
         epochs = (f'{task} {fmean(values):.1f}' for task, values in method.epochs.items())
         print(f'{method.method:{width}}  {method.difference:8.2f}  ({", ".join(epochs)})')
-    print(explain_convergence(found, options.share, options.window))
+    print(convergence.explain_convergence(found, options.share, options.window))
     path = options.picture or options.folder / 'convergence.png'
-    draw_convergence(found, path, options.share, options.window)
+    convergence.draw_convergence(found, path, options.share, options.window)
     print(f'The picture: {path}')
     return 0
 
@@ -111,12 +88,12 @@ def _methods(options: argparse.Namespace) -> dict[str, list[Run]]:
         raise ValueError(f'{options.folder} should hold a finished run of several tasks.')
     chosen: dict[str, list[Run]] = {}
     for asked in options.methods or methods:
-        # A weighting's name alone stands for it with whatever arguments.
-        names = [name for name in methods if asked in (name, name.partition(' (')[0])]
-        if not names:
+        # A weighting's name alone stands for it with any arguments.
+        found = {n: runs for n, runs in methods.items() if asked in (n, n.partition(' (')[0])}
+        if not found:
             raise ValueError(
                 f'Parameter `methods` should name methods of {options.folder}: '
                 f'{", ".join(methods)}. Found `{asked}`.'
             )
-        chosen.update((name, methods[name]) for name in names)
+        chosen.update(found)
     return chosen

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from go4align_plugins.leaderboard.cli.options import add_command
 from go4align_plugins.leaderboard.report.sources import check_shared
-from go4align_plugins.leaderboard.run.plan import PLAN, Method, Plan, load_plan, save_plan
+from go4align_plugins.leaderboard.run.plan import PLAN, Method, load_plan, save_plan
 from go4align_plugins.leaderboard.run.store import RESULTS, Entry, Store
 from go4align_plugins.utils.files import save_bytes
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the commands ``export`` and ``import``."""
-    out = add_command(subparsers, 'export', _export, 'write the results to one file', '')
-    out.add_argument('folder', type=Path, help="the leaderboard's")
+    out = add_command(subparsers, 'export', 'write the results to one file', command=_export)
+    meaning = "add another machine's exported results"
+    into = add_command(subparsers, 'import', meaning, command=_import)
+    for parser in (out, into):
+        parser.add_argument('folder', type=Path, help="the leaderboard's")
     out.add_argument('--out', type=Path, required=True, help='the file, FILE.jsonl')
-    into = add_command(subparsers, 'import', _import, "add another machine's exported results", '')
-    into.add_argument('folder', type=Path, help="the leaderboard's")
     into.add_argument('files', type=Path, nargs='+', metavar='FILE', help='exported results')
 
 
@@ -35,26 +35,19 @@ def _export(options: argparse.Namespace) -> int:
 
 def _import(options: argparse.Namespace) -> int:
     """Read and check all files before anything is added."""
-    store = Store(options.folder / RESULTS)
-    plan = load_plan(options.folder)
+    store, plan = Store(options.folder / RESULTS), load_plan(options.folder)
     incoming = [entry for file in options.files for entry in _read(file)]
     everything = (*store.entries().values(), *incoming)
     check_shared([entry.run for entry in everything if entry.finished])
-    _extended(plan, incoming)
+    methods = (*plan.methods, *(Method.parse(entry.method) for entry in incoming))
+    plan = replace(plan, methods=methods, seeds=(*plan.seeds, *(e.seed for e in incoming)))
     added, differing = store.join(incoming)
-    save_plan(_extended(plan, added), options.folder / PLAN)
+    save_plan(plan, options.folder / PLAN)
     print(f'{options.folder}: {len(added)} of {len(incoming)} cells added.')
     for entry in differing:
         message = 'is finished here already, with other figures: kept as it is.'
         print(f'  {entry.cell} {message}', file=sys.stderr)
     return 0
-
-
-def _extended(plan: Plan, entries: Sequence[Entry]) -> Plan:
-    if not entries:
-        return plan
-    methods = tuple(Method.parse(entry.method) for entry in entries)
-    return plan.extended(replace(plan, methods=methods, seeds=tuple(e.seed for e in entries)))
 
 
 def _read(path: Path) -> list[Entry]:

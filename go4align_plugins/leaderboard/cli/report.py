@@ -24,7 +24,8 @@ form of report.csv (method, seeds, task/metric) is a set of results that was ent
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command ``report``."""
-    parser = add_command(subparsers, 'report', _report, 'print and write the table', DESCRIPTION)
+    meaning = 'print and write the table'
+    parser = add_command(subparsers, 'report', meaning, DESCRIPTION, command=_report)
     add = parser.add_argument
     add(
         'sources', nargs='+', type=Path, metavar='SOURCE',
@@ -34,21 +35,20 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     add('--formats', nargs='+', choices=FORMATS, default=list(FORMATS), help='to write (all)')
     add('--last', type=int, default=10, help='epochs to average at the end (10)')
     add('--best', action='store_true', help="add a table of each run's best epoch on the test set")
-    add('--published', action='store_true', help="add the GO4Align paper's rows, marked as such")
+    add(
+        '--published',
+        action='store_true',
+        help="add the GO4Align paper's rows, marked as published",
+    )
     add('--benchmark', choices=BENCHMARKS, help='that table.csv is of (by its columns)')
 
 
 def make_report(
     sources: Sequence[str | Path], last: int = 10, best: bool = False, published: bool = False
 ) -> Report:
-    """Report leaderboards, stores and run folders.
-
-    Raises:
-        ValueError: if nothing is finished, or as :func:`build_report`.
-    """
+    """Report leaderboards, stores and run folders; ValueError if nothing is finished."""
     runs, failures = load_results(sources)
-    multi = [run for run in runs if not run.single_task]
-    single = [run for run in runs if run.single_task]
+    single, multi = ([run for run in runs if run.single_task is one] for one in (True, False))
     if not multi:
         listed = ''.join(f'\n  {failure}' for failure in failures)
         raise ValueError(
@@ -71,15 +71,15 @@ def show(report: Report, paths: Sequence[Path]) -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
-    if any(source.suffix == '.csv' for source in options.sources):
-        if len(options.sources) > 1 or options.best or options.published:
-            raise ValueError(
-                'A table that was entered by hand should be reported alone, without --best and '
-                f'--published. Found {", ".join(map(str, options.sources))}.'
-            )
+    if not any(source.suffix == '.csv' for source in options.sources):
+        report = make_report(options.sources, options.last, options.best, options.published)
+    elif len(options.sources) > 1 or options.best or options.published:
+        raise ValueError(
+            'A table that was entered by hand should be reported alone, without --best and '
+            f'--published. Found {", ".join(map(str, options.sources))}.'
+        )
+    else:
         benchmark = None if options.benchmark is None else get_benchmark(options.benchmark)
         report = report_of_table(options.sources[0], benchmark)
-    else:
-        report = make_report(options.sources, options.last, options.best, options.published)
     show(report, report.write(options.out, options.formats) if options.out else [])
     return 0

@@ -3,56 +3,51 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from go4align_plugins.data import BENCHMARKS, get_benchmark
 from go4align_plugins.data.embedded import render_if_missing
 from go4align_plugins.leaderboard.cli.options import add_command
-from go4align_plugins.leaderboard.run.cli_values import literal
-from go4align_plugins.leaderboard.run.cluster import CLUSTERS, ClusterLauncher
 from go4align_plugins.leaderboard.run.commands import check_methods
-from go4align_plugins.leaderboard.run.execute import Execution
+from go4align_plugins.leaderboard.run.execute import Execution, Launcher
+from go4align_plugins.leaderboard.run.launchers import CLUSTERS, ClusterLauncher, LocalLauncher
+from go4align_plugins.leaderboard.run.method import literal
 from go4align_plugins.leaderboard.run.plan import (
     FRAMEWORKS,
     PLAN,
-    Cell,
     Plan,
     load_plan,
     read_plan,
     save_plan,
 )
-from go4align_plugins.leaderboard.run.processes import LocalLauncher
-from go4align_plugins.leaderboard.run.store import RESULTS, Entry, Store
+from go4align_plugins.leaderboard.run.store import RESULTS, Store
+from go4align_plugins.utils.options import require
 
-PLANNED = ('framework', 'benchmark', 'methods', 'seeds', 'data', 'tasks', 'config')
 DESCRIPTION = """\
 Trains every method with every seed, each in a process of its own, in the folder --out. Cells that
 are finished are never trained again; a cell that was killed goes on after its last epoch; a cell
 that failed is reported with its log, and is tried again only with --retry. Methods and seeds given
 later are added. Options that are not listed here go to the training tool as they are, for every
 cell: --epochs 20 --protocol paper --no-pretrained ..."""
+METHODS = 'STL (each task alone), EW, GO4Align, ...; with arguments as NAME:key=value,key=value'
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the commands ``run`` and ``status``."""
-    parser = add_command(
-        subparsers, 'run', _run, 'train what is missing', DESCRIPTION, takes_rest=True
-    )
+    parser = add_command(subparsers, 'run', 'train the missing cells', DESCRIPTION, command=_run)
     add_run_options(parser)
-    parser.add_argument(
-        '--methods', nargs='+', metavar='METHOD',
-        help='STL (each task alone), EW, GO4Align, ...; with arguments as NAME:key=value,key=value',
-    )  # fmt: skip
-    meaning = 'list the cells and their state'
-    parser = add_command(subparsers, 'status', _status, meaning, '')
+    parser.add_argument('--methods', nargs='+', metavar='METHOD', help=METHODS)
+    parser = add_command(subparsers, 'status', 'list the cells and their state', command=_status)
     parser.add_argument('folder', type=Path, help="the leaderboard's")
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the training, all but the methods."""
+    """Add the options of the training, all but the methods; the rest goes to the training tool."""
+    parser.set_defaults(takes_rest=True)
     add = parser.add_argument
     add('--framework', choices=FRAMEWORKS, help='which framework trains (libmtl)')
     add('--benchmark', choices=BENCHMARKS, help='which benchmark')
@@ -71,48 +66,37 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add('--retry', action='store_true', help='try failed cells again')
 
 
-def train(options: argparse.Namespace, only_methods: bool = False) -> tuple[Path, Plan]:
-    """Train the missing cells.
+def plan_of(options: argparse.Namespace, **values: Any) -> Plan:
+    """Plan by the leaderboard that is there, the plan's file and the options."""
+    there = options.out is not None and (options.out / PLAN).exists()
+    sources = [load_plan(options.out).to_dict()] if there else []
+    sources += [read_plan(options.plan)] if options.plan else []
+    given = {**vars(options), 'options': options.rest or None, **values}
+    names = [field.name for field in fields(Plan)]
+    return Plan.from_dict(*sources, {name: given.get(name) for name in names})
 
-    Args:
-        options: those of :func:`add_run_options`, ``methods`` and ``rest``.
-        only_methods: whether other methods of the leaderboard are left for the next call.
 
-    Returns:
-        The leaderboard's folder, and its plan, with the methods and seeds that it had before.
+def train(options: argparse.Namespace, asked: Plan, only_asked: bool = False) -> tuple[Path, Plan]:
+    """Train the missing cells; return the leaderboard's folder and whole plan.
 
-    Raises:
-        ValueError: if an option is out of its range, or another process trains in the folder.
-        OSError: if the folder cannot be written to.
+    Methods that were there before and are not asked for are left out by ``only_asked``.
     """
-    given = {name: getattr(options, name) for name in PLANNED if getattr(options, name) is not None}
-    if options.rest:
-        given['options'] = options.rest
-    values = {**(read_plan(options.plan) if options.plan else {}), **given}
-    if options.out is not None and (options.out / PLAN).exists():
-        values = {**load_plan(options.out).to_dict(), **values}
-    plan = Plan.from_dict({'framework': 'libmtl', **values})
-    methods = plan.methods
-    folder = options.out or Path('leaderboards', f'{plan.framework}-{plan.benchmark}')
+    folder = options.out or Path('leaderboards', f'{asked.framework}-{asked.benchmark}')
     launcher = _launcher(options, folder)
-    if (folder / PLAN).exists():
-        before = load_plan(folder)
-        try:
-            plan = before.extended(plan)
-        except ValueError as error:
-            raise ValueError(
-                f'{folder / PLAN}: {error} Choose another folder by --out; or, if that file is '
-                'damaged, put it back as it was.'
-            ) from error
+    path, plan = folder / PLAN, asked
+    if path.exists():
+        plan = load_plan(folder).extended(asked, path)
     check_methods(plan, folder)
     if get_benchmark(plan.benchmark).embedded:
         render_if_missing(plan.benchmark, plan.data_folder)
     execution = Execution(plan, folder, launcher)
     try:
         with FileLock(folder / '.lock', timeout=0):
-            save_plan(plan, folder / PLAN)
-            asked = replace(plan, methods=methods) if only_methods else plan
-            execution.run(_missing(asked, execution.store.entries(), options.retry))
+            save_plan(plan, path)
+            stored = execution.store.entries().items()
+            done = {name for name, entry in stored if entry.finished or not options.retry}
+            cells = (replace(plan, methods=asked.methods) if only_asked else plan).cells()
+            execution.run([cell for cell in cells if cell.name not in done])
     except Timeout as error:
         raise ValueError(f'{folder}: another process is training in it. Wait for it.') from error
     return folder, plan
@@ -120,11 +104,11 @@ def train(options: argparse.Namespace, only_methods: bool = False) -> tuple[Path
 
 def _run(options: argparse.Namespace) -> int:
     """Return 0 if every cell is finished, 1 if one is not."""
-    folder, plan = train(options)
-    stored = Store(folder / RESULTS).entries()
+    folder, plan = train(options, plan_of(options))
     names = [cell.name for cell in plan.cells()]
-    failed = [e for name, e in stored.items() if name in names and not e.finished]
-    finished = sum(name in names and entry.finished for name, entry in stored.items())
+    stored = [e for name, e in Store(folder / RESULTS).entries().items() if name in names]
+    failed = [entry for entry in stored if not entry.finished]
+    finished = len(stored) - len(failed)
     print(f'{folder}: {finished} of {len(names)} cells are finished, {len(failed)} failed.')
     for entry in failed:
         print(f'  {entry.cell}: {entry.reason} (see {folder}/{entry.log})')
@@ -133,29 +117,19 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    plan = load_plan(options.folder)
     entries = Store(options.folder / RESULTS).entries()
-    for cell in plan.cells():
+    for cell in load_plan(options.folder).cells():
         entry = entries.get(cell.name)
-        state = 'not finished' if entry is None else entry.reason or entry.status
-        print(f'{cell.name:40} {state}')
+        print(f'{cell.name:40} {(entry.reason or entry.status) if entry else "not finished"}')
     return 0
 
 
-def _launcher(options: argparse.Namespace, folder: Path) -> LocalLauncher | ClusterLauncher:
-    if options.workers is not None and options.workers < 1:
-        raise ValueError(
-            f'Parameter `workers` should be at least 1. Found `workers = {options.workers}`.'
-        )
-    if options.cluster is None and options.cluster_options:
-        raise ValueError('Parameter `cluster` should be given for `cluster_options`. Found none.')
+def _launcher(options: argparse.Namespace, folder: Path) -> Launcher:
+    workers, given = options.workers, options.cluster_options
+    require(workers is None or workers >= 1, 'workers', 'be at least 1', workers)
+    require(bool(options.cluster or not given), 'cluster', 'be given for `cluster_options`', None)
     if options.cluster is None:
-        return LocalLauncher(1 if options.workers is None else options.workers)
-    pairs = [option.partition('=') for option in options.cluster_options]
+        return LocalLauncher(workers or 1)
+    pairs = [option.partition('=') for option in given]
     parameters = {name: literal(value) for name, _, value in pairs}
-    return ClusterLauncher(folder, options.cluster, parameters, options.workers)
-
-
-def _missing(plan: Plan, entries: dict[str, Entry], retry: bool) -> list[Cell]:
-    done = {name for name, entry in entries.items() if entry.finished or not retry}
-    return [cell for cell in plan.cells() if cell.name not in done]
+    return ClusterLauncher(folder, options.cluster, parameters, workers)

@@ -4,182 +4,164 @@ from __future__ import annotations
 
 import errno
 import itertools
+import json
+import math
 import os
 import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 from tqdm import tqdm
 
-from go4align_plugins.leaderboard.run.cell import USAGE, read_usage
-from go4align_plugins.leaderboard.run.cluster import ClusterJob, ClusterLauncher
+from go4align_plugins.leaderboard.run import launchers
+from go4align_plugins.leaderboard.run.cell import read_usage
 from go4align_plugins.leaderboard.run.commands import training_arguments
 from go4align_plugins.leaderboard.run.plan import Cell, Plan
-from go4align_plugins.leaderboard.run.processes import LocalJob, LocalLauncher
-from go4align_plugins.leaderboard.run.progress import Progress
 from go4align_plugins.leaderboard.run.runs import load_run
 from go4align_plugins.leaderboard.run.store import FAILED, FINISHED, RESULTS, Entry, Store
-from go4align_plugins.utils import files
+from go4align_plugins.utils.files import NO_ROOM, save_bytes
+from go4align_plugins.utils.run_folder import CONFIG, METRICS
 
+Launcher = Union[launchers.LocalLauncher, launchers.ClusterLauncher]
 RUNS, LOGS = 'runs', 'logs'
 ATTEMPTS = 3
 """How often a cell is started whose process is killed from outside."""
 FROM_OUTSIDE = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
 POLL_SECONDS = 0.2
 BAR = '{percentage:3.0f}%|{bar}| {n:.1f}/{total} cells [{elapsed}<{remaining}]{postfix}'
-NO_ROOM = {code: os.strerror(code) for code in (*files.NO_ROOM, errno.EROFS)}
-
-
-@dataclass
-class Attempt:
-    """One start of a cell's process; the log had ``log_start`` bytes before it."""
-
-    cell: Cell
-    number: int
-    job: LocalJob | ClusterJob
-    progress: Progress
-    log: Path
-    log_start: int
 
 
 class Execution:
-    """Trains the cells of a leaderboard.
+    """Trains the cells of a leaderboard, in a folder that it makes.
 
     A cell that fails, or whose figures are no longer finite, is stored as failed with the reason,
     and the others go on. One whose process is killed from outside is gone on with, three times at
     the most, and then left for the next call.
-
-    Raises:
-        OSError: if the leaderboard's folder cannot be written to.
     """
 
-    def __init__(self, plan: Plan, folder: Path, launcher: LocalLauncher | ClusterLauncher) -> None:
-        self.plan = plan
-        self.folder = folder
-        self.launcher = launcher
+    def __init__(self, plan: Plan, folder: Path, launcher: Launcher) -> None:
+        self.plan, self.folder, self.launcher = plan, folder, launcher
         self.store = Store(folder / RESULTS)
         for name in (RUNS, LOGS):
             (folder / name).mkdir(parents=True, exist_ok=True)
         _require_room(folder)
-        self._running: list[Attempt] = []
-        self._entries: list[Entry] = []
 
-    def run(self, cells: Sequence[Cell]) -> list[Entry]:
-        """Train cells; return their outcomes.
-
-        Raises:
-            OSError: if the folder cannot be written to any longer, or its disk is full; finished
-                cells are kept.
-        """
-        waiting = deque((cell, 1) for cell in cells)
+    def run(self, cells: Sequence[Cell]) -> None:
+        """Train cells, and store their outcomes; OSError if the folder cannot be written to."""
+        waiting, shares = deque(cells), dict.fromkeys(cells, 0.0)
+        running: dict[Cell, Generator[float, None, None]] = {}
         with tqdm(total=len(cells), bar_format=BAR, disable=None) as bar:
             try:
-                while waiting or self._running:
-                    while waiting and len(self._running) < self.launcher.capacity:
-                        self._running.append(self._start(*waiting.popleft()))
-                    time.sleep(POLL_SECONDS)
-                    for attempt in list(self._running):
-                        if self._killed(attempt):
-                            waiting.append((attempt.cell, attempt.number + 1))
-                    ended = len(cells) - len(waiting) - len(self._running)
-                    bar.n = ended + sum(attempt.progress.share for attempt in self._running)
-                    bar.set_postfix_str(' '.join(a.cell.name for a in self._running), False)
+                while waiting or running:
+                    while waiting and len(running) < self.launcher.capacity:
+                        cell = waiting.popleft()
+                        running[cell] = self._train(cell)
+                    for cell, training in list(running.items()):
+                        shares[cell] = next(training, math.inf)
+                        if shares[cell] == math.inf:  # it has ended
+                            del running[cell]
+                    bar.n = sum(min(1.0, share) for share in shares.values())
+                    bar.set_postfix_str(' '.join(cell.name for cell in running), refresh=False)
                     bar.refresh()
+                    time.sleep(POLL_SECONDS)
             finally:
-                for attempt in self._running:
-                    attempt.job.leave()
-        return self._entries
+                for training in running.values():
+                    training.close()
 
-    def _start(self, cell: Cell, number: int) -> Attempt:
+    def _train(self, cell: Cell) -> Generator[float, None, None]:
+        """Train a cell and store its outcome; yield the share of its epochs that is done."""
         log, folder = self.folder / LOGS / f'{cell.name}.log', self.folder / RUNS / cell.name
-        _set_aside_if_diverged(folder)
-        log_start = log.stat().st_size if log.exists() else 0
+        if read_progress(folder)[1]:  # a run that diverged begins from the start
+            names = (folder.with_name(f'{folder.name}.diverged-{n}') for n in itertools.count(1))
+            folder.rename(next(name for name in names if not name.exists()))
         # Unbuffered: the log is read while the process works, and its last line where it failed.
         command = [sys.executable, '-u', '-m', 'go4align_plugins.leaderboard.run.cell']
-        command += ['--attached', self.plan.framework, str(folder), '--']
-        command += training_arguments(self.plan, cell, folder)
-        job = self.launcher.start(cell.name, command, log)
-        return Attempt(cell, number, job, Progress(folder), log, log_start)
-
-    def _killed(self, attempt: Attempt) -> bool:
-        """Store an attempt that has ended; return whether it was killed, to be started again."""
-        status = attempt.job.poll()
-        attempt.progress.update()  # after the poll: of a process that has ended it misses nothing
-        if attempt.progress.divergence:
-            attempt.job.stop()
-            self._end(attempt, attempt.progress.divergence)
-        elif status == 0:
-            self._end(attempt)
-        elif status is not None and -status in FROM_OUTSIDE:
-            self._running.remove(attempt)
-            again = attempt.number < ATTEMPTS
-            next_step = 'going on with it' if again else 'left for the next call'
-            name = signal.Signals(-status).name
-            tqdm.write(f'{attempt.cell.name}: killed by {name}, {next_step}')
-            return again
-        elif status is not None:
-            reason = _last_line(attempt.log, attempt.log_start) or 'nothing in its log'
-            reason += f' ({signal.Signals(-status).name})' if status < 0 else ''
-            _require_room(self.folder, reason)
-            self._end(attempt, reason)
-        return False
-
-    def _end(self, attempt: Attempt, failure: str | None = None) -> None:
-        self._running.remove(attempt)
-        cell, outcome = attempt.cell, {}
-        if failure is None:
+        command += [self.plan.framework, str(folder), *training_arguments(self.plan, cell, folder)]
+        for attempt in range(ATTEMPTS):
+            start = log.stat().st_size if log.exists() else 0
+            job = self.launcher.start(cell.name, command, log)
+            status: int | None = None
+            share, divergence = 0.0, ''
             try:
-                outcome = _read_outcome(attempt.progress.folder)
+                while status is None and not divergence:
+                    yield share
+                    status = job.poll()
+                    share, divergence = read_progress(folder)  # after the poll: it misses nothing
+                if status is None:
+                    job.stop()
+            finally:
+                job.leave()
+            if divergence or not status:
+                return self._store(cell, log, divergence)
+            killer = signal.Signals(-status).name if status < 0 else ''
+            if -status not in FROM_OUTSIDE:
+                reason = _last_line(log, start) + (f' ({killer})' if killer else '')
+                _require_room(self.folder, reason)
+                return self._store(cell, log, reason)
+            onward = 'going on with it' if attempt + 1 < ATTEMPTS else 'left for the next call'
+            tqdm.write(f'{cell.name}: killed by {killer}, {onward}')
+
+    def _store(self, cell: Cell, log: Path, failure: str) -> None:
+        outcome: dict[str, Any] = {}
+        if not failure:
+            folder = self.folder / RUNS / cell.name
+            try:
+                run = load_run(folder)
+                seconds = sum(sum(entry['seconds'].values()) for entry in run.epochs)
+                outcome = {'config': run.config, 'epochs': run.epochs, 'seconds': seconds}
+                outcome.update(read_usage(folder))
             except (ValueError, TypeError) as error:
                 failure = f'its run folder cannot be read: {error}'
         entry = Entry(
             cell.name, cell.method.spec, cell.task, cell.seed, FAILED if failure else FINISHED,
-            failure, str(attempt.log.relative_to(self.folder)), **outcome,
+            failure or None, f'{LOGS}/{log.name}', **outcome,
         )  # fmt: skip
         self.store.append(entry)
-        self._entries.append(entry)
-        seconds = '' if entry.seconds is None else f', {entry.seconds:.0f} s'
-        message = f'{failure} (see {attempt.log})' if failure else f'finished{seconds}'
+        message = f'{failure} (see {log})' if failure else f'finished, {entry.seconds:.0f} s'
         tqdm.write(f'{cell.name}: {message}')
 
 
-def _read_outcome(folder: Path) -> dict[str, Any]:
-    run = load_run(folder)
-    seconds = sum(sum(entry['seconds'].values()) for entry in run.epochs)
-    usage = read_usage(folder / USAGE)
-    return {'config': run.config, 'epochs': run.epochs, 'seconds': seconds, **usage}
+def _last_line(log: Path, start: int) -> str:
+    """Return the last line of a log that is not blank, after ``start`` bytes."""
+    text = log.read_bytes()[start:].decode(errors='replace').replace('\r', '\n').rstrip()
+    return text.rpartition('\n')[2].strip()[:500] or 'nothing in its log'
 
 
-def _set_aside_if_diverged(folder: Path) -> None:
-    """Rename the folder of a run that diverged: tried again, it begins from the start."""
-    progress = Progress(folder)
-    progress.update()
-    if progress.divergence:
-        names = (folder.with_name(f'{folder.name}.diverged-{n}') for n in itertools.count(1))
-        folder.rename(next(name for name in names if not name.exists()))
+def read_progress(folder: Path) -> tuple[float, str]:
+    """Return the share of a run's epochs that is done; in words a figure that is not finite."""
+    try:
+        state = (folder / METRICS).stat()
+        return _read_progress(folder, state.st_mtime_ns, state.st_size)
+    except (OSError, ValueError, LookupError, TypeError):  # not written yet, or being written
+        return 0.0, ''
+
+
+@lru_cache
+def _read_progress(folder: Path, *version: int) -> tuple[float, str]:
+    epochs = json.loads((folder / CONFIG).read_bytes())['epochs']
+    entries: list[dict[str, Any]] = []
+    with suppress(ValueError):  # of a line that is half-written
+        entries.extend(map(json.loads, (folder / METRICS).read_bytes().splitlines()))
+    for entry in entries:
+        figures = {f'training loss of {task}': x for task, x in entry['train']['loss'].items()}
+        for task, metrics in entry['test']['metrics'].items():
+            figures.update({f'{name} of {task}': value for name, value in metrics.items()})
+        for name, value in figures.items():
+            if not math.isfinite(value):
+                return 0.0, f'diverged: the {name} is {value} in epoch {entry["epoch"]}'
+    return min(1.0, len(entries) / epochs), ''
 
 
 def _require_room(folder: Path, reason: str = '') -> None:
     """Raise OSError for a full disk or a read-only one, so that not every cell fails by it."""
-    probe = folder / '.probe'
-    code = next((code for code, text in NO_ROOM.items() if text in reason), None)
-    try:
-        probe.write_bytes(b'0' * 2**16)
-        probe.unlink()
-    except OSError as error:
-        code = error.errno
-        if code in files.NO_ROOM:
-            probe.unlink(missing_ok=True)
-    if code is not None:
-        raise OSError(code, os.strerror(code), str(folder))
-
-
-def _last_line(log: Path, start: int) -> str:
-    """Find the last line of a log that is not blank, after ``start`` bytes."""
-    lines = log.read_bytes()[start:].decode(errors='replace').replace('\r', '\n').splitlines()
-    return next((line.strip() for line in reversed(lines) if line.strip()), '')[:500]
+    for code in (*NO_ROOM, errno.EROFS):
+        if os.strerror(code) in reason:
+            raise OSError(code, os.strerror(code), str(folder))
+    save_bytes(folder / '.probe', bytes(2**16))
+    (folder / '.probe').unlink()

@@ -16,12 +16,11 @@ from go4align_plugins.data.table import Task, get_benchmark
 from go4align_plugins.utils.run_folder import CONFIG, METRICS
 
 SINGLE_TASK, EQUAL_WEIGHTING = 'STL', 'EW'
-REQUIRED = ('benchmark', 'tasks', 'weighting', 'protocol', 'arch', 'backbone', 'epochs', 'seed')
-TYPES = {
-    **dict.fromkeys(('benchmark', 'weighting', 'protocol', 'arch', 'backbone'), str),
-    **dict.fromkeys(('epochs', 'seed'), int),
-    **dict.fromkeys(('weight_args', 'num_frames'), dict),
-}
+REQUIRED = {
+    'benchmark': str, 'tasks': list, 'weighting': str, 'protocol': str, 'arch': str,
+    'backbone': str, 'epochs': int, 'seed': int,
+}  # fmt: skip
+TYPES = {**REQUIRED, **dict.fromkeys(('weight_args', 'num_frames'), dict)}
 """Of the options that tables show."""
 
 
@@ -99,41 +98,36 @@ def load_run(folder: str | Path) -> Run:
     Raises:
         ValueError: if a file is missing or broken; the message names it.
     """
-    folder = Path(folder)
-    config_path, metrics_path = folder / CONFIG, folder / METRICS
-    text = _read(config_path)
+    path = Path(folder, CONFIG)
     try:
-        config = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f'{config_path} should hold one JSON object. {error}') from error
-    tasks = _check_config(config, config_path)
-    lines = _read(metrics_path).splitlines()
+        config = json.loads(path.read_bytes())
+        tasks = _check_config(config, path)
+        path = Path(folder, METRICS)
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise ValueError(f'{path} should be a file of a run. {error.strerror}.') from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f'{path} should hold one JSON object. {error}') from error
     epochs: dict[int, Mapping[str, Any]] = {}
     for number, line in enumerate(lines, start=1):
-        where = f'{metrics_path}, line {number},'
+        where = f'{path}, line {number},'
         try:
             entry = json.loads(line)
         except ValueError as error:
             if number < len(lines):
                 raise ValueError(f'{where} should be a JSON object. {error}') from error
             warnings.warn(f'{where} is only half written and is ignored.', stacklevel=2)
-            continue
-        _check_entry(entry, tasks, where)
-        epochs[entry['epoch']] = entry
-    _check_complete(epochs, metrics_path)
-    return Run(folder, config, tuple(epochs[epoch] for epoch in sorted(epochs)))
+        else:
+            epochs[_check_entry(entry, tasks, where)] = entry
+    _check_complete(epochs, path)
+    return Run(Path(folder), config, tuple(epochs[epoch] for epoch in sorted(epochs)))
 
 
 def check_run(run: Run) -> None:
-    """Refuse a run that lacks a figure of the tables.
-
-    Raises:
-        ValueError: if so; the message names the missing figure.
-    """
+    """Refuse a run that lacks a figure of the tables."""
     tasks = _check_config(run.config, run.folder)
-    for entry in run.epochs:
-        _check_entry(entry, tasks, f'{run.folder}, epochs,')
-    _check_complete([entry['epoch'] for entry in run.epochs], run.folder)
+    where = f'{run.folder}, epochs,'
+    _check_complete([_check_entry(entry, tasks, where) for entry in run.epochs], run.folder)
 
 
 def by_method(runs: Iterable[Run]) -> dict[str, list[Run]]:
@@ -157,41 +151,23 @@ def by_method(runs: Iterable[Run]) -> dict[str, list[Run]]:
     return methods
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ValueError(f'{path} should be a file of a run. {error.strerror}.') from error
-
-
-def _check_config(config: Any, path: Path) -> list[Task]:
+def _check_config(config: Any, path: Path) -> tuple[Task, ...]:
     missing = [key for key in REQUIRED if not isinstance(config, dict) or key not in config]
     if missing:
         rule = f'should hold {", ".join(REQUIRED)}'
         raise ValueError(f'{path} {rule}. Missing: {", ".join(missing)}.')
     for key, kind in TYPES.items():
         value = config.get(key)
-        absent = key not in REQUIRED and value is None
-        if not absent and (not isinstance(value, kind) or isinstance(value, bool)):
-            rule = f'`{key}` should be {"an" if kind is int else "a"} {kind.__name__}'
-            raise ValueError(f'{path}: {rule}. Found {value!r:.80}.')
-    if not isinstance(config['tasks'], list) or not config['tasks']:
-        raise ValueError(f'{path}: `tasks` should be a list of names. Found {config["tasks"]!r}.')
+        if type(value) is not kind and (key in REQUIRED or value is not None):
+            raise ValueError(f'{path}: `{key}` should be a {kind.__name__}. Found {value!r:.80}.')
     try:
-        benchmark = get_benchmark(config['benchmark'])
-        return [benchmark.task(name) for name in config['tasks']]
+        return get_benchmark(config['benchmark']).select(config['tasks'])
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
 
 
-def _check_complete(epochs: Iterable[int], where: Path) -> None:
-    found = sorted(epochs)
-    if not found or found != list(range(len(found))):
-        shown = ', '.join(map(str, found)) or 'none'
-        raise ValueError(f'{where} should hold every epoch from 0 on. Found {shown}.')
-
-
-def _check_entry(entry: Any, tasks: Iterable[Task], where: str) -> None:
+def _check_entry(entry: Any, tasks: Iterable[Task], where: str) -> int:
+    """Return the epoch of an entry that has every figure."""
     try:
         figures = {'epoch': entry['epoch'], 'seconds': entry['seconds']['train']}
         for task in tasks:
@@ -202,6 +178,13 @@ def _check_entry(entry: Any, tasks: Iterable[Task], where: str) -> None:
         rule = 'should hold epoch, seconds and every test metric'
         raise ValueError(f'{where} {rule}. Missing: {error}.') from error
     for name, value in figures.items():
-        kind = int if name == 'epoch' else (int, float)
-        if not isinstance(value, kind) or isinstance(value, bool):
+        if type(value) not in ((int,) if name == 'epoch' else (int, float)):
             raise ValueError(f'{where} should hold a number as {name}. Found {value!r}.')
+    return figures['epoch']
+
+
+def _check_complete(epochs: Iterable[int], where: Path) -> None:
+    found = sorted(epochs)
+    if not found or found != list(range(len(found))):
+        shown = ', '.join(map(str, found)) or 'none'
+        raise ValueError(f'{where} should hold every epoch from 0 on. Found {shown}.')

@@ -2,67 +2,56 @@
 
 A line holds all figures of a report, so that it can be made, or joined with another machine's
 results, without the run folders. A line that a killed process left half-written is passed over, and
-taken out before the next one is added.
+taken out when the next one is added.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from numbers import Real
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from go4align_plugins.leaderboard.run.runs import Run, check_run
+from go4align_plugins.utils.files import save_bytes
 
 RESULTS = 'results.jsonl'
 FINISHED, FAILED = 'finished', 'failed'
-MAY_LACK = ('task', 'reason', 'log', 'seconds', 'peak_memory', 'peak_gpu_memory', 'machine')
-TYPES = {
-    'cell': str, 'method': str, 'task': str, 'seed': int, 'status': str, 'reason': str, 'log': str,
-    'config': dict, 'epochs': list, 'seconds': Real, 'peak_memory': int, 'peak_gpu_memory': int,
-    'machine': dict,
-}  # fmt: skip
+ABSENT = type(None)
+TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(('cell', 'method', 'status'), (str,)),
+    **dict.fromkeys(('task', 'reason', 'log'), (str, ABSENT)),
+    'seed': (int,),
+    'seconds': (int, float, ABSENT),
+    **dict.fromkeys(('peak_memory', 'peak_gpu_memory'), (int, ABSENT)),
+    'machine': (dict, ABSENT),
+    'config': (dict,),
+    'epochs': (list,),
+}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One cell's outcome.
-
-    Attributes:
-        cell: its name.
-        method: its method, as the plan gives it.
-        task: the only task of a single-task baseline, else None.
-        seed: its seed.
-        status: ``'finished'`` or ``'failed'``.
-        reason: why it failed.
-        log: where its log is, relative to the leaderboard's folder.
-        seconds: of training and testing, over all epochs.
-        peak_memory: of the training process, in bytes; None if not known.
-        peak_gpu_memory: of the GPU, in bytes; None without one.
-        machine: its system, processor and GPUs.
-        config: the run's ``config.json``: all options, versions, commit.
-        epochs: the run's ``metrics.jsonl``.
-    """
+    """One cell's outcome."""
 
     cell: str
-    method: str
-    task: str | None
+    method: str  # its spec
+    task: str | None  # of a single-task baseline
     seed: int
-    status: str
-    reason: str | None = None
-    log: str | None = None
-    seconds: float | None = None
-    peak_memory: int | None = None
+    status: str  # FINISHED or FAILED
+    reason: str | None = None  # why it failed
+    log: str | None = None  # relative to the leaderboard's folder
+    seconds: float | None = None  # of training and testing, over all epochs
+    peak_memory: int | None = None  # of the training process, in bytes
     peak_gpu_memory: int | None = None
     machine: Mapping[str, Any] = field(default_factory=dict)
-    config: Mapping[str, Any] = field(default_factory=dict)
-    epochs: tuple[Mapping[str, Any], ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)  # the run's config.json
+    epochs: tuple[Mapping[str, Any], ...] = ()  # the run's metrics.jsonl
 
     @property
     def finished(self) -> bool:
@@ -81,105 +70,73 @@ class Entry:
 
 
 class Store:
-    """An append-only file of entries, made with the first. Of a cell's entries the last counts."""
+    """A file of entries, made with the first. Of a cell's entries the last counts."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
     def entries(self) -> dict[str, Entry]:
-        """Return every cell's last entry, by the cell's name, in the order of their first ones.
-
-        Lines that cannot be read are passed over with a warning: their cells count as not run.
-
-        Raises:
-            OSError: if the file is there but cannot be read.
-        """
-        return {entry.cell: entry for entry in self._read()}
-
-    def append(self, entry: Entry) -> None:
-        """Add an entry, whole or not at all.
-
-        Raises:
-            OSError: if it cannot be written; the file is then as it was.
-        """
-        line = entry.line
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(f'{self.path}.lock'), self.path.open('ab+', buffering=0) as file:
-                file.seek(0)
-                content = file.read()
-                end = content.rfind(b'\n') + 1
-                if _is_entry(content[end:]):  # whole but for the line's end
-                    end, line = len(content), b'\n' + line
-                file.truncate(end)
-                try:
-                    while line:  # a disk that is nearly full takes a part
-                        line = line[file.write(line) :]
-                    os.fsync(file.fileno())
-                except OSError:
-                    file.truncate(end)
-                    raise
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(self.path)) from error
-
-    def join(self, others: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
-        """Add the entries of other stores; cells that are finished here are never replaced.
-
-        Returns:
-            The entries added, and those that differ from a finished cell of this store.
-        """
-        own = self.entries()
-        added, differing = [], []
-        for entry in others:
-            there = own.get(entry.cell)
-            if there is not None and (there.finished or not entry.finished):
-                if entry.finished and _figures(there) != _figures(entry):
-                    differing.append(entry)
-                continue
-            self.append(entry)
-            own[entry.cell] = entry
-            added.append(entry)
-        return added, differing
-
-    def _read(self) -> Iterator[Entry]:
-        try:
-            lines = self.path.read_bytes().split(b'\n')
-        except FileNotFoundError:
-            return
+        """Return every cell's last entry by the cell's name; a damaged line is passed over."""
+        entries = {}
+        lines = self._content().split(b'\n')
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             try:
-                yield parse_entry(line)
+                entry = parse_entry(line)
             except ValueError as error:
                 half = ' (half-written?)' if number == len(lines) else ''
-                warnings.warn(
-                    f'{self.path}, line {number}: passed over{half}. {error}', stacklevel=3
-                )
+                text = f'{self.path}, line {number}: passed over{half}. {error}'
+                warnings.warn(text, stacklevel=2)
+            else:
+                entries[entry.cell] = entry
+        return entries
+
+    def append(self, entry: Entry) -> None:
+        """Add an entry, whole or not at all: the file is written aside and renamed."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f'{self.path}.lock'):
+            *lines, rest = self._content().split(b'\n')
+            with suppress(ValueError):
+                parse_entry(rest)  # whole but for the line's end
+                lines.append(rest)
+            save_bytes(self.path, b'\n'.join([*lines, entry.line]), durable=True)
+
+    def join(self, others: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
+        """Add entries but of cells that are finished here; return those added, and differing."""
+        own = self.entries()
+        added, differing = [], []
+        for entry in others:
+            there = own.get(entry.cell)
+            if there is None or (entry.finished and not there.finished):
+                self.append(entry)
+                own[entry.cell] = entry
+                added.append(entry)
+            elif entry.finished and _figures(there) != _figures(entry):
+                differing.append(entry)
+        return added, differing
+
+    def _content(self) -> bytes:
+        return self.path.read_bytes() if self.path.exists() else b''
 
 
 def parse_entry(line: bytes) -> Entry:
-    """Read a line of a store.
-
-    Raises:
-        ValueError: if it is no entry; the message names the wrong value.
-    """
+    """Read a line of a store; ValueError if it is no entry."""
     try:
         entry = Entry(**json.loads(line))
     except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f'Should be an entry of a leaderboard. Found: {error}') from error
-    for name, kind in TYPES.items():
+    for name, kinds in TYPES.items():
         value = getattr(entry, name)
-        if not isinstance(value, kind) and not (value is None and name in MAY_LACK):
-            raise ValueError(f'`{name}` should be a {kind.__name__}. Found {value!r:.80}.')
         # Nothing that a report or a console shows steers a terminal.
-        if isinstance(value, str) and name != 'reason' and not value.isprintable():
-            raise ValueError(f'`{name}` should be printable. Found {value!r:.80}.')
-    if entry.reason is not None:
-        object.__setattr__(entry, 'reason', printable(entry.reason))
+        plain = name == 'reason' or not isinstance(value, str) or value.isprintable()
+        if not isinstance(value, kinds) or not plain:
+            kind = 'printable text' if str in kinds else f'a {kinds[0].__name__}'
+            raise ValueError(f'`{name}` should be {kind}. Found {value!r:.80}.')
     if entry.status not in (FINISHED, FAILED):
         raise ValueError(f'`status` should be {FINISHED} or {FAILED}. Found {entry.status}.')
-    object.__setattr__(entry, 'epochs', tuple(entry.epochs))
+    reason = entry.reason and printable(entry.reason)
+    entry = replace(entry, reason=reason, epochs=tuple(entry.epochs))
     if entry.finished:
         check_run(entry.run)
     return entry
@@ -188,13 +145,6 @@ def parse_entry(line: bytes) -> Entry:
 def printable(text: str) -> str:
     """Replace every character that could steer a terminal by a blank."""
     return ''.join(character if character.isprintable() else ' ' for character in text)
-
-
-def _is_entry(line: bytes) -> bool:
-    try:
-        return parse_entry(line) is not None
-    except ValueError:
-        return False
 
 
 def _figures(entry: Entry) -> list[Any]:
