@@ -46,7 +46,7 @@ def test_every_method_takes_a_step_in_each_round_and_none_always_follows_the_sam
 
 
 @pytest.mark.parametrize('calls', [1, WARM_UP + 2])
-def test_a_failing_method_is_told_and_the_others_go_on(calls):
+def test_a_failing_method_is_named_and_the_others_go_on(calls):
     left = iter(range(1, calls))
 
     def fails():

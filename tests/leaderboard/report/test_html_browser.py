@@ -1,4 +1,4 @@
-"""The page in a real browser, without network: what a reader does with it."""
+"""The page in a real browser, without network: sorting, curves, weights, small windows."""
 
 import json
 import shutil
