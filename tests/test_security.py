@@ -22,9 +22,8 @@ from go4align_plugins.leaderboard.cli import main
 from go4align_plugins.leaderboard.report import build_report
 from go4align_plugins.leaderboard.report.csv_results import report_of_table
 from go4align_plugins.leaderboard.report.formats import FORMATS
-from go4align_plugins.leaderboard.report.latex import escape
 from go4align_plugins.leaderboard.report.sources import load_results
-from go4align_plugins.leaderboard.report.text import as_text, from_text
+from go4align_plugins.leaderboard.report.text import as_text, escape, from_text
 from go4align_plugins.leaderboard.run.plan import Cell, Method, Plan, read_plan, save_plan
 from go4align_plugins.leaderboard.run.store import RESULTS, parse_entry
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from statistics import fmean
 from textwrap import fill
 
 from go4align_plugins.data.table import get_benchmark
-from go4align_plugins.leaderboard.analyse.pictures import tidy
+from go4align_plugins.leaderboard.analyse.pictures import panels
 from go4align_plugins.leaderboard.run.runs import Run, by_method
 from go4align_plugins.measures.convergence import convergence_difference, convergence_epoch
-from go4align_plugins.plots.canvas import GREY, PALETTE, add_caption, new_figure, save
+from go4align_plugins.plots.canvas import GREY, PALETTE
 
 MARKERS = 'osD^vPX*'
 NAME_WIDTH = 28  # characters of a method's name in a line
@@ -36,18 +37,10 @@ class Convergence:
 def measure_convergence(
     runs: Sequence[Run], share: float = 0.95, window: int = 5
 ) -> list[Convergence]:
-    """Find when each task of each method converges.
+    """Find when each task of each method converges, seeds apart.
 
     A task converges at the mean of the epochs at which its test metrics do, which every framework
     records and the papers judge by; of test losses only some do and no table shows them.
-
-    Args:
-        runs: of several tasks each, of one benchmark; seeds of a method are kept apart.
-        share: of its progress that a metric has to make.
-        window: number of epochs whose mean smooths a metric's curve.
-
-    Raises:
-        ValueError: if there is no run, a run is of one task, or a metric is not finite.
     """
     if not runs:
         raise ValueError('Parameter `runs` should hold a run of several tasks. Found none.')
@@ -63,12 +56,11 @@ def measure_convergence(
 def _epochs(run: Run, share: float, window: int) -> dict[str, float]:
     epochs = {}
     for task in get_benchmark(run.config['benchmark']).select(run.tasks):
+        curves = {metric: run.curve(task.name, metric.name) for metric in task.metrics}
         try:
             epochs[task.name] = fmean(
-                convergence_epoch(
-                    run.curve(task.name, metric.name), metric.higher_is_better, share, window
-                )
-                for metric in task.metrics
+                convergence_epoch(curve, metric.higher_is_better, share, window)
+                for metric, curve in curves.items()
             )
         except ValueError as error:
             raise ValueError(f'{run.folder}, {task.name}: {error}') from error
@@ -79,39 +71,37 @@ def draw_convergence(
     methods: Sequence[Convergence], path: str | Path, share: float = 0.95, window: int = 5
 ) -> None:
     """Draw a line of epochs a method, with a mark a task, and the standard deviation beside it."""
-    figure = new_figure(10, 1.5 + 0.42 * len(methods))
-    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
-    rows = range(len(methods))
-    for row, method in zip(rows, methods):
-        means = [fmean(epochs) for epochs in method.epochs.values()]
-        left.plot([min(means), max(means)], [row, row], color='0.82', linewidth=5, zorder=1)
-        if len(means) > NAMED_TASKS:
-            left.scatter(means, [row] * len(means), s=25, color=PALETTE[1], alpha=0.5, zorder=2)
-        else:
-            for task, mean, marker, colour in zip(method.epochs, means, MARKERS, PALETTE):
+    rows = list(range(len(methods)))
+    size = (10, 1.5 + 0.42 * len(methods))
+    caption = explain_convergence(methods, share, window)
+    with panels(
+        path, size, 2, 2, rows_of_names=True, caption=caption, sharey=True, width_ratios=(3, 1)
+    ) as (left, right):
+        means = {
+            task: [fmean(method.epochs[task]) for method in methods] for task in methods[0].epochs
+        }
+        lows, highs = (list(map(pick, zip(*means.values()))) for pick in (min, max))
+        left.hlines(rows, lows, highs, color='0.82', linewidth=5, zorder=1)
+        for (task, values), marker, colour in zip(means.items(), cycle(MARKERS), cycle(PALETTE)):
+            if len(means) > NAMED_TASKS:
+                left.scatter(values, rows, s=25, color=PALETTE[1], alpha=0.5, zorder=2)
+            else:
                 left.scatter(
-                    mean, row, s=55, marker=marker, color=colour, edgecolor='white', linewidth=0.6,
-                    label=None if row else task, zorder=2,
+                    values, rows, s=55, marker=marker, color=colour, edgecolor='white',
+                    linewidth=0.6, label=task, zorder=2,
                 )  # fmt: skip
-        right.barh(row, method.difference, height=0.5, color='0.82')
-        dots = [row] * len(method.differences)
-        right.scatter(method.differences, dots, s=14, color=GREY, zorder=2)
-        right.annotate(
-            f'{method.difference:.2f}', (max(method.differences), row), xytext=(6, 0),
-            textcoords='offset points', va='center',
-        )  # fmt: skip
-    left.set_yticks(rows, [fill(method.method, NAME_WIDTH) for method in methods])
-    left.set_ylim(len(methods) - 0.5, -0.5)
-    left.set_xlabel('epoch at which a task converges')
-    right.set_xlabel('standard deviation (epochs)', loc='right')
-    right.set_xlim(0, 1.3 * max([1, *(max(method.differences) for method in methods)]))
-    for axes, ticks in ((left, 8), (right, 4)):
-        axes.locator_params(axis='x', integer=True, nbins=ticks)
-        tidy(axes, 'x')
-    if left.get_legend_handles_labels()[0]:
-        figure.legend(loc='outside upper left', ncols=NAMED_TASKS, frameon=False)
-    add_caption(figure, explain_convergence(methods, share, window))
-    save(figure, path)
+        for row, method in zip(rows, methods):
+            right.barh(row, method.difference, height=0.5, color='0.82')
+            right.plot(method.differences, [row] * len(method.differences), '.', color=GREY)
+            place = (max(method.differences), row)
+            right.annotate(f'  {method.difference:.2f}', place, va='center')
+        left.set_yticks(rows, [fill(method.method, NAME_WIDTH) for method in methods])
+        left.set_ylim(len(methods) - 0.5, -0.5)
+        left.set_xlabel('epoch at which a task converges')
+        left.locator_params(axis='x', integer=True, nbins=8)
+        right.set_xlabel('standard deviation (epochs)', loc='right')
+        right.set_xlim(0, 1.3 * max([1, *(max(method.differences) for method in methods)]))
+        right.locator_params(axis='x', integer=True, nbins=4)
 
 
 def explain_convergence(methods: Sequence[Convergence], share: float, window: int) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import cycle, product
 from math import ceil
 from pathlib import Path
 from textwrap import fill
@@ -11,24 +13,83 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from go4align_plugins.data.table import Benchmark, get_benchmark
-from go4align_plugins.leaderboard.report.table import ARROWS, printed_unit
+from go4align_plugins.leaderboard.report.table import Column
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run, by_method
-from go4align_plugins.plots.canvas import GREY, PALETTE, new_figure, save
+from go4align_plugins.plots.canvas import GREY, PALETTE, add_caption, new_figure, save
 from go4align_plugins.plots.maps import Legend, draw_maps
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
     from matplotlib.colors import LogNorm
 
 LINE_STYLES = ('-', '--', ':')
+LEGEND_COLUMNS = 8
 TITLE_WIDTH = 50  # characters
 NAMED_GROUPS = 5
 STRIP = 0.22  # the part of a task's row in the heat map that shows its groups
 MANY = 12  # tasks of a run, or panels: more are drawn smaller
 MAX_SPAN = 100  # of the colours: weights further from equal weighting look the same
+WHOLE: dict[str, Any] = {'integer': True, 'min_n_ticks': 1}  # of ticks; one epoch: one tick
 TICKS = (0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 100)
+
+
+@contextmanager
+def panels(
+    path: str | Path,
+    size: tuple[float, float],
+    count: int,
+    columns: int,
+    rows_of_names: bool = False,
+    xlabel: str = '',
+    legend: Literal['outside upper left', 'outside right upper'] = 'outside upper left',
+    caption: str = '',
+    **grid: Any,
+) -> Iterator[list[Axes]]:
+    """Yield empty panels on a grid; then tidy them, add legend and caption, and save them."""
+    figure = new_figure(*size)
+    shown = list(figure.subplots(ceil(count / columns), columns, squeeze=False, **grid).flat)
+    while len(shown) > count:
+        shown.pop().set_visible(False)
+    yield shown
+    for axes in shown[-columns:] if xlabel else ():
+        axes.set_xlabel(xlabel)
+        axes.tick_params(labelbottom=True)  # above a spare one
+    handles: dict[str, Any] = {}
+    for axes in shown:
+        axes.grid(axis='x' if rows_of_names else 'y', color='0.92')
+        axes.set_axisbelow(True)
+        axes.spines[['top', 'right', *(['left'] if rows_of_names else [])]].set_visible(False)
+        if rows_of_names:
+            axes.tick_params(axis='y', length=0)
+        handles.update((label, handle) for handle, label in zip(*axes.get_legend_handles_labels()))
+    if handles:
+        ncols = 1 if 'right' in legend else LEGEND_COLUMNS
+        labels, lines = list(handles), list(handles.values())
+        figure.legend(lines, labels, loc=legend, ncols=ncols, frameon=False)
+    if caption:
+        add_caption(figure, caption)
+    save(figure, path)
+
+
+def draw_band(
+    axes: Axes, points: Mapping[int, Sequence[float]], factor: float, **style: Any
+) -> None:
+    """Draw a line through the means of the seeds' figures, in a band from the lowest to highest."""
+    means, lows, highs = (
+        [factor * float(pick(figures)) for figures in points.values()]
+        for pick in (np.mean, np.min, np.max)
+    )
+    (line,) = axes.plot(list(points), means, **style)
+    axes.fill_between(list(points), lows, highs, color=line.get_color(), alpha=0.15, linewidth=0)
+
+
+def line_styles(methods: Iterable[str], reference: str) -> dict[str, dict[str, Any]]:
+    """Return colour and dashes of methods, as many as there are; the reference's are apart."""
+    others = [method for method in methods if method != reference]
+    cycled = cycle(product(LINE_STYLES, PALETTE))
+    styles = {reference: ('--', GREY), **dict(zip(others, cycled))}
+    return {name: {'linestyle': line, 'color': own} for name, (line, own) in styles.items()}
 
 
 def weights_heatmap(runs: Sequence[Run], path: str | Path) -> None:
@@ -53,9 +114,8 @@ def weights_heatmap(runs: Sequence[Run], path: str | Path) -> None:
     from matplotlib.colors import LogNorm
 
     norm = LogNorm(1 / span, span, clip=True)
-    ratios = {'height_ratios': num_rows}
-    grid = figure.subplots(len(runs), 1, squeeze=False, sharex=True, gridspec_kw=ratios)
-    for axes, run, panel in zip(grid[:, 0], runs, weights):
+    grid = figure.subplots(len(runs), 1, squeeze=False, sharex=True, height_ratios=num_rows)[:, 0]
+    for axes, run, panel in zip(grid, runs, weights):
         # Of many arguments: broken, so that the groups' legend has its place beside them.
         axes.set_title(fill(f'{run.label}, seed {run.config["seed"]}', TITLE_WIDTH), loc='left')
         strip = _draw_groups(axes, run)
@@ -64,8 +124,9 @@ def weights_heatmap(runs: Sequence[Run], path: str | Path) -> None:
         axes.set_ylim(len(run.tasks), 0)
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-    _label_epochs(grid[-1])
-    bar = figure.colorbar(mesh, ax=list(grid[:, 0]), pad=0.01, aspect=max(15, 3 * height))
+    axes.set_xlabel('epoch')
+    axes.locator_params(axis='x', **WHOLE)
+    bar = figure.colorbar(mesh, ax=list(grid), pad=0.01, aspect=max(15, 3 * height))
     bar.set_label('weight / epoch mean')
     ticks = [tick for tick in TICKS if 1 / span <= tick <= span]
     bar.set_ticks(ticks, labels=[f'{tick:g}' for tick in ticks])
@@ -87,43 +148,23 @@ def learning_curves(runs: Sequence[Run], path: str | Path) -> None:
         found = ', '.join(sorted(names)) or 'none'
         raise ValueError(f'Parameter `runs` should hold runs of one benchmark. Found {found}.')
     tasks = get_benchmark(names.pop()).select({task for run in runs for task in run.tasks})
-    panels = [(task.name, metric) for task in tasks for metric in task.metrics]
+    columns = [Column.of(task.name, metric) for task in tasks for metric in task.metrics]
     methods = by_method(runs)
-    multi_task = [method for method in methods if method != SINGLE_TASK]
-    styles: dict[str, tuple[str, str]] = {SINGLE_TASK: (GREY, '--')}
-    for rank, method in enumerate(multi_task):
-        style = LINE_STYLES[rank // len(PALETTE) % len(LINE_STYLES)]
-        styles[method] = PALETTE[rank % len(PALETTE)], style
-
-    many = len(panels) > MANY
-    width = min(len(panels), 5 if many else 3 if len(panels) > 4 else 2)
-    height = ceil(len(panels) / width)
-    figure = new_figure(14 if many else 10, 2.1 * height + 0.6)
-    grid = figure.subplots(height, width, squeeze=False, sharex=True)
-    for axes in grid.flat[len(panels) :]:
-        axes.set_visible(False)
-    handles: dict[str, Artist] = {}
-    for axes, (task, metric) in zip(grid.flat, panels):
-        factor, unit = printed_unit(metric)
-        axes.set_title(f'{task}: {metric.name} {ARROWS[metric.higher_is_better]}', loc='left')
-        axes.set_ylabel(unit.replace('°', 'degrees'))
-        for method, group in methods.items():
-            curves = [run.curve(task, metric.name) for run in group if task in run.tasks]
-            if not curves:
-                continue
-            colour, style = styles[method]
-            shortest = min(map(len, curves))
-            values = factor * np.array([curve[:shortest] for curve in curves])
-            epochs = np.arange(shortest)
-            (handles[method],) = axes.plot(epochs, values.mean(0), style, color=colour)
-            if len(curves) > 1:
-                low, high = values.min(0), values.max(0)
-                axes.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
-        tidy(axes, 'y')
-    _label_epochs(grid[-1])
-    lines = list(handles.values())
-    figure.legend(lines, list(handles), loc='outside upper center', ncols=8, frameon=False)
-    save(figure, path)
+    styles = line_styles(methods, SINGLE_TASK)
+    many = len(columns) > MANY
+    width = min(len(columns), 5 if many else 3 if len(columns) > 4 else 2)
+    size = (14 if many else 10, 2.1 * ceil(len(columns) / width) + 0.6)
+    with panels(path, size, len(columns), width, xlabel='epoch', sharex=True) as grid:
+        for axes, column in zip(grid, columns):
+            task, name = column.key
+            axes.set_title(f'{task}: {column.title}', loc='left')
+            axes.set_ylabel(column.unit.replace('°', 'degrees'))
+            axes.locator_params(axis='x', **WHOLE)
+            for method, group in methods.items():
+                curves = [run.curve(task, name) for run in group if task in run.tasks]
+                if curves:
+                    points = dict(enumerate(zip(*curves)))
+                    draw_band(axes, points, column.factor, label=method, **styles[method])
 
 
 def predictions_grid(
@@ -139,16 +180,6 @@ def predictions_grid(
     save(draw_maps(rows, Legend.of(benchmark)), path)
 
 
-def tidy(axes: Axes, axis: Literal['x', 'y']) -> None:
-    """Leave a light grid across an axis, and the frame's sides that carry numbers."""
-    axes.grid(axis=axis, color='0.92')
-    axes.set_axisbelow(True)
-    axes.spines[['top', 'right']].set_visible(False)
-    if axis == 'x':  # rows of names
-        axes.tick_params(axis='y', length=0)
-        axes.spines['left'].set_visible(False)
-
-
 def _draw_weights(axes: Axes, panel: np.ndarray, strip: float, norm: LogNorm) -> QuadMesh:
     """Draw a row a task, with about a dozen numbers in each however long the run is."""
     num_epochs = len(panel)
@@ -161,12 +192,11 @@ def _draw_weights(axes: Axes, panel: np.ndarray, strip: float, norm: LogNorm) ->
         mesh = axes.pcolormesh(edges, limits, colours, cmap='PuOr_r', norm=norm)
         for epoch in range(step // 2, num_epochs, step):
             value = line[epoch]
-            red, green, blue, _ = mesh.cmap(norm(colours[0, epoch]))
-            dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.5
+            text = f'{value:.2f}' if value >= 0.01 or value == 0 else f'{value:.0e}'
+            luminance = np.dot(mesh.cmap(norm(colours[0, epoch]))[:3], (0.3, 0.59, 0.11))
             axes.text(
-                epoch, sum(limits) / 2, f'{value:.2f}' if value >= 0.01 or value == 0 else
-                f'{value:.0e}', ha='center', va='center', fontsize=8,
-                color='white' if dark else 'black',
+                epoch, sum(limits) / 2, text, ha='center', va='center', fontsize=8,
+                color='white' if luminance < 0.5 else 'black',
             )  # fmt: skip
     return mesh
 
@@ -184,20 +214,14 @@ def _draw_groups(axes: Axes, run: Run) -> float:
     named = range(num_groups) if num_groups <= NAMED_GROUPS else (0, num_groups - 1)
     for group, shade in enumerate(np.linspace(0.82, 0.15, num_groups)):
         name = f'group {group}' if group else 'steps in group 0'
-        for row in range(num_tasks):
-            axes.bar(
-                np.arange(num_epochs), STRIP * values[:, row, group], width=1.0,
-                bottom=row + 0.95 - STRIP + STRIP * bottoms[:, row, group], color=str(shade),
-                label=name if row == 0 and group in named else None,
-            )  # fmt: skip
+        places = np.repeat(np.arange(num_epochs), num_tasks)
+        bottom = np.arange(num_tasks) + 0.95 - STRIP + STRIP * bottoms[..., group]
+        axes.bar(
+            places, STRIP * values[..., group].ravel(), 1.0, bottom.ravel(), color=str(shade),
+            label=name if group in named else None,
+        )  # fmt: skip
     axes.legend(
         loc='lower right', bbox_to_anchor=(1, 1), ncols=NAMED_GROUPS, frameon=False, fontsize=8,
         borderpad=0, handlelength=1,
     )  # fmt: skip
     return STRIP
-
-
-def _label_epochs(row: Sequence[Axes]) -> None:
-    for axes in row:
-        axes.set_xlabel('epoch')
-        axes.locator_params(axis='x', integer=True, min_n_ticks=1)  # one epoch: one tick

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from go4align_plugins.leaderboard.analyse.pictures import LINE_STYLES, tidy
+from go4align_plugins.leaderboard.analyse.pictures import line_styles, panels
 from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING
-from go4align_plugins.plots.canvas import GREY, PALETTE, add_caption, new_figure, save
+from go4align_plugins.utils.optional import import_optional
+from go4align_plugins.utils.options import require
 
 Cell = tuple[int, str]  # number of tasks and method
 WARM_UP = 2
@@ -24,14 +25,7 @@ DODGE = 0.02  # of a method from the next one, so that their bars stay apart
 
 @dataclass(frozen=True)
 class Timing:
-    """A method's steps with one number of tasks, one a round.
-
-    Attributes:
-        num_tasks: M.
-        method: its name.
-        seconds: of each step.
-        ratios: of each step to equal weighting's in the same round.
-    """
+    """A method's steps with M tasks: the seconds of each, and its ratio to EW's of that round."""
 
     num_tasks: int
     method: str
@@ -66,26 +60,11 @@ def time_steps(
     the machine meet all of them alike. (``torch.utils.benchmark`` would call each step twice more
     before it times it.)
 
-    Args:
-        steps: number of tasks and method -> a function that takes a step; with EW among the
-            methods.
-        repeats: number of rounds, after some to warm up.
-
     Returns:
         The timings, in the order given; and the reasons of steps that failed: some of LibMTL's
         methods are for few tasks only, some call a solver that may find nothing.
-
-    Raises:
-        ValueError: if ``repeats`` is below 1, or equal weighting is missing or fails.
     """
-    if repeats < 1:
-        raise ValueError(f'Parameter `repeats` should be at least 1. Found `repeats = {repeats}`.')
-    for count, _ in steps:
-        if (count, EQUAL_WEIGHTING) not in steps:
-            raise ValueError(
-                f'Times are relative to {EQUAL_WEIGHTING}, which should be timed with {count} '
-                'tasks. Found: it is not among the methods.'
-            )
+    require(repeats >= 1, 'repeats', 'be at least 1', repeats)
     failures: dict[Cell, str] = {}
     seconds: dict[Cell, list[float]] = {cell: [] for cell in steps}
     for number in tqdm(range(WARM_UP + repeats), unit='round', disable=None):
@@ -104,11 +83,10 @@ def time_steps(
                     ) from error
             seconds[cell].append(perf_counter() - before)
     timings = []
-    for count, method in steps:
-        if (count, method) not in failures:
-            own = tuple(seconds[count, method][WARM_UP:])
-            equal = seconds[count, EQUAL_WEIGHTING][WARM_UP:]
-            timings.append(Timing(count, method, own, tuple(a / b for a, b in zip(own, equal))))
+    for count, method in (cell for cell in steps if cell not in failures):
+        own, equal = (seconds[count, name][WARM_UP:] for name in (method, EQUAL_WEIGHTING))
+        ratios = tuple(a / b for a, b in zip(own, equal))
+        timings.append(Timing(count, method, tuple(own), ratios))
     return timings, failures
 
 
@@ -119,21 +97,16 @@ def explain_failure(error: Exception) -> str:
 
 def timing_table(timings: Sequence[Timing]) -> str:
     """Print a line a method, a column a number of tasks: median and quartiles of the ratios."""
-    counts = list(dict.fromkeys(timing.num_tasks for timing in timings))
     cells = {(timing.method, timing.num_tasks): timing for timing in timings}
-    lines = [['time × EW', *(f'{count} tasks' for count in counts)]]  # noqa: RUF001
-    for method in dict.fromkeys(timing.method for timing in timings):
-        line = [method]
-        for count in counts:
-            timing = cells.get((method, count))
-            spread = timing and ', '.join(f'{quartile:.2f}' for quartile in timing.quartiles)
-            line.append(f'{timing.ratio:.2f} [{spread}]' if timing else 'failed')
-        lines.append(line)
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return '\n'.join(
-        '  '.join((name.ljust(widths[0]), *map(str.rjust, texts, widths[1:])))
-        for name, *texts in lines
-    )
+    methods = list(dict.fromkeys(method for method, _ in cells))
+    columns: dict[str, list[str]] = {}
+    for count in dict.fromkeys(count for _, count in cells):
+        own = (cells.get((method, count)) for method in methods)
+        columns[f'{count} tasks'] = [
+            '{:.2f} [{:.2f}, {:.2f}]'.format(t.ratio, *t.quartiles) if t else 'failed' for t in own
+        ]
+    table = import_optional('pandas', user='Tables').DataFrame(columns, index=methods)
+    return table.rename_axis(columns=f'time × {EQUAL_WEIGHTING}').to_string()  # noqa: RUF001
 
 
 def draw_runtime(timings: Sequence[Timing], caption: str, path: str | Path) -> None:
@@ -143,36 +116,26 @@ def draw_runtime(timings: Sequence[Timing], caption: str, path: str | Path) -> N
     timings = sorted(timings, key=lambda timing: timing.num_tasks)
     counts = sorted({timing.num_tasks for timing in timings})
     methods = list(dict.fromkeys(timing.method for timing in timings))
-    others = [method for method in methods if method != EQUAL_WEIGHTING]
-    figure = new_figure(10, 5)
-    axes = figure.subplots()
+    styles = line_styles(methods, EQUAL_WEIGHTING)
     # The legend has the order of the lines' right ends.
     ends = {timing.method: timing.ratio for timing in timings}
-    handles: dict[str, Any] = {}
-    for method in sorted(methods, key=lambda method: -ends[method]):
-        if method == EQUAL_WEIGHTING:
-            handles[method] = axes.axhline(1, color=GREY, linestyle='--')
-            continue
-        own = [timing for timing in timings if timing.method == method]
-        rank, emphasised = others.index(method), method == 'GO4Align'
-        aside = DODGE * (rank - (len(others) - 1) / 2)
-        spread = [[abs(t.ratio - t.quartiles[end]) for t in own] for end in (0, 1)]
-        handles[method] = axes.errorbar(
-            [counts.index(t.num_tasks) + aside for t in own], [t.ratio for t in own], spread,
-            capsize=3, markersize=6, marker=MARKERS[rank % len(MARKERS)],
-            linestyle=LINE_STYLES[rank // len(PALETTE) % len(LINE_STYLES)],
-            color=PALETTE[rank % len(PALETTE)],
-            linewidth=2.5 if emphasised else 1.5, zorder=3 if emphasised else 2,
-        )  # fmt: skip
-    axes.set_yscale('log')
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(StrMethodFormatter('{x:g}'))
-    axes.set_xticks(range(len(counts)), list(map(str, counts)))
-    axes.margins(x=0.06)
-    axes.set_xlabel('number of tasks')
-    axes.set_ylabel(f'time of a training step, relative to {EQUAL_WEIGHTING}')
-    tidy(axes, 'y')
-    figure.legend(list(handles.values()), list(handles), loc='outside right upper', frameon=False)
-    add_caption(figure, caption)
-    save(figure, path)
+    with panels(path, (10, 5), 1, 1, legend='outside right upper', caption=caption) as (axes,):
+        for method in sorted(methods, key=lambda method: -ends[method]):
+            own = [timing for timing in timings if timing.method == method]
+            rank, emphasised = methods.index(method), method == 'GO4Align'
+            aside = DODGE * (rank - (len(methods) - 1) / 2)
+            spread = [[abs(t.ratio - t.quartiles[end]) for t in own] for end in (0, 1)]
+            axes.errorbar(
+                [counts.index(t.num_tasks) + aside for t in own], [t.ratio for t in own], spread,
+                capsize=3, markersize=6, marker=MARKERS[rank % len(MARKERS)], label=method,
+                linewidth=2.5 if emphasised else 1.5, zorder=3 if emphasised else 2,
+                **styles[method],
+            )  # fmt: skip
+        axes.set_yscale('log')
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(StrMethodFormatter('{x:g}'))
+        axes.set_xticks(range(len(counts)), list(map(str, counts)))
+        axes.margins(x=0.06)
+        axes.set_xlabel('number of tasks')
+        axes.set_ylabel(f'time of a training step, relative to {EQUAL_WEIGHTING}')

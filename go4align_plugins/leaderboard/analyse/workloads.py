@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -24,8 +25,9 @@ from go4align_plugins.libmtl.loop import BATCHES_IN_STEP, RecordedTrainer
 from go4align_plugins.libmtl.models import Model, build_model
 from go4align_plugins.libmtl.tasks import build_task_dict
 from go4align_plugins.libmtl.train import build_parser, resolve
-from go4align_plugins.tasks import ATTRIBUTE, MapKind
+from go4align_plugins.tasks import MapKind
 from go4align_plugins.utils.optional import import_optional
+from go4align_plugins.utils.options import require
 
 LibMTL: Any = import_libmtl()
 
@@ -37,169 +39,96 @@ EPOCHS = 3  # DWA weights by the losses of the two epochs before
 
 @dataclass(frozen=True)
 class Workload:
-    """A model of a benchmark with random data.
-
-    Attributes:
-        benchmark: whose tasks and losses are trained.
-        backbone: its name.
-        batch: inputs and labels, the same at every step.
-        build_model: builds a fresh model.
-        note: a difference from the benchmark, if any.
-    """
+    """A benchmark's model and a batch of random inputs; the note names a difference from it."""
 
     benchmark: Benchmark
     backbone: str
-    batch: tuple[Any, dict[str, Tensor]]
-    build_model: Callable[[], Model]
+    model: Model
+    inputs: Any
+    batch_size: int
     note: str = ''
 
-    @property
-    def batch_size(self) -> int:
-        """The number of samples in a step."""
-        return len(next(iter(self.batch[1].values())))
-
-    def prepare(self, method: str, device: str | None = None) -> Callable[..., None]:
-        """Return a function that takes steps with a method, one by default, and waits for them.
-
-        Options of the method are LibMTL's defaults, the device a GPU where there is one.
-
-        Raises:
-            ValueError: if the installed LibMTL lacks the method, or its steps are of another
-                kind than the others'.
-        """
-        if method.removeprefix('AGRM_') in BATCHES_IN_STEP:
-            raise ValueError(
-                f'Parameter `methods` should leave out {", ".join(BATCHES_IN_STEP)}: a step of '
-                f'theirs takes several batches. Found `{method}`.'
-            )
-        config, libmtl_options = _resolve(self.benchmark, method, device)
-        with contextlib.redirect_stdout(io.StringIO()):  # LibMTL prints each configuration
+    def prepare(self, method: str, device: str | None = None) -> Callable[[], None]:
+        """Return a function that takes a step with a method, and waits for it."""
+        rule = f'leave out {", ".join(BATCHES_IN_STEP)}, whose steps take several batches'
+        require(method.removeprefix('AGRM_') not in BATCHES_IN_STEP, 'methods', rule, method)
+        tasks, image_size = self.benchmark.tasks, self.benchmark.image_size
+        config, options = _resolve(self.benchmark, weighting=method, device=device)
+        with contextlib.redirect_stdout(io.StringIO()):  # LibMTL prints the number of parameters
             LibMTL.utils.set_random_seed(0)
-            model = self.build_model()
-            trainer = RecordedTrainer(
-                build_task_dict(self.benchmark.tasks), method, model.architecture,
-                model.encoder_class, model.decoders, config['rep_grad'], False,
-                image_size=self.benchmark.image_size, device=config['device'], **libmtl_options,
+            model = deepcopy(self.model)
+            trainer: Any = RecordedTrainer(
+                build_task_dict(tasks), method, model.architecture, model.encoder_class,
+                model.decoders, config['rep_grad'], False, image_size=image_size,
+                device=config['device'], **options,
             )  # fmt: skip
         trainer.model.epoch, trainer.model.epochs = EPOCHS - 1, EPOCHS
-        trainer.model.train_loss_buffer = np.ones((len(self.benchmark.tasks), EPOCHS))
+        trainer.model.train_loss_buffer = np.ones((len(tasks), EPOCHS))
         trainer.model.train()
-        return partial(_step, trainer, self.batch)
+        labels = {task.name: random_labels(task, image_size, self.batch_size) for task in tasks}
+
+        def step() -> None:
+            trainer._train_epoch([(self.inputs, labels)])
+            if trainer.device.type == 'cuda':
+                torch.cuda.synchronize(trainer.device)
+
+        return step
 
 
 def build_workload(num_tasks: int, batch_size: int | None = None) -> Workload:
-    """Build the workload of a number of tasks, of :data:`BENCHMARK_OF`, by the small protocol.
-
-    Raises:
-        ValueError: if no benchmark has that number of tasks, or the batch size is below 2.
-    """
-    if num_tasks not in BENCHMARK_OF:
-        known = ', '.join(map(str, BENCHMARK_OF))
-        raise ValueError(f'Parameter `tasks` should be of {known}. Found `{num_tasks}`.')
+    """Build the workload of a number of tasks, of :data:`BENCHMARK_OF`, by the small protocol."""
     benchmark = get_benchmark(BENCHMARK_OF[num_tasks])
-    config, _ = _resolve(benchmark, 'EW')
-    size = config['batch_size'] if batch_size is None else batch_size
-    if size < 2:
-        raise ValueError(f'Parameter `batch_size` should be at least 2. Found `{size}`.')
-    generator = torch.Generator().manual_seed(0)
-    labels = _labels(benchmark, size, generator)
+    torch.manual_seed(0)  # molecules of other sizes take another time
+    config, _ = _resolve(benchmark, batch_size=batch_size)
+    size, backbone = config['batch_size'], config['backbone']
     try:
-        random_inputs = _random_molecules if benchmark.inputs == MOLECULES else _random_images
-        inputs = random_inputs(benchmark, size, generator)
+        if benchmark.inputs == MOLECULES:
+            inputs = random_molecules(size)
+        else:
+            inputs = torch.rand(size, 3, *benchmark.require_image_size())
     except ImportError as error:
-        note = f'A multilayer perceptron stands in for {config["backbone"]}. {error}'
-        return _perceptron(benchmark, labels, size, generator, note)
-    model = partial(build_model, config['backbone'], config['arch'], benchmark.tasks, False)
-    return Workload(benchmark, config['backbone'], (inputs, labels), model)
-
-
-def perceptron_workload(num_tasks: int, batch_size: int = 64) -> Workload:
-    """Build a multilayer perceptron with the first attributes of CelebA, little but the weighting.
-
-    Raises:
-        ValueError: if there are fewer tasks.
-    """
-    faces = get_benchmark('celeba')
-    if not 1 <= num_tasks <= len(faces.tasks):
-        raise ValueError(
-            f'Parameter `tasks` should be between 1 and {len(faces.tasks)}. Found `{num_tasks}`.'
+        return perceptron_workload(
+            benchmark, size, f'A multilayer perceptron stands in for {backbone}. {error}'
         )
-    benchmark = replace(faces, tasks=faces.tasks[:num_tasks])
-    generator = torch.Generator().manual_seed(0)
-    labels = _labels(benchmark, batch_size, generator)
-    return _perceptron(benchmark, labels, batch_size, generator)
+    model = build_model(backbone, config['arch'], benchmark.tasks, pretrained=False)
+    return Workload(benchmark, backbone, model, inputs, size)
 
 
-def _labels(benchmark: Benchmark, batch_size: int, generator: torch.Generator) -> dict[str, Tensor]:
-    return {
-        task.name: random_labels(task, benchmark, batch_size, generator) for task in benchmark.tasks
-    }
+def perceptron_workload(benchmark: Benchmark, batch_size: int = 64, note: str = '') -> Workload:
+    """Build a multilayer perceptron with a number a task: little but the weighting."""
+    width = PERCEPTRON_WIDTH
+    layers = [layer for _ in range(4) for layer in (nn.Linear(width, width), nn.ReLU())]
+    heads = {task.name: nn.Linear(width, task.channels) for task in benchmark.tasks}
+    model = Model('HPS', partial(nn.Sequential, *layers), nn.ModuleDict(heads))
+    inputs = torch.randn(batch_size, width)
+    return Workload(benchmark, 'perceptron', model, inputs, batch_size, note)
 
 
-def random_labels(
-    task: Task, benchmark: Benchmark, batch_size: int, generator: torch.Generator
-) -> Tensor:
-    """Draw labels as a task's loss takes them."""
-    height, width = benchmark.image_size or (0, 0)
+def random_labels(task: Task, image_size: tuple[int, int] | None, batch_size: int) -> Tensor:
+    """Draw labels as a task's loss takes them: numbers that are 0 or 1, or maps."""
     if not isinstance(task.kind, MapKind):
-        numbers = torch.randn(batch_size, 1, generator=generator)
-        return (numbers > 0).float() if task.kind is ATTRIBUTE else numbers
-    if task.kind.has_classes:
-        shape = (batch_size, height, width)
-        return torch.randint(task.channels, shape, generator=generator)
-    maps = torch.rand(batch_size, task.channels, height, width, generator=generator) + 0.1
-    return torch.stack([task.kind.finish(one) for one in maps])
+        return torch.randint(2, (batch_size, 1)).float()
+    maps = torch.rand(batch_size, task.channels, *(image_size or ())) + 0.1
+    labels = torch.stack([task.kind.finish(one) for one in maps])
+    return labels.squeeze(1) if task.kind.has_classes else labels
 
 
-def _random_images(benchmark: Benchmark, batch_size: int, generator: torch.Generator) -> Tensor:
-    height, width = benchmark.image_size or (64, 64)
-    return torch.rand(batch_size, 3, height, width, generator=generator)
-
-
-def _random_molecules(benchmark: Benchmark, batch_size: int, generator: torch.Generator) -> Any:
+def random_molecules(batch_size: int) -> Any:
     """Draw complete graphs of 9 to 27 atoms: QM9's have 18 on average."""
     data = import_optional('torch_geometric.data', 'qm9', 'Networks for molecules')
     graphs = []
-    for count in torch.randint(9, 28, (batch_size,), generator=generator).tolist():
+    for count in torch.randint(9, 28, (batch_size,)).tolist():
         pairs = torch.from_numpy(all_pairs(count)[0])
-        atoms = torch.rand(count, NUM_ATOM_FEATURES, generator=generator)
-        features = torch.rand(pairs.shape[1], NUM_EDGE_FEATURES, generator=generator)
+        features = torch.rand(pairs.shape[1], NUM_EDGE_FEATURES)
+        atoms = torch.rand(count, NUM_ATOM_FEATURES)
         graphs.append(data.Data(x=atoms, edge_index=pairs, edge_attr=features))
     return data.Batch.from_data_list(graphs)
 
 
-def _perceptron(
-    benchmark: Benchmark,
-    labels: dict[str, Tensor],
-    batch_size: int,
-    generator: torch.Generator,
-    note: str = '',
-) -> Workload:
-    width = PERCEPTRON_WIDTH
-
-    def encoder() -> nn.Module:
-        layers = [layer for _ in range(4) for layer in (nn.Linear(width, width), nn.ReLU())]
-        return nn.Sequential(*layers)
-
-    def build() -> Model:
-        heads = {task.name: nn.Linear(width, task.channels) for task in benchmark.tasks}
-        return Model('HPS', encoder, nn.ModuleDict(heads))
-
-    inputs = torch.randn(batch_size, width, generator=generator)
-    return Workload(benchmark, 'perceptron', (inputs, labels), build, note)
-
-
-def _resolve(
-    benchmark: Benchmark, method: str, device: str | None = None
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    words: list[str] = ['--dataset', benchmark.name, '--weighting', method]
-    words += ['--tasks', *benchmark.task_names]
-    words += ['--device', device] if device else []
-    with contextlib.redirect_stdout(io.StringIO()):
-        return resolve(build_parser().parse_args(words))
-
-
-def _step(trainer: Any, batch: tuple[Any, Mapping[str, Tensor]], count: int = 1) -> None:
-    trainer._train_epoch([batch] * count)  # the training tool's own
-    if trainer.device.type == 'cuda':
-        torch.cuda.synchronize(trainer.device)
+def _resolve(benchmark: Benchmark, **given: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Resolve the training tool's options, some of which are given."""
+    arguments = ['--dataset', benchmark.name, '--tasks', *benchmark.task_names]
+    options = build_parser().parse_args(arguments)
+    vars(options).update(given)
+    with contextlib.redirect_stdout(io.StringIO()):  # LibMTL prints each configuration
+        return resolve(options)

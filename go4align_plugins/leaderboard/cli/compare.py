@@ -9,8 +9,7 @@ from typing import Any
 
 from go4align_plugins.data.table import get_benchmark
 from go4align_plugins.leaderboard.analyse import variants as paper
-from go4align_plugins.leaderboard.analyse.comparison import compare
-from go4align_plugins.leaderboard.analyse.comparison_pictures import draw_counts, draw_dots
+from go4align_plugins.leaderboard.analyse.comparison import compare, draw_counts, draw_dots
 from go4align_plugins.leaderboard.analyse.variants import BASELINES, INDICATORS, Variant
 from go4align_plugins.leaderboard.cli import options as shared
 from go4align_plugins.leaderboard.cli.run import add_run_options, plan_of, train

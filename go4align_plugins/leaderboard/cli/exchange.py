@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from go4align_plugins.leaderboard.cli.options import add_command
-from go4align_plugins.leaderboard.report.comparable import check_shared
+from go4align_plugins.leaderboard.report.sources import check_shared
 from go4align_plugins.leaderboard.run.plan import PLAN, Method, load_plan, save_plan
 from go4align_plugins.leaderboard.run.store import RESULTS, Entry, Store
 from go4align_plugins.utils.files import save_bytes

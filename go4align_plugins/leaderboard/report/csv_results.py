@@ -7,21 +7,20 @@ columns of ``report.csv``, as ``task/metric std``, are read, too; scores are com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from pathlib import Path
 from typing import Any
 
 from go4align_plugins.data.table import BENCHMARKS, Benchmark, get_benchmark
 from go4align_plugins.leaderboard.report.formats import Report
-from go4align_plugins.leaderboard.report.scores import BOTH, DELTA_M, SUMMARY, Scoring
-from go4align_plugins.leaderboard.report.table import SPREAD, Key, Row
-from go4align_plugins.leaderboard.report.text import BEST, from_text
+from go4align_plugins.leaderboard.report.scores import DELTA_M, SUMMARY, Scoring
+from go4align_plugins.leaderboard.report.table import Key, Row
+from go4align_plugins.leaderboard.report.text import BEST, PARTS, from_text
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK
 from go4align_plugins.utils.texts import read_table
 
 LABELS = ('method', 'seeds', 'benchmark', 'epochs')
-PARTS = (' std', ' low', ' high')  # of a figure, beside its mean
 
 
 def report_of_table(path: str | Path, benchmark: Benchmark | None = None) -> Report:
@@ -44,70 +43,62 @@ def report_of_table(path: str | Path, benchmark: Benchmark | None = None) -> Rep
     for row in rows:
         if row.method != SINGLE_TASK:
             row.means.update(scoring.scores(row.means))
-    columns = scoring.tabulate(rows)
-    notes = [scoring.obstacle or BOTH]
+    columns, notes = scoring.tabulate(rows)
     if scoring.obstacle and any(DELTA_M in row.means for row in rows):
-        notes = [f'delta_m is as entered; there is nothing to compute it from: no {SINGLE_TASK}.']
-    if any(row.deviations for row in rows):
-        notes.append(SPREAD)
+        reason = f'there is nothing to compute it from: no {SINGLE_TASK}.'
+        notes[0] = f'delta_m is as entered; {reason}'
     caption = f'{benchmark.title}; results as entered in {path.name}.'
     return Report(columns, tuple(rows), caption, tuple(notes), benchmark)
 
 
 def read_rows(path: Path, benchmark: Benchmark) -> list[Row]:
-    """Read the methods of a table; the lines of best epochs are passed over.
-
-    Raises:
-        ValueError: if the file is no table of that form; the message names the line, the rule and
-            the value.
-    """
-    header, *lines = _read(path)
-    keys = {name: _split(name) for name in header if name not in LABELS}
-    for name, key in keys.items():
-        if not _is_known(key, benchmark):
+    """Read the methods of a table; a mistake is named with its line, the rule and the value."""
+    lines = _read(path)
+    for name in next(iter(lines.values())):
+        if not _fits([name], benchmark):
             raise ValueError(
                 f'{path} should have columns named task/metric of {benchmark.name}. Found `{name}`.'
             )
     rows: dict[str, Row] = {}
-    for number, values in enumerate(lines, start=2):
-        where = f'{path}, line {number},'
-        if len(values) != len(header):
-            raise ValueError(f'{where} should have {len(header)} values. Found {len(values)}.')
-        line = dict(zip(header, values))
-        if line.get('epochs') == BEST:
-            continue
-        row = _row(line, keys, benchmark, where)
+    for where, line in lines.items():
+        row = _row(line, benchmark, where)
         if not row.method or row.method in rows:
             raise ValueError(f'{where} should name another method. Found `{row.method}`.')
         rows[row.method] = row
-    if not rows:
-        raise ValueError(f'{path} should hold at least one method. Found none.')
     return list(rows.values())
 
 
-def _read(path: Path) -> list[list[str]]:
+def _read(path: Path) -> dict[str, dict[str, str]]:
+    """Read the lines of a table by their place; those of best epochs are passed over."""
     # Not by pandas: it completes short lines and renames repeated columns without a word.
     try:
-        lines = read_table(path)
+        header, *lines = read_table(path) or [[]]
     except (OSError, ValueError) as error:
         raise ValueError(f'{path} should be a table as CSV. {error}') from error
-    header = lines[0] if lines else []
     if 'method' not in header or len(set(header)) != len(header):
         raise ValueError(
             f'{path} should begin with the names of its columns, each once, `method` among them. '
             f'Found {", ".join(header) or "nothing"}.'
         )
-    return lines
+    found = {}
+    for number, values in enumerate(lines, start=2):
+        where = f'{path}, line {number},'
+        if len(values) != len(header):
+            raise ValueError(f'{where} should have {len(header)} values. Found {len(values)}.')
+        line = dict(zip(header, values))
+        if line.get('epochs') != BEST:
+            found[where] = line
+    if not found:
+        raise ValueError(f'{path} should hold at least one method. Found none.')
+    return found
 
 
 def _find_benchmark(path: Path) -> Benchmark:
-    header, *lines = _read(path)
+    lines = _read(path).values()
     for line in lines:
-        name = dict(zip(header, line)).get('benchmark')
-        if name:
-            return get_benchmark(name)
-    keys = [_split(name) for name in header if name not in LABELS]
-    fitting = [b for b in BENCHMARKS.values() if all(_is_known(key, b) for key in keys)]
+        if line.get('benchmark'):
+            return get_benchmark(line['benchmark'])
+    fitting = [b for b in BENCHMARKS.values() if all(_fits(line, b) for line in lines)]
     if not fitting:
         known = '; '.join(f'{b.name}: {", ".join(b.task_names)}' for b in BENCHMARKS.values())
         raise ValueError(
@@ -116,45 +107,38 @@ def _find_benchmark(path: Path) -> Benchmark:
     return min(fitting, key=lambda benchmark: len(benchmark.tasks))
 
 
-def _split(name: str) -> Key:
-    for part in PARTS:
-        name = name.removesuffix(part)
-    task, _, metric = name.rpartition('/')
-    return task, metric
+def _fits(names: Iterable[str], benchmark: Benchmark) -> bool:
+    """Whether all columns are labels, scores, or metrics of the benchmark."""
+    known = {(task.name, metric.name) for task in benchmark.tasks for metric in task.metrics}
+    known |= {column.key for column in SUMMARY}
+    keys = [_split(name)[0] for name in names if name not in LABELS]
+    return all(key in known or (not key[0] and key[1].startswith('mean ')) for key in keys)
 
 
-def _is_known(key: Key, benchmark: Benchmark) -> bool:
-    task, metric = key
-    if not task:
-        return metric.startswith('mean ') or any(column.key == key for column in SUMMARY)
-    return task in benchmark.task_names and any(
-        known.name == metric for known in benchmark.task(task).metrics
-    )
+def _split(name: str) -> tuple[Key, str]:
+    """Split a column's name into a figure's key and the part of it."""
+    part = next((part for part in PARTS if name.endswith(part)), '')
+    task, _, metric = name.removesuffix(part).rpartition('/')
+    return (task, metric), part
 
 
-def _row(line: Mapping[str, str], keys: Mapping[str, Key], benchmark: Benchmark, where: str) -> Row:
-    figures = {
-        name: _convert(line[name], float, f'{where} {name} should be a number')
-        for name in keys
-        if line[name]
-    }
+def _row(line: Mapping[str, str], benchmark: Benchmark, where: str) -> Row:
+    parts: dict[str, dict[Key, float]] = {part: {} for part in ('', *PARTS)}
+    for name, text in line.items():
+        if name in LABELS or not text:
+            continue
+        (task, metric), part = _split(name)
+        value = _convert(text, float, f'{where} {name} should be a number')
+        metrics = benchmark.task(task).metrics if task and not part and value > 1 else ()
+        if any(known.name == metric and known.unit == 'share' for known in metrics):
+            rule = 'should be a share in [0, 1], not percent'
+            raise ValueError(f'{where} {name} {rule}. Found {value:g}.')
+        parts[part][task, metric] = value
     fields = line.get('seeds', '').split()
     seeds = tuple(_convert(each, int, f'{where} seeds should be whole numbers') for each in fields)
-    row = Row(from_text(line['method']), seeds, {})
-    for name, value in figures.items():
-        key = keys[name]
-        if name.endswith(' std'):
-            row.deviations[key] = value
-        elif name.endswith(' low'):
-            row.intervals[key] = value, figures.get(f'{name.removesuffix(" low")} high', inf)
-        elif not name.endswith(' high'):
-            metrics = benchmark.task(key[0]).metrics if key[0] else ()
-            if value > 1 and any(m.name == key[1] and m.unit == 'share' for m in metrics):
-                raise ValueError(
-                    f'{where} {name} should be a share in [0, 1], not percent. Found {value:g}.'
-                )
-            row.means[key] = value
-    return row
+    means, deviations, lows, highs = parts.values()
+    intervals = {key: (low, highs.get(key, inf)) for key, low in lows.items()}
+    return Row(from_text(line['method']), seeds, means, deviations, intervals)
 
 
 def _convert(text: str, kind: Callable[[str], Any], rule: str) -> Any:

@@ -6,10 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from go4align_plugins.leaderboard.report.html import render_html
-from go4align_plugins.leaderboard.report.latex import render_latex
 from go4align_plugins.leaderboard.report.metafile import render_metafile
 from go4align_plugins.leaderboard.report.table import Table
-from go4align_plugins.leaderboard.report.text import render_console, render_csv, render_markdown
+from go4align_plugins.leaderboard.report.text import (
+    render_console,
+    render_csv,
+    render_latex,
+    render_markdown,
+)
 from go4align_plugins.utils.files import save_bytes
 
 FORMATS: dict[str, tuple[str, Callable[[Table], str]]] = {
@@ -35,15 +39,15 @@ class Report(Table):
             ValueError: if a format is unknown.
             OSError: if a file cannot be written; the message names it.
         """
-        unknown = set(formats) - set(FORMATS)
+        unknown = sorted(set(formats) - set(FORMATS))
         if unknown:
+            known = ', '.join(FORMATS)
             raise ValueError(
-                f'Parameter `formats` should be of {", ".join(FORMATS)}. '
-                f'Found {", ".join(sorted(unknown))}.'
+                f'Parameter `formats` should be of {known}. Found {", ".join(unknown)}.'
             )
-        texts = {name: render(self) for name, render in (FORMATS[key] for key in formats)}
         folder = Path(folder)
+        texts = {folder / name: render(self) for name, render in map(FORMATS.__getitem__, formats)}
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            save_bytes(folder / name, text.encode())
-        return [folder / name for name in texts]
+        for path, text in texts.items():
+            save_bytes(path, text.encode())
+        return list(texts)

@@ -22,21 +22,25 @@ MAX_BINS = 60  # columns of a heat map; of a longer training each is the mean of
 
 def render_html(table: Table) -> str:
     """Print the page. All texts are escaped: names and reasons come from outside."""
-    parts = {
-        'title': escape(f'{table.benchmark.title} leaderboard'),
-        'style': _template('report.css'),
-        'script': _template('report.js'),
-        'table': _section(table),
-        'best': f'<h2>{OPTIMISTIC}</h2>{_section(table.best)}' if table.best else '',
-        'failures': _failures(table),
+    page, style, script = (
+        (TEMPLATES / f'report.{suffix}').read_text(encoding='utf-8')
+        for suffix in ('html', 'css', 'js')
+    )
+    failures = ''.join(
+        f'<li><b>{escape(failure.method)}</b>, seed {failure.seed}: {escape(failure.reason)} '
+        f'<code>{escape(failure.log)}</code></li>'
+        for failure in table.failures
+    )
+    return Template(page).substitute(
+        title=escape(f'{table.benchmark.title} leaderboard'),
+        style=style,
+        script=script,
+        table=_section(table),
+        best=f'<h2>{OPTIMISTIC}</h2>{_section(table.best)}' if table.best else '',
+        failures=failures and f'<h2>Failed</h2><p>{FAILED}</p><ul class="failures">{failures}</ul>',
         # No text in it can end the script's element.
-        'data': json.dumps(_data(table), allow_nan=False).replace('<', '\\u003c'),
-    }
-    return Template(_template('report.html')).substitute(parts)
-
-
-def _template(name: str) -> str:
-    return (TEMPLATES / name).read_text(encoding='utf-8')
+        data=json.dumps(_data(table), allow_nan=False).replace('<', '\\u003c'),
+    )
 
 
 def _section(table: Table) -> str:
@@ -45,7 +49,11 @@ def _section(table: Table) -> str:
         f'<th scope="colgroup" colspan="{span}">{escape(task)}</th>'
         for task, span in spans(table.columns)
     )
-    heads = ''.join(map(_head, table.columns))
+    heads = ''.join(
+        f'<th scope="col" aria-sort="none" data-better="{"high" if c.higher_is_better else "low"}">'
+        f'<button type="button">{escape(c.title)}<small> {escape(c.unit)}</small></button></th>'
+        for c in table.columns
+    )
     rows = _rows(table)
     if table.published:
         rows.insert(
@@ -53,29 +61,19 @@ def _section(table: Table) -> str:
             '</tbody><tbody class="published"><tr class="block"><th scope="rowgroup">Published'
             f'</th><td colspan="{len(table.columns)}"></td></tr>',
         )
-    body = ''.join(rows)
     notes = ''.join(f'<li>{escape(note)}</li>' for note in table.notes)
     return (
         f'<p class="caption">{escape(table.caption)}</p>'
         '<div class="scroll" tabindex="0" role="region" aria-label="results">'
         f'<table><thead><tr><td></td>{tasks}</tr>'
         f'<tr><th scope="col" aria-sort="none"><button type="button">method</button></th>{heads}'
-        f'</tr></thead><tbody>{body}</tbody></table></div><ul class="notes">{notes}</ul>'
-    )
-
-
-def _head(column: Column) -> str:
-    better = 'high' if column.higher_is_better else 'low'
-    unit = f'<small> {escape(column.unit)}</small>'
-    return (
-        f'<th scope="col" aria-sort="none" data-better="{better}">'
-        f'<button type="button">{escape(column.title)}{unit}</button></th>'
+        f'</tr></thead><tbody>{"".join(rows)}</tbody></table></div><ul class="notes">{notes}</ul>'
     )
 
 
 def _rows(table: Table) -> list[str]:
     lines = []
-    for row, (name, cells, _) in zip((*table.rows, *table.published), table.lines(table.columns)):
+    for row, cells in table.cells(table.columns):
         figures = ''
         for column, (figure, spread, best) in zip(table.columns, cells):
             value = row.means.get(column.key)
@@ -83,32 +81,20 @@ def _rows(table: Table) -> list[str]:
             shown = f'<strong>{escape(figure)}</strong>' if best else escape(figure)
             figures += f'<td{data}>{shown}<small>{escape(spread)}</small></td>'
         seeds = f' title="seeds {" ".join(map(str, row.seeds))}"' if row.seeds else ''
-        lines.append(f'<tr><th scope="row"{seeds}>{escape(name)}</th>{figures}</tr>')
+        lines.append(f'<tr><th scope="row"{seeds}>{escape(row.method)}</th>{figures}</tr>')
     return lines
-
-
-def _failures(table: Table) -> str:
-    if not table.failures:
-        return ''
-    lines = ''.join(
-        f'<li><b>{escape(failure.method)}</b>, seed {failure.seed}: {escape(failure.reason)} '
-        f'<code>{escape(failure.log)}</code></li>'
-        for failure in table.failures
-    )
-    return f'<h2>Failed</h2><p>{FAILED}</p><ul class="failures">{lines}</ul>'
 
 
 def _data(table: Table) -> dict[str, Any]:
     """Collect curves of every metric, and weights of every method that has them."""
     methods = by_method(table.runs)
-    metrics = [column for column in table.columns if column.key[0]]
+    metrics = [column for column in table.columns if column.key[0]] if methods else []
     names = [method for method in methods if method != SINGLE_TASK]
-    weights = [_weights(method, methods[method]) for method in names]
     return {
         'colours': {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(names)},
         'dashes': {name: index // len(PALETTE) for index, name in enumerate(names)},
-        'curves': [_curves(column, methods) for column in metrics] if methods else [],
-        'weights': [panel for panel in weights if panel is not None],
+        'curves': [_curves(column, methods) for column in metrics],
+        'weights': [panel for name in names for panel in _weights(name, methods[name])],
     }
 
 
@@ -125,19 +111,16 @@ def _curves(column: Column, methods: dict[str, list[Run]]) -> dict[str, Any]:
     return {'title': title, 'unit': column.unit, 'lines': lines}
 
 
-def _weights(method: str, runs: Sequence[Run]) -> dict[str, Any] | None:
-    """Average each task's relative weight over the seeds."""
+def _weights(method: str, runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Average each task's relative weight over the seeds; none of a method without weights."""
     try:
         mean = np.array([run.relative_weights() for run in runs]).mean(axis=0)
-    except ValueError:  # a method without weights: it projects gradients, for example
-        return None
+    except ValueError:  # it projects gradients, for example
+        return []
     bins = np.array_split(np.arange(len(mean)), min(len(mean), MAX_BINS))
-    return {
-        'method': method,
-        'tasks': list(runs[0].tasks),
-        'epochs': [f'{part[0]}' if len(part) == 1 else f'{part[0]}-{part[-1]}' for part in bins],
-        'values': [[_short(line[part].mean()) for part in bins] for line in mean.T],
-    }
+    epochs = [f'{part[0]}' if len(part) == 1 else f'{part[0]}-{part[-1]}' for part in bins]
+    values = [[_short(line[part].mean()) for part in bins] for line in mean.T]
+    return [{'method': method, 'tasks': list(runs[0].tasks), 'epochs': epochs, 'values': values}]
 
 
 def _short(value: float) -> float | None:

@@ -22,11 +22,7 @@ PAPER = {
 
 
 def render_metafile(table: Table) -> str:
-    """Print a collection, and a model for each method with its results as in the table.
-
-    Raises:
-        ImportError: if PyYAML is absent.
-    """
+    """Print a collection, and a model for each method with its results as in the table."""
     title = table.benchmark.title
     collection = {
         'Name': f'{title} leaderboard',
@@ -34,13 +30,12 @@ def render_metafile(table: Table) -> str:
         'Paper': PAPER,
         'Frameworks': ['PyTorch'],
     }
-    models = [_model(table, row, collection['Name']) for row in table.rows]
-    content = {'Collections': [collection], 'Models': models}
+    content = {'Collections': [collection], 'Models': [_model(table, row) for row in table.rows]}
     yaml = import_optional('yaml')
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _model(table: Table, row: Row, collection: Any) -> dict[str, Any]:
+def _model(table: Table, row: Row) -> dict[str, Any]:
     config, title = table.config, table.benchmark.title
     facts = {
         'Training Data': title,
@@ -51,7 +46,6 @@ def _model(table: Table, row: Row, collection: Any) -> dict[str, Any]:
         'Batch Size': config.get('batch_size'),
         'Seeds': list(row.seeds),
     }
-    name = re.sub(r'[^a-z0-9.=-]+', '-', f'{row.method}_{title}'.lower()).strip('-')
     results = []
     for task, columns in groupby(table.columns, lambda column: column.key[0]):
         metrics = {
@@ -62,8 +56,8 @@ def _model(table: Table, row: Row, collection: Any) -> dict[str, Any]:
         if metrics:
             results.append({'Task': TASKS.get(task, task), 'Dataset': title, 'Metrics': metrics})
     return {
-        'Name': name,
-        'In Collection': collection,
+        'Name': re.sub(r'[^a-z0-9.=-]+', '-', f'{row.method}_{title}'.lower()).strip('-'),
+        'In Collection': f'{title} leaderboard',
         'Metadata': {key: value for key, value in facts.items() if value},
         'Results': results,
     }

@@ -5,11 +5,10 @@ The tables are in ``papers/``, in the form in which anyone enters results: see `
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from math import nan
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from go4align_plugins.data.table import get_benchmark
 from go4align_plugins.leaderboard.report.csv_results import read_rows
@@ -18,17 +17,15 @@ from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run
 
 PAPERS = Path(__file__).with_name('papers')
 SEEDS = (0, 1, 2)  # the paper has three, and does not name them
+MODEL, EPOCHS = 'SegNet-MTAN', 200
 
 
-@dataclass(frozen=True)
-class Source:
-    """The number of a printed table, its protocol, and its known misprint."""
+class Source(NamedTuple):
+    """The number of a printed table, its batch size, and its known misprint."""
 
     table: str
     batch_size: int
     misprint: str
-    model: str = 'SegNet-MTAN'
-    epochs: int = 200
 
 
 SOURCES = {
@@ -40,14 +37,7 @@ SOURCES = {
 
 
 def published_rows(name: str) -> tuple[Row, ...]:
-    """Read the GO4Align paper's table of a benchmark: single tasks, then every method.
-
-    MR and delta_m are as printed, of the paper's own methods.
-
-    Raises:
-        ValueError: if no table of that benchmark was published. Those of NYUv2 and CityScapes are
-            no match for the rendered `rooms` and `streets`: they are other images.
-    """
+    """Read the GO4Align paper's table, as printed: single tasks, then every method."""
     if name not in SOURCES:
         raise ValueError(
             f'Published results are of {", ".join(SOURCES)}, on their own images alone. '
@@ -69,13 +59,13 @@ def published_remark(name: str, config: Mapping[str, Any]) -> str:
     facts = {
         'frames': (benchmark.num_frames, config.get('num_frames')),
         'image size': (benchmark.image_size, config.get('image_size')),
-        'model': (source.model, f'{config.get("arch")} {config.get("backbone")}'),
-        'epochs': (source.epochs, config.get('epochs')),
+        'model': (MODEL, f'{config.get("arch")} {config.get("backbone")}'),
+        'epochs': (EPOCHS, config.get('epochs')),
         'batch size': (source.batch_size, config.get('batch_size')),
     }
-    pairs = {key: tuple(map(_say, values)) for key, values in facts.items()}
+    pairs = {name: tuple(map(_print, values)) for name, values in facts.items()}
     differing = [
-        f'{key} {own} there, {now} here' for key, (own, now) in pairs.items() if own != now
+        f'{name} {own} there, {here} here' for name, (own, here) in pairs.items() if own != here
     ]
     return (
         f'Rows marked (published) are those of the GO4Align paper, arXiv 2404.06486, '
@@ -89,29 +79,29 @@ def published_runs(name: str) -> tuple[list[Run], list[Run]]:
     """Read the same table as multi-task and single-task runs, of one epoch and no time.
 
     Raises:
-        ValueError: as :func:`published_rows`.
+        ValueError: if no table of that benchmark was published. Those of NYUv2 and CityScapes are
+            no match for the rendered `rooms` and `streets`: they are other images.
     """
-    names = get_benchmark(name).task_names
     single, *rows = published_rows(name)
+    names = get_benchmark(name).task_names
     return [_run(name, names, row) for row in rows], [_run(name, [task], single) for task in names]
 
 
-def _run(name: str, tasks: Any, row: Row) -> Run:
-    benchmark = get_benchmark(name)
+def _run(name: str, tasks: Sequence[str], row: Row) -> Run:
     config = {
         'framework': 'published', 'benchmark': name, 'tasks': list(tasks), 'weighting': row.method,
-        'protocol': 'published', 'arch': SOURCES[name].model, 'backbone': '',
-        'num_frames': benchmark.num_frames, 'epochs': 1, 'seed': 0,
+        'protocol': 'published', 'arch': MODEL, 'backbone': '',
+        'num_frames': get_benchmark(name).num_frames, 'epochs': 1, 'seed': 0,
     }  # fmt: skip
-    metrics: dict[str, dict[str, float]] = {task: {} for task in tasks}
-    for (task, metric), value in row.means.items():
-        if task in metrics:
-            metrics[task][metric] = value
+    metrics = {
+        task: {metric: value for (owner, metric), value in row.means.items() if owner == task}
+        for task in tasks
+    }
     entry = {'epoch': 0, 'test': {'metrics': metrics}, 'seconds': {'train': nan}}
     return Run(PAPERS / name / row.method, config, (entry,))
 
 
-def _say(value: Any) -> str:
+def _print(value: Any) -> str:
     """Print a fact; lists and tuples alike."""
     if isinstance(value, Mapping):
         return ' + '.join(f'{count} {split}' for split, count in value.items())

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import nan
+from functools import cached_property
+from math import isnan, nan
 from statistics import fmean
 
 import numpy as np
 
-from go4align_plugins.leaderboard.report.table import (
-    ARROWS,
-    MAX_METRICS,
-    Column,
-    Key,
-    Row,
-    printed_unit,
-)
+from go4align_plugins.leaderboard.report.table import MAX_METRICS, Column, Key, Row
 from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING, SINGLE_TASK
 from go4align_plugins.measures.scores import delta_m, libmtl_improvement, mean_rank
 from go4align_plugins.tasks import Metric, Task
@@ -32,6 +26,14 @@ SUMMARY = (
     Column(IMPROVEMENT, 'improvement ↑', '%', True, 100.0),
     Column(TIME, 'time', f'× {EQUAL_WEIGHTING}', None),  # noqa: RUF001
 )
+PAIRED = (
+    f'delta_m - {EQUAL_WEIGHTING} is the mean difference over the seeds that both have, below 0 if '
+    'better, with its 95 % paired bootstrap interval (STL taken as fixed).'
+)
+FEW_SEEDS = (
+    'With 2 or 3 seeds that interval is no more than the range of the differences: it excludes 0 '
+    'by chance in 1 of 2 or 1 of 4 comparisons of equal methods.'
+)
 BOTH = (
     "delta_m is the papers' mean relative loss against STL (each task trained alone) over all "
     "metrics: lower is better. improvement is LibMTL's mean relative gain over STL, averaged over "
@@ -46,88 +48,125 @@ class Scoring:
     tasks: Sequence[Task]
     baseline: Mapping[Key, float]
 
-    @property
+    @cached_property
     def metrics(self) -> dict[Key, Metric]:
         """Every metric of every task."""
         return {(task.name, metric.name): metric for task in self.tasks for metric in task.metrics}
 
-    @property
-    def averaged(self) -> list[str]:
-        """The names of metrics whose means over the tasks are shown: where there are many."""
-        many = len(self.metrics) > MAX_METRICS
-        return list(dict.fromkeys(name for _, name in self.metrics)) if many else []
+    @cached_property
+    def directions(self) -> dict[Key, bool]:
+        """Whether higher is better, of every metric."""
+        return {key: metric.higher_is_better for key, metric in self.metrics.items()}
 
-    @property
+    @cached_property
+    def averaged(self) -> dict[Key, Metric]:
+        """The metrics whose means over the tasks are shown: where there are many, all."""
+        means: dict[Key, Metric] = {}
+        for metric in self.metrics.values() if len(self.metrics) > MAX_METRICS else ():
+            mean = replace(metric, name=f'mean {metric.name}')
+            known = means.setdefault(('', mean.name), mean)
+            if known.unit != mean.unit:
+                means['', mean.name] = replace(mean, unit='mixed units')
+        return means
+
+    @cached_property
     def obstacle(self) -> str | None:
-        """Why nothing can be scored against the baseline; None if all can."""
+        """The reason why nothing can be scored against the baseline; None if all can."""
         absent = dict.fromkeys(key[0] for key in self.metrics if key not in self.baseline)
         if absent:
-            return f'delta_m is left out: no single-task run of {_listed(list(absent))}.'
+            return f'delta_m is left out: no single-task run of {_listed(absent)}.'
         zeros = [' '.join(key) for key in self.metrics if self.baseline[key] == 0]
         if zeros:
             return f'delta_m is left out: {_listed(zeros)} of {SINGLE_TASK} is 0.'
         return None
 
     def scores(self, figures: Mapping[Key, float]) -> dict[Key, float]:
-        """Return delta_m in percent and LibMTL's improvement as a share; none without a baseline.
+        """Return delta_m in percent and LibMTL's improvement as a share, if all metrics are there.
 
         Both are linear in the figures: their mean over seeds is the papers' score of the means.
-        A method that lacks a metric has no score.
         """
         if self.obstacle or any(key not in figures for key in self.metrics):
             return {}
-        directions = [metric.higher_is_better for metric in self.metrics.values()]
-        values, baselines = (
-            [source[key] for key in self.metrics] for source in (figures, self.baseline)
-        )
-        improvement = self.improvement(figures, self.tasks)
-        return {DELTA_M: delta_m(values, baselines, directions), IMPROVEMENT: improvement}
+        sources: tuple[Mapping, ...] = (figures, self.baseline, self.directions)
+        score = delta_m(*([source[key] for key in self.metrics] for source in sources))
+        return {DELTA_M: score, IMPROVEMENT: self.improvement(figures, self.tasks)}
 
     def improvement(self, figures: Mapping[Key, float], tasks: Sequence[Task]) -> float:
         """Return LibMTL's improvement over the baseline in some of the tasks, as a share."""
-        values, baselines = (
-            {task.name: [source[task.name, m.name] for m in task.metrics] for task in tasks}
-            for source in (figures, self.baseline)
+        sources: tuple[Mapping, ...] = (figures, self.baseline, self.directions)
+        return libmtl_improvement(
+            *(
+                {task.name: [source[task.name, m.name] for m in task.metrics] for task in tasks}
+                for source in sources
+            )
         )
-        directions = {task.name: [m.higher_is_better for m in task.metrics] for task in tasks}
-        return libmtl_improvement(values, baselines, directions)
 
     def averages(self, figures: Mapping[Key, float]) -> dict[Key, float]:
-        """Average the metrics of one name over the tasks, where there are many metrics.
-
-        A method that lacks one of them has no mean.
-        """
+        """Average the metrics of one name over the tasks, if a method has all of them."""
         means = {}
-        for name in self.averaged:
-            keys = [key for key in self.metrics if key[1] == name]
-            if all(key in figures for key in keys):
-                means['', f'mean {name}'] = fmean(figures[key] for key in keys)
+        for key in self.averaged:
+            parts = [own for own in self.metrics if f'mean {own[1]}' == key[1]]
+            if all(own in figures for own in parts):
+                means[key] = fmean(figures[own] for own in parts)
         return means
 
-    def tabulate(self, rows: Sequence[Row]) -> tuple[Column, ...]:
-        """Add mean ranks and means over the tasks to rows; return the columns of their table."""
-        metrics = self.metrics
+    def tabulate(self, rows: Sequence[Row]) -> tuple[tuple[Column, ...], list[str]]:
+        """Add the figures that compare rows; return the columns of their table, and its notes."""
+        notes = [self.obstacle or BOTH, *_compare(rows), *self._relate_times(rows)]
         rivals = [row for row in rows if row.method != SINGLE_TASK]
-        table = [[row.means.get(key, nan) for key in metrics] for row in rivals]
-        directions = [metric.higher_is_better for metric in metrics.values()]
-        for row, rank in zip(rivals, mean_rank(table, directions)):
-            if all(key in row.means for key in metrics):
-                row.means[MEAN_RANK] = float(rank)
+        table = [[row.means.get(key, nan) for key in self.metrics] for row in rivals]
+        for row, rank in zip(rivals, mean_rank(table, list(self.directions.values()))):
+            if all(key in row.means for key in self.metrics):
+                row.means[MEAN_RANK] = rank
         for row in rows:
             row.means.update(self.averages(row.means))
-        columns = [_column(key, metric, rows) for key, metric in metrics.items()]
-        scores = [column for column in SUMMARY if any(column.key in row.means for row in rows)]
-        averages = []
-        for name in self.averaged:
-            alike = [metric for metric in metrics.values() if metric.name == name]
-            units = {metric.unit for metric in alike}
-            unit = units.pop() if len(units) == 1 else 'mixed units'
-            mean = replace(alike[0], name=f'mean {name}', unit=unit)
-            if any(('', mean.name) in row.means for row in rows):
-                averages.append(_column(('', mean.name), mean, rows))
-        if self.averaged:  # behind 40 metrics nobody would find the scores
-            return (*averages, *scores, *columns)
-        return (*columns, *scores)
+        columns = [Column.of(task, metric, rows) for (task, _), metric in self.metrics.items()]
+        means = [Column.of('', metric, rows) for metric in self.averaged.values()]
+        scores = [
+            column for column in (*means, *SUMMARY) if any(column.key in row.means for row in rows)
+        ]
+        if any(row.deviations for row in rows):
+            notes.append('± is the standard deviation over seeds.')
+        # Behind 40 metrics nobody would find the scores.
+        return (*scores, *columns) if self.averaged else (*columns, *scores), notes
+
+    def _relate_times(self, rows: Sequence[Row]) -> list[str]:
+        """Add each row's time relative to equal weighting; return a note if there is none."""
+        means = {row.method: row.means for row in rows}
+        single = [means.get(SINGLE_TASK, {}).get((t.name, 'seconds'), nan) for t in self.tasks]
+        if not isnan(sum(single)):  # the single tasks are trained one after another
+            means[SINGLE_TASK][SECONDS] = sum(single)
+        times = {row.method: row.means[SECONDS] for row in rows if SECONDS in row.means}
+        if times and EQUAL_WEIGHTING not in times:
+            return [f'Relative time is left out: no run of {EQUAL_WEIGHTING}.']
+        for row in rows:
+            time = times.get(row.method, nan) / times.get(EQUAL_WEIGHTING, nan)
+            if not isnan(time):  # results that were entered by hand have none
+                row.means[TIME] = time
+                own = row.values.get(SECONDS, {}).items()
+                row.values[TIME] = {seed: each / times[EQUAL_WEIGHTING] for seed, each in own}
+        return []
+
+
+def _compare(rows: Sequence[Row]) -> list[str]:
+    """Add each row's difference to equal weighting; return the notes about it."""
+    deltas = {row.method: row.values.get(DELTA_M, {}) for row in rows if row.method != SINGLE_TASK}
+    equal = deltas.pop(EQUAL_WEIGHTING, {})
+    shared = {method: sorted({*own} & {*equal}) for method, own in deltas.items() if equal}
+    for row in rows:
+        seeds = shared.get(row.method, [])
+        if len(seeds) > 1:
+            differences = [deltas[row.method][seed] - equal[seed] for seed in seeds]
+            row.means[DIFFERENCE] = fmean(differences)
+            row.intervals[DIFFERENCE] = bootstrap_interval(differences)
+    counts = [len(seeds) for seeds in shared.values() if len(seeds) > 1]
+    alone = ', '.join(method for method, seeds in shared.items() if len(seeds) < 2)
+    notes = {
+        PAIRED: bool(counts),
+        FEW_SEEDS: min(counts, default=4) <= 3,
+        f'No interval against {EQUAL_WEIGHTING} for {alone}: it needs 2 seeds in common.': alone,
+    }
+    return [note for note, holds in notes.items() if holds]
 
 
 def bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
@@ -136,15 +175,7 @@ def bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
     With two or three differences it goes from the smallest to the largest: a single one of the n^n
     resamples has more than 2.5 % of the weight.
     Both ends are NaN if a difference is not finite.
-
-    Raises:
-        ValueError: if there are fewer than two.
-        ImportError: if scipy is absent.
     """
-    if len(differences) < 2:
-        raise ValueError(
-            f'Parameter `differences` should hold at least 2. Found {len(differences)}.'
-        )
     if not np.isfinite(differences).all():
         return nan, nan
     stats = import_optional('scipy.stats', user='Intervals')
@@ -153,17 +184,8 @@ def bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
     return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
 
 
-def _column(key: Key, metric: Metric, rows: Sequence[Row]) -> Column:
-    """Print as the papers do: percent and angles to two digits, small errors to four."""
-    title = f'{metric.name} {ARROWS[metric.higher_is_better]}'
-    factor, unit = printed_unit(metric)
-    small = all(abs(row.means.get(key, 0.0)) < 10 for row in rows)
-    digits = 4 if small and unit not in ('%', '°') else 2
-    return Column(key, title, unit, metric.higher_is_better, factor, digits)
-
-
-def _listed(names: Sequence[str]) -> str:
+def _listed(names: Iterable[str]) -> str:
     """List a few names; of 40 tasks, nobody reads more."""
-    if len(names) <= MAX_METRICS:
-        return ', '.join(names)
-    return f'{", ".join(names[:3])} and {len(names) - 3} more'
+    few = list(names)
+    shown = few if len(few) <= MAX_METRICS else few[:3]
+    return ', '.join(shown) + (f' and {len(few) - 3} more' if len(few) > len(shown) else '')

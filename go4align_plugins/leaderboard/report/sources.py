@@ -1,14 +1,22 @@
-"""Read results from leaderboards, stores and run folders."""
+"""Read results from leaderboards, stores and run folders, and check that they can be compared."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from go4align_plugins.data.table import Benchmark
 from go4align_plugins.leaderboard.report.table import Failure
 from go4align_plugins.leaderboard.run.plan import PLAN, load_plan
-from go4align_plugins.leaderboard.run.runs import Run, load_run
+from go4align_plugins.leaderboard.run.runs import Run, by_method, load_run
 from go4align_plugins.leaderboard.run.store import RESULTS, Entry, Store
+
+SHARED = (
+    'framework', 'benchmark', 'num_frames', 'image_size', 'protocol', 'arch', 'arch_args',
+    'backbone', 'pretrained', 'epochs', 'batch_size', 'augment', 'optim_param', 'scheduler_param',
+    'optimizer', 'param_scheduler',
+)  # fmt: skip
 
 
 def load_results(paths: Iterable[str | Path]) -> tuple[list[Run], list[Failure]]:
@@ -16,10 +24,6 @@ def load_results(paths: Iterable[str | Path]) -> tuple[list[Run], list[Failure]]
 
     Each path is a leaderboard, whose results come in the order of its plan, a store (``.jsonl``) or
     a run folder.
-
-    Raises:
-        ValueError: if a path is none of these, or a run is broken; the message names it.
-        OSError: if a store cannot be read.
     """
     runs, failures = [], []
     for path in map(Path, paths):
@@ -47,3 +51,48 @@ def failure_of(entry: Entry, label: str) -> Failure:
     """Describe a failed entry under a method's name."""
     name = label if entry.task is None else f'{label} ({entry.task})'
     return Failure(name, entry.seed, entry.reason or 'not recorded', entry.log or 'none')
+
+
+def check_comparable(runs: Sequence[Run], singles: Sequence[Run], benchmark: Benchmark) -> None:
+    """Refuse runs that are not finished, or differ in more than method, seed and single task."""
+    if not runs:
+        raise ValueError('Parameter `runs` should hold a run of several tasks. Found none.')
+    for run in (*runs, *singles):
+        name, epochs = run.config['benchmark'], run.config['epochs']
+        rule = f'Runs should be of benchmark {benchmark.name}'
+        _require(name == benchmark.name, rule, f'{name} in {run.folder}')
+        progress = f'{run.folder} at {len(run.epochs)} of {epochs} epochs: go on with it first'
+        _require(len(run.epochs) == epochs, 'Runs should be finished', progress)
+    check_shared((*runs, *singles))
+    for run in runs:
+        tasks = (f'{", ".join(each.tasks)} in {each.folder}' for each in (runs[0], run))
+        fits = not run.single_task and set(run.tasks) == set(runs[0].tasks)
+        rule = 'Multi-task runs in one table should share several tasks'
+        _require(fits, rule, ', '.join(tasks))
+    seen: dict[tuple[str, tuple[str, ...], int], Run] = {}
+    for method, group in by_method((*runs, *singles)).items():
+        for run in group:
+            seed = run.config['seed']
+            first = seen.setdefault((method, run.tasks, seed), run)
+            found = f'seed {seed} of {method} in {first.folder} and {run.folder}'
+            _require(first is run, 'Runs of one method should differ in their seed', found)
+
+
+def check_shared(runs: Sequence[Run]) -> None:
+    """Refuse runs that differ in an option of their protocol; the message names it."""
+    for run in runs:
+        for key in SHARED:
+            expected, found = (_option(each.config, key) for each in (runs[0], run))
+            both = f'{expected} in {runs[0].folder}, {found} in {run.folder}'
+            _require(found == expected, f'Runs in one table should share their {key}', both)
+
+
+def _require(valid: bool, rule: str, found: str) -> None:
+    if not valid:
+        raise ValueError(f'{rule}. Found {found}.')
+
+
+def _option(config: Mapping[str, Any], key: str) -> Any:
+    if key == 'optimizer':  # MMEngine's is in its wrapper, whose own type is the method's
+        return (config.get('optim_wrapper') or {}).get(key)
+    return config.get(key)

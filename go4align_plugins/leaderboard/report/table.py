@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from math import isfinite, nan
@@ -13,22 +13,13 @@ from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run
 from go4align_plugins.tasks import Metric
 from go4align_plugins.utils.optional import import_optional
 
+Cell = tuple[str, str, bool]  # a figure, its deviation and interval, whether it is the best
 Key = tuple[str, str]  # task and metric; the task is empty for scores of the method as a whole
-ARROWS = {True: '↑', False: '↓'}
 MAX_METRICS = 12  # columns of them on a page; more are shown by their means
 FAILED = 'Failed, and in no row above; a method with failed seeds stands over those that it has:'
 OPTIMISTIC = (
     'Best epoch on the test set, as LibMTL reports it: optimistic, chosen by what it is judged by'
 )
-SPREAD = '± is the standard deviation over seeds.'
-
-
-def printed_unit(metric: Metric) -> tuple[float, str]:
-    """Return the factor from a stored figure to the printed one, and the unit that it then has."""
-    # A relative error is no share of pixels: the papers print it as it is.
-    if metric.unit == 'share':
-        return (100.0, '%') if metric.higher_is_better else (1.0, '')
-    return 1.0, {'degrees': '°'}.get(metric.unit, metric.unit)
 
 
 @dataclass(frozen=True)
@@ -45,9 +36,34 @@ class Column:
     factor: float = 1.0
     digits: int = 2
 
+    @classmethod
+    def of(cls, task: str, metric: Metric, rows: Sequence[Row] = ()) -> Column:
+        """Print as the papers do: percent and angles to two digits, small errors to four."""
+        key, higher = (task, metric.name), metric.higher_is_better
+        # A relative error is no share of pixels: the papers print it as it is.
+        share = '%' if higher else ''
+        unit = {'share': share, 'degrees': '°'}.get(metric.unit, metric.unit)
+        small = all(abs(row.means.get(key, 0.0)) < 10 for row in rows)
+        digits = 4 if small and unit not in ('%', '°') else 2
+        title = f'{metric.name} {"↑" if higher else "↓"}'
+        return cls(key, title, unit, higher, 100.0 if unit == '%' else 1.0, digits)
+
+    @property
+    def name(self) -> str:
+        """Its name in a CSV."""
+        return '/'.join(filter(None, self.key))
+
     def text(self, value: float | None) -> str:
         """Print a figure; a dash where there is none."""
         return '–' if value is None else f'{value * self.factor:.{self.digits}f}'  # noqa: RUF001
+
+    def best(self, rows: Sequence[Row]) -> str | None:
+        """Print the best figure of the multi-task methods; None of a single method."""
+        rivals = [row.means.get(self.key, nan) for row in rows if row.method != SINGLE_TASK]
+        finite = list(filter(isfinite, rivals))
+        if self.higher_is_better is None or len(rivals) < 2 or not finite:
+            return None
+        return self.text(max(finite) if self.higher_is_better else min(finite))
 
 
 @dataclass(frozen=True)
@@ -65,21 +81,7 @@ class Row:
     values: dict[Key, dict[int, float]] = field(default_factory=dict)
 
 
-class Cell(NamedTuple):
-    """A figure as printed, its deviation and interval, and whether it is the best."""
-
-    figure: str
-    spread: str
-    best: bool
-
-    @property
-    def text(self) -> str:
-        """Both on one line."""
-        return self.figure + self.spread
-
-
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """A training that ended without a result: no row holds it."""
 
     method: str
@@ -122,34 +124,51 @@ class Table:
     @property
     def brief(self) -> tuple[Column, ...]:
         """The columns that fit on a page: of many metrics, only their means over the tasks."""
-        metrics = [column for column in self.columns if column.key[0]]
-        if len(metrics) <= MAX_METRICS:
-            return self.columns
-        return tuple(column for column in self.columns if not column.key[0])
+        scores = tuple(column for column in self.columns if not column.key[0])
+        return self.columns if len(self.columns) - len(scores) <= MAX_METRICS else scores
 
-    def cells(self, columns: Sequence[Column], rows: Sequence[Row]) -> list[list[Cell]]:
-        """Print the figures of some rows, a list a row; only ``self.rows`` have a best."""
-        best = {column.key: _best(column, self.rows) for column in columns}
-        return [[_cell(column, row, best, rows is self.rows) for column in columns] for row in rows]
+    def cells(self, columns: Sequence[Column]) -> Iterator[tuple[Row, list[Cell]]]:
+        """Print the figures of every row, the published ones last; only ``rows`` have a best."""
+        best = {column.key: column.best(self.rows) for column in columns}
+        for number, row in enumerate((*self.rows, *self.published)):
+            ranked = number < len(self.rows) and row.method != SINGLE_TASK
+            cells: list[Cell] = []
+            for column in columns:
+                key = column.key
+                figure, spread = column.text(row.means.get(key)), ''
+                if key in row.deviations:
+                    spread = f' ± {column.text(row.deviations[key])}'
+                if key in row.intervals:
+                    spread += f' [{", ".join(map(column.text, row.intervals[key]))}]'
+                cells.append((figure, spread, ranked and figure == best[key]))
+            yield row, cells
 
-    def lines(self, columns: Sequence[Column]) -> Iterator[tuple[str, list[Cell], bool]]:
-        """Yield each row's name and cells, and whether it is a published one."""
-        for row, cells in zip(self.rows, self.cells(columns, self.rows)):
-            yield row.method, cells, False
-        for row, cells in zip(self.published, self.cells(columns, self.published)):
-            yield f'{row.method} (published)', cells, True
+    def lines(
+        self,
+        columns: Sequence[Column],
+        escape: Callable[[str], str],
+        best: str,
+        other: str = '{}',
+        published: str = '{}',
+    ) -> list[list[str]]:
+        """Print a line a row, its name first, by the formats of a markup."""
+        lines: list[list[str]] = []
+        for number, (row, cells) in enumerate(self.cells(columns)):
+            texts = [
+                (best if is_best else other).format(escape(figure + spread))
+                for figure, spread, is_best in cells
+            ]
+            mark = published if number >= len(self.rows) else '{}'
+            lines.append([mark.format(text) for text in (escape(row.method), *texts)])
+        return lines
 
 
 def frame(lines: Sequence[Sequence[str]], heads: Sequence[Sequence[str]], label: str) -> Any:
-    """Return a pandas frame of lines that begin with a name, below heads of several levels.
-
-    Raises:
-        ImportError: if pandas is absent.
-    """
+    """Return a pandas frame of lines that begin with a name, below heads of several levels."""
     pandas = import_optional('pandas', user='Tables')
-    names, texts = [line[0] for line in lines], [list(line[1:]) for line in lines]
+    names, texts = [line[0] for line in lines], [line[1:] for line in lines]
     levels = [''] * (len(heads[0]) - 1) + [label]
-    columns = pandas.MultiIndex.from_tuples(list(map(tuple, heads)), names=levels)
+    columns = pandas.MultiIndex.from_tuples(heads, names=levels)
     return pandas.DataFrame(texts, index=names, columns=columns, dtype=object)
 
 
@@ -157,23 +176,3 @@ def spans(columns: Sequence[Column]) -> list[tuple[str, int]]:
     """Return each task and its number of columns, in their order."""
     tasks = groupby(columns, lambda column: column.key[0])
     return [(task, len(list(group))) for task, group in tasks]
-
-
-def _cell(column: Column, row: Row, best: Mapping[Key, str | None], ranked: bool) -> Cell:
-    key = column.key
-    figure, spread = column.text(row.means.get(key)), ''
-    if key in row.deviations:
-        spread = f' ± {column.text(row.deviations[key])}'
-    if key in row.intervals:
-        low, high = map(column.text, row.intervals[key])
-        spread += f' [{low}, {high}]'
-    return Cell(figure, spread, ranked and row.method != SINGLE_TASK and figure == best[key])
-
-
-def _best(column: Column, rows: Sequence[Row]) -> str | None:
-    """Find the best figure of the multi-task methods as printed; None of a single method."""
-    rivals = [row.means.get(column.key, nan) for row in rows if row.method != SINGLE_TASK]
-    finite = list(filter(isfinite, rivals))
-    if column.higher_is_better is None or len(rivals) < 2 or not finite:
-        return None
-    return column.text(max(finite) if column.higher_is_better else min(finite))

@@ -1,39 +1,45 @@
-"""Print a table as Markdown, for the console, and as CSV."""
+"""Print a table as Markdown, for the console, as LaTeX for the package booktabs, and as CSV."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from go4align_plugins.leaderboard.report.table import FAILED, OPTIMISTIC, Cell, Column, Table, frame
+from go4align_plugins.leaderboard.report.table import FAILED, OPTIMISTIC, Table, frame, spans
 from go4align_plugins.leaderboard.run.store import printable
 from go4align_plugins.utils.optional import import_optional
 
 BEST = 'best'  # in the column `epochs` of a CSV: the rest are means over the last epochs
+PARTS = (' std', ' low', ' high')  # of a figure in a CSV, beside its mean
 PLAIN_MARKDOWN = {
     '\\': '\\\\', '&': '&amp;', '<': '&lt;', '|': '\\|', '](': ']\\(', '\n': ' ', '\r': ' '
 }  # fmt: skip
+SYMBOLS = str.maketrans(
+    {
+        '\\': r'\textbackslash{}', '{': r'\{', '}': r'\}', '&': r'\&', '%': r'\%', '$': r'\$',
+        '#': r'\#', '_': r'\_', '~': r'\textasciitilde{}', '^': r'\textasciicircum{}',
+        '<': '$<$', '>': '$>$', '±': r'$\pm$', '–': '--', '×': r'$\times$',  # noqa: RUF001
+        '↑': r'$\uparrow$', '↓': r'$\downarrow$', '°': r'$^\circ$', '²': '$^2$', '³': '$^3$',
+        '[': '{[}', ']': '{]}', '\n': ' ', '\r': ' ',
+    }
+)  # fmt: skip
 FORMULA = ('=', '+', '-', '@', '\t', '\r')  # a spreadsheet takes these for the start of one
 
 
 def render_markdown(table: Table) -> str:
     """Print as Markdown; the best of the multi-task methods is bold, a paper's rows italic."""
     columns = table.brief
-    titles = [
+    heads = [
         '<br>'.join(filter(None, (c.key[0], escape_markdown(c.title), c.unit))) for c in columns
     ]
-    lines = []
-    for name, cells, published in table.lines(columns):
-        texts = [escape_markdown(name), *map(_bold, cells)]
-        lines.append([f'*{text}*' for text in texts] if published else texts)
-    parts = [_markdown(['method', *titles], lines)]
+    lines = table.lines(columns, escape_markdown, '**{}**', published='*{}*')
+    parts = [_markdown(['method', *heads], lines)]
     parts += map(escape_markdown, (table.caption, *table.notes))
     details = [column for column in table.columns if column not in columns]
     if details:  # a line a metric and a column a method: 40 tasks are longer than a page is wide
-        methods = [escape_markdown(row.method) for row in table.rows]
-        lines = [
-            [escape_markdown(_full_name(column)), *map(_bold, cells)]
-            for column, *cells in zip(details, *table.cells(details, table.rows))
-        ]
+        names = (' '.join(filter(None, (c.key[0], c.title, c.unit))) for c in details)
+        lines = table.lines(details, escape_markdown, '**{}**')[: len(table.rows)]
+        methods, *figures = zip(*lines)
+        lines = [[escape_markdown(name), *line] for name, line in zip(names, figures)]
         parts.append(_markdown(['metric', *methods], lines))
     if table.failures:
         parts += [FAILED, '\n'.join(f'- {escape_markdown(str(each))}' for each in table.failures)]
@@ -43,17 +49,9 @@ def render_markdown(table: Table) -> str:
 
 
 def render_console(table: Table) -> str:
-    """Print with aligned columns; the best of the multi-task methods carries a star.
-
-    Raises:
-        ImportError: if pandas is absent.
-    """
-    columns = table.brief
-    lines = [
-        [printable(name), *(f'{cell.text}{"*" if cell.best else " "}' for cell in cells)]
-        for name, cells, _ in table.lines(columns)
-    ]
-    heads = [(c.key[0], f'{c.title} ', f'{c.unit} ') for c in columns]
+    """Print with aligned columns; the best of the multi-task methods carries a star."""
+    heads = [(c.key[0], f'{c.title} ', f'{c.unit} ') for c in table.brief]
+    lines = table.lines(table.brief, printable, '{}*', '{} ')
     text = frame(lines, heads, 'method').to_string().splitlines()
     rule = '-' * len(text[0])
     for place in sorted({3, 3 + len(table.rows), len(text)}, reverse=True):
@@ -66,34 +64,56 @@ def render_console(table: Table) -> str:
     return '\n'.join([text[0].rstrip(), *text[1:]]) + '\n'
 
 
-def render_csv(table: Table) -> str:
-    """Print as comma-separated values: one line a method, figures as stored at full precision.
-
-    The best epochs' lines follow, marked in the column ``epochs``.
-
-    Raises:
-        ImportError: if pandas is absent.
-    """
-    marked = [('last', row) for row in table.rows]
-    marked += [(BEST, row) for row in (table.best.rows if table.best else ())]
-    rows = [row for _, row in marked]
-    columns: dict[str, list] = {
-        'method': [as_text(row.method) for row in rows],
-        'seeds': [' '.join(map(str, row.seeds)) for row in rows],
-        'benchmark': [table.benchmark.name] * len(rows),
-    }
+def render_latex(table: Table) -> str:
+    """Print a float; the best epochs, if the table has them, are a second one."""
+    columns = table.brief
+    heads = [
+        (escape(c.key[0]), escape(f'{c.title} ({c.unit})' if c.unit else c.title)) for c in columns
+    ]
+    lines = table.lines(columns, escape, r'\textbf{{{}}}', published=r'\textit{{{}}}')
+    # Styler's jinja2 comes with torch.
+    tabular = frame(lines, heads, 'method').style.to_latex(
+        hrules=True, multicol_align='c', column_format=f'l{"r" * len(columns)}'
+    )
+    body, rules, start = tabular.splitlines(), '', 2
+    for task, span in spans(columns):
+        rules += rf'\cmidrule(lr){{{start}-{start + span - 1}}}' if task else ''
+        start += span
+    body.insert(3, rules)
+    if table.published:
+        body.insert(-2 - len(table.published), r'\midrule')
+    below = [rf'\par\smallskip\footnotesize {escape(note)}' for note in table.notes]
+    below += [rf'\par\footnotesize Failed: {escape(str(each))}' for each in table.failures]
+    text = [
+        r'% \usepackage{booktabs, graphicx}', r'\begin{table}', r'\centering',
+        rf'\caption{{{escape(table.caption)}}}', r'\resizebox{\linewidth}{!}{%',
+        *body[:-1], rf'{body[-1]}}}', *below, r'\end{table}', '',
+    ]  # fmt: skip
     if table.best is not None:
-        columns['epochs'] = [epochs for epochs, _ in marked]
-    for column in table.columns:
-        key, name = column.key, '/'.join(filter(None, column.key))
-        columns[name] = [row.means.get(key, '') for row in rows]
-        if any(key in row.deviations for row in rows):
-            columns[f'{name} std'] = [row.deviations.get(key, '') for row in rows]
-        if any(key in row.intervals for row in rows):
-            ends = [row.intervals.get(key, ('', '')) for row in rows]
-            columns[f'{name} low'], columns[f'{name} high'] = map(list, zip(*ends))
-    pandas = import_optional('pandas', user='Tables')
-    return pandas.DataFrame(columns).to_csv(index=False, na_rep='nan', lineterminator='\n')
+        text += [rf'% {OPTIMISTIC}', render_latex(table.best).partition('\n')[2]]
+    return '\n'.join(text)
+
+
+def render_csv(table: Table) -> str:
+    """Print as comma-separated values: figures as stored; lines of best epochs are marked."""
+    lines = []
+    for epochs, rows in (('last', table.rows), (BEST, table.best.rows if table.best else ())):
+        for row in rows:
+            line: dict[str, object] = {
+                'method': as_text(row.method),
+                'seeds': ' '.join(map(str, row.seeds)),
+                'benchmark': table.benchmark.name,
+                **({'epochs': epochs} if table.best else {}),
+            }
+            for column in table.columns:
+                key = column.key
+                figures = row.means.get(key, ''), row.deviations.get(key, '')
+                names = [f'{column.name}{part}' for part in ('', *PARTS)]
+                line.update(zip(names, (*figures, *row.intervals.get(key, ('', '')))))
+            lines.append(line)
+    data = import_optional('pandas', user='Tables').DataFrame(lines)
+    absent = [name for name in data if name.endswith(PARTS) and all(data[name] == '')]
+    return data.drop(columns=absent).to_csv(index=False, na_rep='nan', lineterminator='\n')
 
 
 def escape_markdown(text: str) -> str:
@@ -101,6 +121,11 @@ def escape_markdown(text: str) -> str:
     for character, safe in PLAIN_MARKDOWN.items():
         text = text.replace(character, safe)
     return text
+
+
+def escape(text: str) -> str:
+    """Escape a text so that LaTeX prints it as it is."""
+    return text.translate(SYMBOLS)
 
 
 def as_text(name: str) -> str:
@@ -116,11 +141,3 @@ def from_text(field: str) -> str:
 def _markdown(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     rule = ['---', *('---:' for _ in heads[1:])]
     return '\n'.join(f'| {" | ".join(line)} |' for line in (heads, rule, *lines))
-
-
-def _bold(cell: Cell) -> str:
-    return f'**{cell.text}**' if cell.best else cell.text
-
-
-def _full_name(column: Column) -> str:
-    return ' '.join(filter(None, (column.key[0], column.title, column.unit)))

@@ -9,7 +9,7 @@ from go4align_plugins.leaderboard.analyse.convergence import (
     measure_convergence,
 )
 
-from ..images import BLUE, ORANGE, colours_in, pixels
+from ..images import BLUE, ORANGE, colours_in
 from ..run_folders import MULTI
 from ..stores import make_entry
 
@@ -28,16 +28,11 @@ def rising(spec, segmentation, depth, seed=0, epochs=12):
     return replace(run, epochs=tuple(entries))
 
 
-def test_by_hand():
+def test_by_hand_and_seeds_are_averaged_after_the_deviation():
     # 95 % of 10 equal steps: the last of them; of 4 steps likewise. Deviation of 4 and 10: 3.
-    (found,) = measure_convergence([rising('EW', 4, 10)], window=1)
-    assert found == Convergence('EW', {'segmentation': (4.0,), 'depth': (10.0,)}, (3.0,))
-
-
-def test_seeds_are_averaged_after_the_deviation():
     runs = [rising('EW', 4, 10), rising('EW', 10, 4, seed=1), rising('UW', 5, 5)]
     equal, other = measure_convergence(runs, window=1)
-    assert equal.differences == (3.0, 3.0)
+    assert equal == Convergence('EW', {'segmentation': (4, 10), 'depth': (10, 4)}, (3, 3))
     assert equal.difference == 3.0  # though both tasks converge at epoch 7 on average
     assert (other.method, other.difference) == ('UW', 0.0)
 
@@ -51,13 +46,10 @@ def test_a_metric_that_is_not_finite_is_named():
         measure_convergence([])
 
 
-def test_picture_has_a_colour_a_task(tmp_path):
+def test_picture_has_a_colour_a_task_or_one_of_forty(tmp_path):
     runs = [rising('EW', 4, 10), rising('EW', 5, 9, seed=1), rising('UW', 5, 5)]
-    draw_convergence(measure_convergence(runs), tmp_path / 'convergence.png')
-    assert {ORANGE, BLUE} <= colours_in(tmp_path / 'convergence.png')
-
-
-def test_picture_of_forty_tasks(tmp_path):
+    draw_convergence(measure_convergence(runs), tmp_path / 'few.png')
+    assert {ORANGE, BLUE} <= colours_in(tmp_path / 'few.png')
     epochs = {f'task {number}': (float(number),) for number in range(40)}
     draw_convergence([Convergence('EW', epochs, (11.5,))], tmp_path / 'many.png')
-    assert pixels(tmp_path / 'many.png').shape[1] == 1500
+    assert ORANGE not in colours_in(tmp_path / 'many.png')

@@ -42,11 +42,8 @@ def make_frame(methods=('GO4Align',), seed=0):
         'depth': generator.uniform(1, 4, (*SIZE, 1)),
         'normal': generator.normal(size=(*SIZE, 3)),
     }
-    return {
-        'image': generator.uniform(size=(*SIZE, 3)),
-        'truth': truth,
-        'predictions': {method: dict(truth) for method in methods},
-    }
+    predictions = {method: dict(truth) for method in methods}
+    return {'image': generator.uniform(size=(*SIZE, 3)), 'truth': truth, 'predictions': predictions}
 
 
 def test_equal_weights_are_neutral_and_groups_grey(tmp_path):
@@ -62,28 +59,33 @@ def test_equal_weights_are_neutral_and_groups_grey(tmp_path):
     assert count(skewed, dark) > 1000 > count(equal, dark)
 
 
-@pytest.mark.parametrize('value', [0.0, 1e-30, math.nan])
-def test_heatmap_survives_any_weight(tmp_path, value):
-    run = make_run()
-    run.epochs[1]['weights']['depth'] = value
-    run.epochs[2]['weights'].update(dict.fromkeys(run.tasks, value))
-    weights_heatmap([run, make_run('EW', groups=False)], tmp_path / 'weights.png')
-    assert [path.name for path in tmp_path.iterdir()] == ['weights.png']
+def test_heatmap_survives_any_weight_and_any_length(tmp_path):
+    odd = make_run()
+    for entry, value in zip(odd.epochs, (0.0, 1e-30, math.nan)):
+        entry['weights'].update(dict.fromkeys(odd.tasks[1:], value))
+    odd.epochs[3]['weights'].update(dict.fromkeys(odd.tasks, 0.0))
+    runs = [odd, make_run('EW', groups=False, num_epochs=200)]
+    for name, drawn in (('odd', runs), ('short', [make_run(num_epochs=1)])):
+        weights_heatmap(drawn, tmp_path / f'{name}.png')
+        assert Image.open(tmp_path / f'{name}.png').width == 1500
 
 
-def test_heatmap_of_a_long_run_and_of_a_single_epoch(tmp_path):
-    for num_epochs in (1, 200):
-        weights_heatmap([make_run(num_epochs=num_epochs)], tmp_path / f'{num_epochs}.png')
-        assert Image.open(tmp_path / f'{num_epochs}.png').width == 1500
-
-
-def test_heatmap_names_the_run_without_weights(tmp_path):
-    run = make_run()
+def test_runs_that_cannot_be_drawn_are_named(tmp_path, monkeypatch):
+    path, run, rule = tmp_path / 'x.png', make_run(), 'GO4Align should hold the weights of every'
+    run.epochs[0]['weights']['depth'] = {}
+    with pytest.raises(ValueError, match=rule):
+        weights_heatmap([run], path)
     del run.epochs[0]['weights']['depth']
-    with pytest.raises(ValueError, match=r'runs.GO4Align.*weights.*depth'):
-        weights_heatmap([run], tmp_path / 'weights.png')
+    with pytest.raises(ValueError, match=rf'{rule}.*depth'):
+        weights_heatmap([run], path)
     with pytest.raises(ValueError, match='Found none'):
-        weights_heatmap([], tmp_path / 'weights.png')
+        weights_heatmap([], path)
+    other = Run(Path('x'), {'benchmark': 'streets', 'tasks': ['depth'], 'weighting': 'EW'}, ())
+    with pytest.raises(ValueError, match='Found rooms, streets'):
+        learning_curves([run, other], path)
+    monkeypatch.setitem(sys.modules, 'matplotlib.figure', None)
+    with pytest.raises(ImportError, match=r'go4align-plugins\[libmtl\]'):
+        weights_heatmap([make_run()], path)
 
 
 def test_curves_have_a_colour_a_method(tmp_path):
@@ -95,27 +97,19 @@ def test_curves_have_a_colour_a_method(tmp_path):
     assert GREEN not in colours
 
 
-def test_curves_of_two_benchmarks_are_refused(tmp_path):
-    other = Run(Path('x'), {'benchmark': 'streets', 'tasks': ['depth'], 'weighting': 'EW'}, ())
-    with pytest.raises(ValueError, match='Found rooms, streets'):
-        learning_curves([make_run(), other], tmp_path / 'curves.png')
-
-
 def test_grid_shows_class_colours_and_blanks(tmp_path):
-    frame = make_frame()
+    frame, path = make_frame(), tmp_path / 'grid.png'
     frame['truth'] = {'segmentation': np.full(SIZE, 4)}
     frame['predictions'] = {'EW': {'segmentation': np.full(SIZE, 7)}}
-    predictions_grid([frame], tmp_path / 'grid.png', ROOMS)
+    predictions_grid([frame], path, ROOMS)
     palette = [tuple(colour) for colour in class_colours('rooms').tolist()]
-    colours = colours_in(tmp_path / 'grid.png')
-    assert {palette[4], palette[7]} <= colours
-    assert palette[2] not in colours
-
-    frame['truth'] = {'depth': np.zeros(SIZE)}
-    frame['predictions'] = {}
-    frame['image'] = np.zeros((*SIZE, 3), np.uint8)
-    predictions_grid([frame], tmp_path / 'grid.png', ROOMS)
-    picture = pixels(tmp_path / 'grid.png')
+    assert {palette[4], palette[7]} <= colours_in(path)
+    assert palette[2] not in colours_in(path)
+    black = np.zeros((*SIZE, 3), np.uint8)
+    predictions_grid(
+        [{'image': black, 'truth': {'depth': np.zeros(SIZE)}, 'predictions': {}}], path, ROOMS
+    )
+    picture = pixels(path)
     row = picture[len(picture) // 2]
     assert (row == 0).all(axis=1).sum() > 500  # the image is black
     truth = row[np.flatnonzero((row == 0).all(axis=1)).max() + 100 :][:400]
@@ -141,28 +135,14 @@ def test_grid_of_several_methods_and_frames(tmp_path):
     ],
 )
 def test_grid_names_a_bad_array(tmp_path, task, array, message):
-    frame = make_frame()
-    frame['predictions'] = {'EW': {task: array}}
+    frame = {**make_frame(), 'predictions': {'EW': {task: array}}}
     with pytest.raises(ValueError, match=message):
         predictions_grid([frame], tmp_path / 'grid.png', ROOMS)
-
-
-def test_absent_matplotlib_names_the_extra(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, 'matplotlib.figure', None)
-    with pytest.raises(ImportError, match=r'go4align-plugins\[libmtl\]'):
-        weights_heatmap([make_run()], tmp_path / 'weights.png')
 
 
 def test_command_names_the_bad_folder(tmp_path, capsys, monkeypatch):
     monkeypatch.syspath_prepend(TOOLS)
     tool = importlib.import_module('plot')
-    with pytest.raises(SystemExit) as stop:
+    with pytest.raises(SystemExit, match='2'):
         tool.main(['curves', str(tmp_path / 'nowhere'), '--out', str(tmp_path / 'x.png')])
-    assert stop.value.code == 2
     assert 'nowhere' in capsys.readouterr().err
-
-
-def test_weights_that_are_no_numbers_are_named():
-    lines = ({'weights': {'depth': {}}}, {'weights': {'depth': 1.0}})
-    with pytest.raises(ValueError, match='run-a should hold the weights of every task'):
-        Run(Path('run-a'), {'tasks': ['depth']}, lines).relative_weights()

@@ -37,12 +37,9 @@ def test_groups_go_from_one_to_all():
 
 def test_indicators_come_alone_and_with_agrm():
     found = indicators(OFFERED, 3, 2)
-    assert specs(found) == {
-        'MGDA': 'MGDA',
-        'AGRM_MGDA': 'AGRM_MGDA:num_groups=2',
-        'UW': 'UW',
-        'AGRM_UW': 'AGRM_UW:num_groups=2',
-    }
+    assert list(specs(found).values()) == [
+        'MGDA', 'AGRM_MGDA:num_groups=2', 'UW', 'AGRM_UW:num_groups=2',
+    ]  # fmt: skip
     assert [variant.row for variant in found] == ['MGDA', 'MGDA', 'UW', 'UW']
     everything = [*INDICATORS, *(f'AGRM_{name}' for name in INDICATORS)]
     assert len(indicators(everything, 3, 2)) == 2 * len(INDICATORS)
@@ -71,8 +68,8 @@ def test_every_spec_is_a_plans():
 @pytest.mark.parametrize(
     ('call', 'message'),
     [
-        (lambda: group_counts(3, [0]), r'between 1 and 3.*Found `0`'),
-        (lambda: group_counts(3, [4]), r'Found `4`'),
+        (lambda: group_counts(3, [0]), r'between 1 and 3.*groups = 0`'),
+        (lambda: group_counts(3, [4]), r'groups = 4`'),
         (lambda: ablation(3, 3), r'between 1 and 2.*num_groups = 3'),
         (lambda: clusterings(3, 0), r'num_groups = 0'),
         (lambda: clusterings(3, 2, ['nearest']), r'nearest'),

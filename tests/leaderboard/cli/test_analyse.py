@@ -64,7 +64,7 @@ def test_a_failed_variant_is_told_and_the_rest_is_drawn(tmp_path, capsys):
 @pytest.mark.parametrize(
     ('name', 'options', 'message'),
     [
-        ('groups', ['--groups', '3'], 'between 1 and 2, the number of tasks. Found `3`'),
+        ('groups', ['--groups', '3'], 'between 1 and 2, the number of tasks. Found `groups = 3`'),
         ('groups', ['--last', '0'], '`last = 0`'),
         ('groups', ['--tasks', 'depth'], '`tasks` should leave two tasks or more'),
         ('groups', ['--tasks', 'height'], 'height'),

@@ -1,5 +1,4 @@
 import math
-from itertools import product
 from statistics import fmean
 
 import numpy as np
@@ -15,18 +14,9 @@ def test_four_differences_by_hand():
     low, high = bootstrap_interval([10.0, 10.0, 10.0, 22.0])
     assert (low, high) == pytest.approx((10.0, 19.0)), 'it moves and scales'
     assert bootstrap_interval([1.5] * 4) == (1.5, 1.5)
-
-
-@pytest.mark.parametrize('differences', [[1.0, -2.0], [3.0, 1.0, 2.5]])
-def test_of_two_or_three_it_is_the_range(differences):
-    assert bootstrap_interval(differences) == pytest.approx((min(differences), max(differences)))
-
-
-def test_of_five_it_is_near_all_resamples():
-    differences = [0.3, -1.2, 2.0, 0.7, -0.1]
-    means = sorted(fmean(sample) for sample in product(differences, repeat=5))
-    expected = [means[math.ceil(share * len(means)) - 1] for share in (0.025, 0.975)]
-    assert bootstrap_interval(differences) == pytest.approx(expected, abs=0.05)
+    assert bootstrap_interval([1.0, -2.0]) == pytest.approx((-2.0, 1.0)), 'of two: the range'
+    assert bootstrap_interval([3.0, 1.0, 2.5]) == pytest.approx((1.0, 3.0))
+    assert all(map(math.isnan, bootstrap_interval([1.0, math.nan])))
 
 
 def test_many_are_drawn_alike_every_time_and_apart_from_the_global_state():
@@ -39,9 +29,3 @@ def test_many_are_drawn_alike_every_time_and_apart_from_the_global_state():
     error = 1.96 * np.std(differences) / math.sqrt(30)
     mean = fmean(differences)
     assert first == pytest.approx((mean - error, mean + error), abs=0.1 * error)
-
-
-def test_differences_that_give_no_interval():
-    assert all(map(math.isnan, bootstrap_interval([1.0, math.nan])))
-    with pytest.raises(ValueError, match=r'at least 2\. Found 1'):
-        bootstrap_interval([1.0])
