@@ -9,7 +9,7 @@ import torch
 
 from go4align_plugins.libmtl.train import main
 
-BATCH_SIZES = {'rooms': 4, 'qm9': 32, 'celeba': 8}
+BATCH_SIZES = {'rooms': '4', 'qm9': '32', 'celeba': '8'}
 
 
 def arguments(
@@ -17,13 +17,17 @@ def arguments(
 ) -> list[str]:
     return [
         '--dataset', dataset, '--data', str(data), '--out', str(out), '--weighting', weighting,
-        '--epochs', '3', '--batch-size', str(BATCH_SIZES[dataset]), *options,
+        '--epochs', '3', '--batch-size', BATCH_SIZES[dataset], *options,
     ]  # fmt: skip
 
 
+def resume(data: Path, out: Path, *options: str) -> int:
+    """Go on with the run of the fixture `run`."""
+    return main(arguments(data, out, '--GO4Align_step_size', '0.01', '--resume', *options))
+
+
 def entries(folder: Path) -> list[dict]:
-    lines = (folder / 'metrics.jsonl').read_text().splitlines()
-    found = [json.loads(line) for line in lines]
+    found = [json.loads(line) for line in (folder / 'metrics.jsonl').read_text().splitlines()]
     for entry in found:
         del entry['seconds']
     return found

@@ -21,9 +21,8 @@ from go4align_plugins.data.molecules import NUM_ATOM_FEATURES, NUM_EDGE_FEATURES
 from go4align_plugins.data.table import MOLECULES
 from go4align_plugins.libmtl.compat import import_libmtl
 from go4align_plugins.libmtl.loop import BATCHES_IN_STEP, RecordedTrainer
-from go4align_plugins.libmtl.models import Model, build_model
-from go4align_plugins.libmtl.tasks import build_task_dict
-from go4align_plugins.libmtl.train import build_parser, resolve
+from go4align_plugins.libmtl.models import Model, build_model, build_task_dict
+from go4align_plugins.libmtl.train import OF_TRAINER, build_parser, resolve
 from go4align_plugins.tasks import ATTRIBUTE, MapKind
 from go4align_plugins.utils.optional import import_optional
 
@@ -196,7 +195,8 @@ def _resolve(
     words += ['--tasks', *benchmark.task_names]
     words += ['--device', device] if device else []
     with contextlib.redirect_stdout(io.StringIO()):
-        return resolve(build_parser().parse_args(words))
+        config = resolve(build_parser().parse_args(words))
+    return config, {name: config[name] for name in OF_TRAINER}
 
 
 def _step(trainer: Any, batch: tuple[Any, Mapping[str, Tensor]], count: int = 1) -> None:
