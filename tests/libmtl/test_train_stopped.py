@@ -17,7 +17,7 @@ from go4align_plugins.libmtl import checkpoint
 from go4align_plugins.libmtl.train import main
 
 from .. import ROOT, TOOLS
-from .training import arguments, entries, resume
+from .conftest import arguments, entries, resume
 
 
 @pytest.mark.integration
@@ -40,12 +40,6 @@ def test_killed_in_mid_epoch_and_resumed(rooms, tmp_path):
         file.write('{"epoch": 9, "tr')
     assert main([*arguments(rooms, killed, *options), '--resume']) == 0
     assert entries(killed) == entries(whole)
-
-
-def test_a_run_that_was_moved_goes_on(rooms, run):
-    moved = run.rename(run.with_name('moved'))
-    assert resume(rooms, moved, '--epochs', '2') == 0
-    assert [entry['epoch'] for entry in entries(moved)] == [0, 1]
 
 
 def test_damaged_checkpoint_or_one_with_code_is_refused(rooms, run, capsys):

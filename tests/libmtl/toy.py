@@ -12,21 +12,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from go4align_plugins.libmtl.compat import LibMTL
+from go4align_plugins.libmtl.models import build_task_dict
+from go4align_plugins.tasks import regression
 
 TASKS = ('small', 'middle', 'large')
-
-
-class SquaredError(LibMTL.loss.AbsLoss):
-    def compute_loss(self, pred: Tensor, gt: Tensor) -> Tensor:
-        return (pred - gt).square().mean()
-
-
-class AbsoluteError(LibMTL.metrics.AbsMetric):
-    def update_fun(self, pred: Tensor, gt: Tensor) -> None:
-        self.record.append((pred - gt).abs().mean().item())
-
-    def score_fun(self) -> list[float]:
-        return [sum(self.record) / len(self.record)]
 
 
 def build_loader(length: int = 48) -> DataLoader:
@@ -40,12 +29,8 @@ def build_loader(length: int = 48) -> DataLoader:
 def build_trainer(weighting: Any, tasks: Iterable[str] = TASKS, **options: Any) -> Any:
     """A LibMTL Trainer of a linear encoder with linear heads."""
     torch.manual_seed(0)
-    rules = {'metrics': ['error'], 'weight': [0]}
     settings = {
-        'task_dict': {
-            task: {**rules, 'metrics_fn': AbsoluteError(), 'loss_fn': SquaredError()}
-            for task in tasks
-        },
+        'task_dict': build_task_dict([regression(task, 'm') for task in tasks]),
         'weighting': weighting,
         'architecture': LibMTL.architecture.HPS,
         'encoder_class': lambda: nn.Linear(5, 8),
