@@ -27,7 +27,7 @@ from go4align_plugins.leaderboard.analyse.workloads import (
     random_labels,
 )
 from go4align_plugins.libmtl.data import build_loaders
-from go4align_plugins.libmtl.tasks import TaskMetric
+from go4align_plugins.libmtl.models import TaskMetric
 
 NUM_FRAMES, NUM_STEPS = 24, 20
 PARTS = ('image', 'label', 'depth', 'normal')

@@ -22,7 +22,7 @@ EXAMPLE = """examples:
 
 def draw_predictions(runs: Sequence[Run], path: str, frames: Sequence[int]) -> None:
     """Draw test frames, with what each run predicts; runs of one label share a column."""
-    from go4align_plugins.libmtl.predict import predict
+    from go4align_plugins.libmtl.train import predict
 
     benchmark = get_benchmark(runs[0].config['benchmark'])
     rows: list[dict] = [{'truth': {}, 'predictions': {}} for _ in frames]

@@ -24,52 +24,49 @@ OF_METER = ('base_result', 'best_result', 'improvement', 'has_val')
 
 
 def save_atomically(state: Any, path: Path) -> None:
-    """Write aside, then rename: a killed process leaves the old file or the new one.
-
-    Raises:
-        OSError: if it cannot be written; the message names the file, and the old one is kept.
-    """
+    """Write aside, then rename: a killed process leaves the old file or the new one."""
     buffer = io.BytesIO()  # torch hides the reason if it cannot write a file itself
     torch.save(state, buffer)
     save_bytes(path, buffer.getvalue(), durable=True)
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a checkpoint, without running any code in it.
-
-    Raises:
-        ValueError: if the file is no checkpoint of a training, or is damaged.
-    """
-    rule = f'{path}: should be a checkpoint of this tool. Found'
-    remedy = 'Delete it, and the same command begins from the start.'
+    """Read a checkpoint, without running any code in it; a ValueError tells of damage."""
     try:
         state = load_tensors(path)
+        if not isinstance(state, dict) or 'epoch' not in state:
+            raise ValueError('another file')
     except ValueError as error:
-        raise ValueError(f'{rule}: {error}. {remedy}') from error
-    if not isinstance(state, dict) or 'epoch' not in state:
-        raise ValueError(f'{rule} another file. {remedy}')
+        raise ValueError(
+            f'{path}: should be a checkpoint of this tool. Found: {error}. '
+            'Delete it, and the same command begins from the start.'
+        ) from error
     return state
 
 
 def collect(trainer: Any) -> dict[str, Any]:
     """Collect the state of a LibMTL Trainer, and of the global random generators."""
     meter, scheduler = vars(trainer.meter), trainer.scheduler
+    version, keys, gaussian = random.getstate()
+    # LibMTL draws from numpy's global generator.
+    name, words, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
     return {
         'model': trainer.model.state_dict(),
         'strategy': collect_attributes(trainer.model),
         'optimizer': trainer.optimizer.state_dict(),
         'scheduler': scheduler and scheduler.state_dict(),
-        'meter': {name: _plain(meter[name]) for name in OF_METER if name in meter},
-        'random': _random_state(),
+        'meter': {key: _plain(meter[key]) for key in OF_METER if key in meter},
+        'random': {
+            'torch': torch.get_rng_state(),
+            'cuda': torch.cuda.get_rng_state_all(),
+            'python': [version, list(keys), gaussian],
+            'numpy': [name, torch.as_tensor(np.asarray(words, dtype=np.int64)), *rest],
+        },
     }
 
 
 def restore(trainer: Any, state: dict[str, Any]) -> None:
-    """Put a collected state back.
-
-    Raises:
-        ValueError: if the strategy keeps state that cannot be saved.
-    """
+    """Put a collected state back."""
     trainer.model.load_state_dict(state['model'])
     restore_attributes(trainer.model, state['strategy'])
     trainer.optimizer.load_state_dict(state['optimizer'])
@@ -78,67 +75,65 @@ def restore(trainer: Any, state: dict[str, Any]) -> None:
         parameter.grad = torch.zeros_like(parameter)
     if trainer.scheduler:
         trainer.scheduler.load_state_dict(state['scheduler'])
-    for name, value in state['meter'].items():
-        setattr(trainer.meter, name, value)
-    _set_random_state(state['random'])
+    vars(trainer.meter).update(state['meter'])
+    generators = state['random']
+    torch.set_rng_state(generators['torch'])
+    if len(generators['cuda']) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(generators['cuda'])
+    version, keys, gaussian = generators['python']
+    random.setstate((version, tuple(keys), gaussian))
+    name, words, *rest = generators['numpy']
+    np.random.set_state((name, words.numpy().astype(np.uint32), *rest))  # noqa: NPY002
 
 
 def collect_attributes(model: nn.Module) -> dict[str, Any]:
     """Collect a strategy's state outside ``state_dict``: arrays, tensors, numbers, optimizers."""
     internal = vars(nn.Module()).keys()
     kept: dict[str, Any] = {}
-    for name, value in vars(model).items():
+    for name, attribute in vars(model).items():
+        value = _plain(attribute)
+        parts = value if isinstance(value, list) else [value]
         # RLW builds its distribution again; all its randomness is the global generator's.
         if name in internal or isinstance(value, torch.distributions.Distribution):
             continue
-        value = _plain(value)
         if isinstance(value, torch.optim.Optimizer):
             kept[name] = {'optimizer': value.state_dict()}
         elif isinstance(value, (Tensor, np.ndarray)):
+            tensor = torch.as_tensor(value)
             kept[name] = {
-                'tensor': torch.as_tensor(value).detach().clone(),
+                'tensor': tensor.detach().clone(),
                 'numpy': isinstance(value, np.ndarray),
-                'gradient': isinstance(value, Tensor) and value.requires_grad,
+                'gradient': tensor.requires_grad,
             }
-        elif isinstance(value, PLAIN):
+        elif all(isinstance(part, PLAIN) for part in parts):
             kept[name] = {'value': value}
-        elif isinstance(value, list) and all(isinstance(entry, PLAIN) for entry in value):
-            kept[name] = {'value': list(value)}
         else:
             kept[name] = {'unsaved': type(value).__name__}
     return kept
 
 
 def restore_attributes(model: Any, kept: dict[str, Any]) -> None:
-    """Put collected attributes back.
-
-    Raises:
-        ValueError: if the strategy keeps state that cannot be saved.
-    """
-    lost = [name for name, entry in kept.items() if 'unsaved' in entry and not hasattr(model, name)]
-    if lost:
-        raise ValueError(
-            f'This strategy cannot be resumed: LibMTL keeps a part of its state in `{lost[0]}` '
-            f'({kept[lost[0]]["unsaved"]}), which a checkpoint of plain values cannot hold.'
-        )
+    """Put collected attributes back; a ValueError names one that could not be saved."""
     for name, entry in kept.items():
+        current: Any = getattr(model, name, None)
         if 'optimizer' in entry:
-            getattr(model, name).load_state_dict(entry['optimizer'])
+            current.load_state_dict(entry['optimizer'])
         elif 'value' in entry:
             setattr(model, name, entry['value'])
-        elif 'tensor' in entry:
-            _restore_tensor(model, name, **entry)
-
-
-def _restore_tensor(model: Any, name: str, tensor: Tensor, numpy: bool, gradient: bool) -> None:
-    current = getattr(model, name, None)
-    if numpy:
-        setattr(model, name, tensor.cpu().numpy())
-    elif isinstance(current, Tensor) and current.shape == tensor.shape:
-        # An optimizer of the strategy's own may hold on to this very tensor.
-        current.data.copy_(tensor)
-    else:
-        setattr(model, name, tensor.to(model.device).requires_grad_(gradient))
+        elif 'unsaved' in entry:
+            if not hasattr(model, name):
+                raise ValueError(
+                    f'This strategy cannot be resumed: LibMTL keeps a part of its state in `{name}`'
+                    f' ({entry["unsaved"]}), which a checkpoint of plain values cannot hold.'
+                )
+        elif entry['numpy']:
+            setattr(model, name, entry['tensor'].cpu().numpy())
+        elif isinstance(current, Tensor) and current.shape == entry['tensor'].shape:
+            # An optimizer of the strategy's own may hold on to this very tensor.
+            current.data.copy_(entry['tensor'])
+        else:
+            tensor = entry['tensor'].to(model.device)
+            setattr(model, name, tensor.requires_grad_(entry['gradient']))
 
 
 def _plain(value: Any) -> Any:
@@ -148,25 +143,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(entry) for entry in value]
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _random_state() -> dict[str, Any]:
-    version, keys, gaussian = random.getstate()
-    # LibMTL draws from numpy's global generator.
-    name, words, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
-    return {
-        'torch': torch.get_rng_state(),
-        'cuda': torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        'python': [version, list(keys), gaussian],
-        'numpy': [name, torch.as_tensor(np.asarray(words, dtype=np.int64)), *map(_plain, rest)],
-    }
-
-
-def _set_random_state(state: dict[str, Any]) -> None:
-    torch.set_rng_state(state['torch'])
-    if len(state['cuda']) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state['cuda'])
-    version, keys, gaussian = state['python']
-    random.setstate((version, tuple(keys), gaussian))
-    name, words, *rest = state['numpy']
-    np.random.set_state((name, words.numpy().astype(np.uint32), *rest))  # noqa: NPY002

@@ -1,4 +1,4 @@
-"""Import LibMTL, whichever release is installed, on today's torch.
+"""Import LibMTL, whichever release is installed, on today's torch; and mend its CAGrad.
 
 PyPI's LibMTL 1.1.5 (2021) and GitHub's main have the same version number: each difference is found
 by looking at the package.
@@ -7,11 +7,14 @@ by looking at the package.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
+
+from go4align_plugins.utils.options import require
 
 REMOVED_MODULE = 'torchvision.models.utils'
 
@@ -20,15 +23,10 @@ def import_libmtl() -> Any:
     """Import the package ``LibMTL``.
 
     LibMTL 1.1.5 imports ``torchvision.models.utils``, which torchvision removed in 0.13. Its one
-    function is also in ``torch.hub``, which stands in for it while LibMTL is imported.
-
-    Raises:
-        ImportError: if LibMTL, or a package that it imports, is not installed; the message names
-            the extra.
+    function is also in ``torch.hub``, which stands in for it while LibMTL is imported. An
+    ImportError names the extra that has LibMTL, or a package that it imports.
     """
-    stand_in = not _exists(REMOVED_MODULE)
-    if stand_in:
-        sys.modules[REMOVED_MODULE] = torch.hub
+    sys.modules[REMOVED_MODULE] = torch.hub
     try:
         library = importlib.import_module('LibMTL')
         importlib.import_module('LibMTL.config')
@@ -40,18 +38,63 @@ def import_libmtl() -> Any:
             f'pip install "go4align-plugins[{extra}]"'
         ) from error
     finally:
-        if stand_in:
-            del sys.modules[REMOVED_MODULE]
+        del sys.modules[REMOVED_MODULE]
     return library
-
-
-def _exists(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
 
 
 def default_device(gpu_id: str = '0') -> torch.device:
     """Choose the CUDA device of that number, or the CPU where there is none."""
     return torch.device(f'cuda:{gpu_id}' if torch.cuda.is_available() else 'cpu')
+
+
+LibMTL: Any = import_libmtl()
+WRITTEN_FOR = 3
+EPSILON = 1e-8
+
+
+class CAGrad(LibMTL.weighting.CAGrad):
+    r"""CAGrad of LibMTL 1.1.5 for any number of tasks: its own works for three alone.
+
+    `Conflict-Averse Gradient Descent <https://arxiv.org/abs/2110.14048>`_ moves along
+
+    .. math::
+        g_0 + c \lVert g_0 \rVert \frac{g_w}{\lVert g_w \rVert}, \qquad
+        w = \arg\min_{w \in \Delta} \; g_w^\top g_0 + c \lVert g_0 \rVert \lVert g_w \rVert
+
+    - :math:`g_0` is the mean of the tasks' gradients, :math:`g_w = \sum_m w_m g_m`;
+    - :math:`\Delta` is the simplex (no negative weights, their sum is 1), :math:`c` is ``calpha``.
+    """
+
+    def backward(self, losses: Tensor, **kwargs: Any) -> np.ndarray:
+        """Combine the tasks' gradients; return the weights (M,)."""
+        if self.rep_grad or self.task_num == WRITTEN_FOR:
+            return super().backward(losses, **kwargs)
+        self._compute_grad_dim()
+        gradients = self._compute_grad(losses, mode='backward')
+        combined, weights = combine(gradients, kwargs['calpha'], kwargs['rescale'])
+        self._reset_grad(combined)
+        return weights
+
+
+def combine(gradients: Tensor, calpha: float, rescale: int) -> tuple[Tensor, np.ndarray]:
+    """Combine the tasks' gradients (M, D) into a step's direction (D,), and its weights (M,).
+
+    ``calpha`` is how far the direction may be from the mean gradient; ``rescale`` 0, 1 or 2 divides
+    the direction by 1, 1 + c² or 1 + c.
+    """
+    from scipy.optimize import minimize
+
+    require(rescale in (0, 1, 2), 'rescale', 'be 0, 1 or 2', rescale)
+    products = gradients @ gradients.T
+    radius = (calpha * (products.mean() + EPSILON).sqrt() + EPSILON).item()
+    matrix = products.cpu().numpy()
+    start = np.full(len(matrix), 1 / len(matrix))
+
+    def objective(weights: np.ndarray) -> float:
+        return weights @ matrix @ start + radius * np.sqrt(weights @ matrix @ weights + EPSILON)
+
+    simplex = {'type': 'eq', 'fun': lambda weights: 1 - weights.sum()}
+    found = minimize(objective, start, bounds=[(0, 1)] * len(start), constraints=simplex).x
+    weighted = torch.as_tensor(found, dtype=gradients.dtype, device=gradients.device) @ gradients
+    direction = gradients.mean(0) + radius / (weighted.norm() + EPSILON) * weighted
+    return direction / (1, 1 + calpha**2, 1 + calpha)[rescale], found

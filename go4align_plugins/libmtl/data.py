@@ -6,70 +6,131 @@ the training got there in one go or was resumed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, RandomSampler
 
 from go4align_plugins.data import Benchmark
 from go4align_plugins.data.augment import augment
+from go4align_plugins.data.celeba import FaceFolder
+from go4align_plugins.data.molecules import Molecules
 from go4align_plugins.data.mtan_layout import FrameFolder
+from go4align_plugins.data.qm9 import read_qm9
+from go4align_plugins.data.table import FACES, FRAMES, MOLECULES
 from go4align_plugins.tasks import to_tensors
+from go4align_plugins.utils.optional import import_optional
+from go4align_plugins.utils.options import require
+
+Sample = tuple[Any, dict[str, Tensor]]
+"""Inputs and ``{task: target}``, the form that LibMTL's Trainer takes."""
+Source = tuple[dict[str, 'Samples'], dict[str, Any]]
+"""The samples of each split on disk, and further facts for :class:`Loaders`."""
 
 
-class DenseFrames(Dataset):
-    """Frames as ``(image, {task: target})``, the form that LibMTL's Trainer takes.
+@dataclass(eq=False)
+class Samples(Dataset):
+    """The samples of a split, by their numbers in the data; augmented in another way each epoch."""
 
-    Args:
-        folder: the frames on disk.
-        augmented: whether to augment them (see :mod:`go4align_plugins.data.augment`).
-        seed: of the augmentation.
-        inverse_depth: whether the frames' depth is inverse.
+    read: Callable[[int], Sample]
+    numbers: Sequence[int] | np.ndarray
+    augment: Callable[[Sample, torch.Generator], Sample] | None = None
+    seed: int = 0
+    epoch: int = 0
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = self.read(self.numbers[index])
+        if self.augment is None:
+            return sample
+        return self.augment(sample, seeded(torch.Generator(), self.seed, self.epoch, index))
+
+
+def seeded(generator: torch.Generator, *numbers: int) -> torch.Generator:
+    """Seed a generator by a tuple of numbers, mixed since torch looks at 32 bits of a seed."""
+    return generator.manual_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
+
+
+def open_frames(root: str | Path, benchmark: Benchmark, tasks: Sequence[str]) -> Source:
+    """Open dense prediction's frames in MTAN's layout."""
+    folders = {name: FrameFolder(root, benchmark, name, tasks) for name in ('train', 'val')}
+    size, other = (folder.image_size for folder in folders.values())
+    if size != other:
+        raise ValueError(
+            f'{root}: train and val should have one image size. Found {size} and {other}.'
+        )
+    splits = {
+        name: Samples(partial(_read_frame, folder), range(len(folder)))
+        for name, folder in folders.items()
+    }
+    return splits, {'image_size': size}
+
+
+def _read_frame(folder: FrameFolder, number: int) -> Sample:
+    frame = to_tensors(folder.read(number))
+    return frame.pop('image'), frame
+
+
+def _augment(inverse_depth: bool, sample: Sample, generator: torch.Generator) -> Sample:
+    frame = augment({'image': sample[0], **sample[1]}, generator, inverse_depth=inverse_depth)
+    return frame.pop('image'), frame
+
+
+def open_faces(root: str | Path, benchmark: Benchmark, tasks: Sequence[str]) -> Source:
+    """Open CelebA's faces, (3, H, W) in [0, 1]; a label is 1 or 0, (1,) float32."""
+    folder, size = FaceFolder(root, benchmark, tasks), benchmark.require_image_size()
+    read = partial(_read_face, folder, size, tasks)
+    splits = {name: Samples(read, numbers) for name, numbers in folder.splits.items()}
+    return splits, {'image_size': size}
+
+
+def _read_face(
+    folder: FaceFolder, size: tuple[int, int], tasks: Sequence[str], number: int
+) -> Sample:
+    image = torch.tensor(folder.read(number, size)).movedim(-1, 0).contiguous() / 255
+    return image, dict(zip(tasks, torch.from_numpy(folder.labels[number]).float()[:, None]))
+
+
+def open_molecules(root: str | Path, benchmark: Benchmark, tasks: Sequence[str]) -> Source:
+    """Open QM9's molecules as graphs; a target (1,) has mean 0 and deviation 1 in training.
+
+    NashMTL's code says the same; LibMTL's example standardises by all molecules, tested ones too.
     """
-
-    def __init__(
-        self,
-        folder: FrameFolder,
-        augmented: bool = False,
-        seed: int = 0,
-        inverse_depth: bool = False,
-    ) -> None:
-        self.folder = folder
-        self.augmented = augmented
-        self.seed = seed
-        self.inverse_depth = inverse_depth
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return len(self.folder)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
-        frame = to_tensors(self.folder.read(index))
-        if self.augmented:
-            generator = _generator(self.seed, self.epoch, index)
-            frame = augment(frame, generator, inverse_depth=self.inverse_depth)
-        return frame.pop('image'), frame
+    loader = import_optional('torch_geometric.loader', 'qm9', 'Networks for molecules').DataLoader
+    molecules = read_qm9(root)
+    targets = molecules.targets[:, [benchmark.task_names.index(name) for name in tasks]]
+    train = targets[molecules.splits['train']]
+    differ = np.ptp(train, axis=0) > 0
+    if not differ.all():
+        raise ValueError(
+            f'{root}: every target should differ among the molecules for training. '
+            f'{tasks[int(np.argmin(differ))]} does not.'
+        )
+    scales = train.std(axis=0, ddof=1)
+    standardised = torch.from_numpy((targets - train.mean(axis=0)) / scales).float()
+    read = partial(_read_molecule, molecules, standardised, tasks)
+    splits = {name: Samples(read, numbers) for name, numbers in molecules.splits.items()}
+    return splits, {'scales': dict(zip(tasks, scales.tolist())), 'loader': loader}
 
 
-class EpochSampler(Sampler[int]):
-    """All samples in a random order that depends on the seed and the epoch alone."""
+def _read_molecule(
+    molecules: Molecules, targets: Tensor, tasks: Sequence[str], number: int
+) -> Sample:
+    data: Any = import_optional('torch_geometric.data', 'qm9', 'Networks for molecules')
+    atoms, pairs, features = map(torch.from_numpy, molecules.graph(number))
+    graph = data.Data(x=atoms, edge_index=pairs, edge_attr=features)
+    return graph, dict(zip(tasks, targets[number, :, None]))
 
-    def __init__(self, length: int, seed: int) -> None:
-        self.length = length
-        self.seed = seed
-        self.epoch = 0
 
-    def __len__(self) -> int:
-        return self.length
-
-    def __iter__(self) -> Iterator[int]:
-        generator = _generator(self.seed, self.epoch)
-        return iter(torch.randperm(self.length, generator=generator).tolist())
+SOURCES = {FRAMES: open_frames, FACES: open_faces, MOLECULES: open_molecules}
 
 
 @dataclass(frozen=True)
@@ -78,58 +139,19 @@ class Loaders:
 
     Attributes:
         train: in a random order, whole batches only.
-        test: which results are of.
+        test: which results are of; of frames, the split that MTAN calls ``val``.
         val: which the learning rate may follow; None where the benchmark has none.
+        lengths: the number of samples of each split on disk.
         image_size: height and width; None without images.
         scales: a task's standard deviation in its published unit, where it is learned standardised.
     """
 
     train: DataLoader
     test: DataLoader
-    val: DataLoader | None = None
+    val: DataLoader | None
+    lengths: Mapping[str, int]
     image_size: tuple[int, int] | None = None
     scales: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def lengths(self) -> dict[str, int]:
-        """The number of samples of each split, named as in the table of benchmarks."""
-        if self.val is None:
-            splits = {'train': self.train, 'val': self.test}
-        else:
-            splits = {'train': self.train, 'val': self.val, 'test': self.test}
-        return {name: len(loader.dataset) for name, loader in splits.items()}  # type: ignore[arg-type]
-
-
-def build_loader(
-    dataset: Dataset,
-    batch_size: int,
-    seed: int | None = None,
-    workers: int = 0,
-    loader: type[DataLoader] = DataLoader,
-) -> DataLoader:
-    """A loader of one split.
-
-    Args:
-        dataset: of the split.
-        batch_size: samples in a batch.
-        seed: of the order of a training split; None: in the order of the data.
-        workers: processes that read samples; 0 reads in the training process.
-        loader: its class.
-
-    Raises:
-        ValueError: if a training split has less than a batch.
-    """
-    length = len(dataset)  # type: ignore[arg-type]
-    options: dict[str, Any] = {'num_workers': workers, 'pin_memory': torch.cuda.is_available()}
-    if seed is None:
-        return loader(dataset, batch_size, **options)
-    if length < batch_size:
-        raise ValueError(
-            f'Parameter `batch_size` should be at most {length}, the number of samples in the '
-            f'training split. Found `batch_size = {batch_size}`.'
-        )
-    sampler = EpochSampler(length, seed)
-    return loader(dataset, batch_size, sampler=sampler, drop_last=True, **options)
 
 
 def build_loaders(
@@ -141,41 +163,30 @@ def build_loaders(
     seed: int = 0,
     workers: int = 0,
 ) -> Loaders:
-    """The loaders of frames: the train and the test split (``val`` on disk).
-
-    Args:
-        benchmark: which one the data is.
-        root: the folder that holds ``train`` and ``val``.
-        tasks: names of the tasks; None for all.
-        batch_size: frames in a batch.
-        augmented: whether to augment the train split.
-        seed: of order and augmentation.
-        workers: processes that read frames; 0 reads in the training process.
+    """Build the loaders of a benchmark's splits in a folder.
 
     Raises:
+        FileNotFoundError: if a file of the data is missing.
         ValueError: if the data is incomplete or broken, or the train split has less than a batch.
     """
-    folders = [FrameFolder(root, benchmark, split, tasks) for split in ('train', 'val')]
-    train = DenseFrames(folders[0], augmented, seed, benchmark.inverse_depth)
-    test = DenseFrames(folders[1])
-    if folders[0].image_size != folders[1].image_size:
-        raise ValueError(
-            f'{root}: train and val should have one image size. '
-            f'Found {folders[0].image_size} and {folders[1].image_size}.'
-        )
-    return Loaders(
-        build_loader(train, batch_size, seed, workers),
-        build_loader(test, batch_size, workers=workers),
-        image_size=folders[0].image_size,
-    )
+    names = [task.name for task in benchmark.select(tasks)]
+    splits, facts = SOURCES[benchmark.inputs](root, benchmark, names)
+    splits['train'].seed = seed
+    if augmented:
+        splits['train'].augment = partial(_augment, benchmark.inverse_depth)
+    lengths = {name: len(samples) for name, samples in splits.items()}
+    rule = f'be at most {lengths["train"]}, the number of samples in the training split'
+    require(lengths['train'] >= batch_size, 'batch_size', rule, batch_size)
+    options = {'num_workers': workers, 'pin_memory': torch.cuda.is_available()}
+    build = partial(facts.pop('loader', DataLoader), batch_size=batch_size, **options)
+    order = RandomSampler(splits['train'], generator=seeded(torch.Generator(), seed, 0))
+    train = build(splits['train'], sampler=order, drop_last=True)
+    held_out = {name: build(samples) for name, samples in splits.items() if name != 'train'}
+    val = held_out['val'] if 'test' in held_out else None
+    return Loaders(train, held_out.get('test', held_out['val']), val, lengths, **facts)
 
 
-def set_epoch(loader: DataLoader, epoch: int) -> None:
+def set_epoch(loader: Any, epoch: int) -> None:
     """Tell a train loader which epoch's order and augmentation come next."""
-    loader.dataset.epoch = loader.sampler.epoch = epoch  # type: ignore[attr-defined]
-
-
-def _generator(*numbers: int) -> torch.Generator:
-    """A generator of its own for each tuple, mixed since torch looks at 32 bits of a seed."""
-    mixed = np.random.SeedSequence(numbers).generate_state(1)
-    return torch.Generator().manual_seed(int(mixed[0]))
+    loader.dataset.epoch = epoch
+    seeded(loader.sampler.generator, loader.dataset.seed, epoch)

@@ -8,15 +8,16 @@ the losses or the gradients.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from go4align_plugins.libmtl.gradient_weights import add_marks, read_weights, remove_marks
 from go4align_plugins.libmtl.options import GROUPED, read_options
 from go4align_plugins.libmtl.strategies import SI, AGRMWeighting, inverse_loss
 from go4align_plugins.weighting import AGRM
@@ -31,13 +32,12 @@ NOT_GROUPED = {
 }
 """The strategies that AGRM cannot group, and why."""
 
+TOLERANCE = 1e-3
+"""Far above float32's rounding and far below any true difference, relative to the terms' sizes."""
+
 
 def refuse_ungrouped(weighting: str) -> None:
-    """Say why a strategy cannot be grouped.
-
-    Raises:
-        ValueError: if it is one of :data:`NOT_GROUPED` under AGRM.
-    """
+    """Say why a strategy under AGRM cannot be grouped, if it is one of :data:`NOT_GROUPED`."""
     base = weighting.removeprefix(GROUPED)
     if weighting != base and base in NOT_GROUPED:
         raise ValueError(
@@ -48,17 +48,13 @@ def refuse_ungrouped(weighting: str) -> None:
 
 @dataclass
 class Step:
-    """The losses, gradients and weights within one step."""
+    """The losses, gradients and weights within one step of M tasks."""
 
-    losses: Tensor
-    """(M,) the tasks' losses, detached; of several batches, their mean."""
+    losses: Tensor  # (M,), detached; of several batches, their mean
     several_batches: bool
-    measuring: bool = False
-    """Whether the strategy is just computing the gradients of single tasks."""
-    gradients: Any = None
-    """(M, D + M) the gradients of the first batch, marked."""
-    weights: Tensor | None = None
-    """(M,) the weights that took effect."""
+    measuring: bool = False  # while the strategy computes the gradients of single tasks
+    gradients: Any = None  # (M, D + M), of the first batch, marked
+    weights: Tensor | None = None  # (M,), that took effect
 
 
 class Grouped(AGRMWeighting):
@@ -93,29 +89,25 @@ class Grouped(AGRMWeighting):
         return AGRM(self.task_num, indicator=given_weights, task_names=self.task_name, **options)
 
     def backward(self, losses: Tensor, **weight_args: Any) -> Any:
-        """Let the strategy take its step, with grouped weights.
+        """Let the strategy take its step, with grouped weights, and return these (M,).
 
-        Args:
-            losses: (M,) the tasks' losses; (3, M) where the strategy takes three batches a step.
-            **weight_args: as LibMTL hands them over at each step.
-
-        Returns:
-            (M,) the grouped weights; with as many groups as tasks, whatever the strategy returns,
-            if it is not None.
-
-        Raises:
-            ValueError: if an option is out of its range, or the strategy's weights are not found.
+        ``losses`` are (M,), or (3, M) where the strategy takes three batches a step. With as many
+        groups as tasks, whatever the strategy returns is returned, if it is not None.
         """
         self.configure(weight_args)
-        several = losses.ndim > 1
-        risks = losses.detach().abs()
-        self._step = step = Step(risks.mean(0) if several else risks, several)
+        risks = losses.detach().abs().view(-1, self.task_num).mean(0)
+        self._step = step = Step(risks, several_batches=losses.ndim > 1)
         followed = losses.clone()
         if followed.requires_grad:
-            followed.register_hook(self._group_loss_weights)
+            # The losses' gradient is their weights, unless it is of one task alone.
+            followed.register_hook(lambda weights: None if step.measuring else self._group(weights))
         own = {name: value for name, value in weight_args.items() if not name.startswith(GROUPED)}
-        with self._marked_average():
-            returned = super().backward(followed, **own)
+        marked = None if self._ungrouped else self.average
+        if marked:
+            setattr(self, marked, add_marks(getattr(self, marked)))
+        returned = super().backward(followed, **own)
+        if marked:
+            setattr(self, marked, remove_marks(getattr(self, marked)))
         if self._ungrouped and step.weights is None and returned is not None:
             self._group(torch.as_tensor(returned, device=losses.device))
         del self._step
@@ -141,21 +133,17 @@ class Grouped(AGRMWeighting):
         self._step.weights = weights
         return weights
 
-    def _group_loss_weights(self, weights: Tensor) -> Tensor | None:
-        """Group the losses' gradient, which is their weights, unless it is one task's own."""
-        return None if self._step.measuring else self._group(weights)
-
     def _compute_grad(self, losses: Any, mode: str, rep_grad: bool = False) -> Any:
         if self._step.several_batches:
-            losses = [_Kept(loss) for loss in losses]
+            # They have parts of the graph in common, which LibMTL would free with the last loss.
+            losses = [SimpleNamespace(backward=partial(_keep_graph, loss)) for loss in losses]
         self._step.measuring = True
         gradients = super()._compute_grad(losses, mode, rep_grad)
         self._step.measuring = False
-        if rep_grad or self._ungrouped:
-            return gradients
-        gradients = add_marks(gradients)
-        if self._step.gradients is None:
-            self._step.gradients = gradients
+        if not (rep_grad or self._ungrouped):
+            gradients = add_marks(gradients)
+            if self._step.gradients is None:
+                self._step.gradients = gradients
         return gradients
 
     def _backward_new_grads(
@@ -172,19 +160,41 @@ class Grouped(AGRMWeighting):
         # LibMTL reads as many entries as there are parameters: the marks stay behind.
         super()._reset_grad(new_grads)
 
-    @contextlib.contextmanager
-    def _marked_average(self) -> Iterator[None]:
-        if self.average is None or self._ungrouped:
-            yield
-            return
-        setattr(self, self.average, add_marks(getattr(self, self.average)))
-        try:
-            yield
-        finally:
-            setattr(self, self.average, remove_marks(getattr(self, self.average)))
+
+def add_marks(gradients: Tensor) -> Tensor:
+    r"""Append a mark to each task's gradient: (M, D) -> (M, D + M).
+
+    Some strategies (CAGrad, PCGrad, ...) return only the combined gradient
+    :math:`g = \sum_m w_m g_m`. Solving for :math:`w` is ambiguous where gradients depend on each
+    other. So each :math:`g_m` gets M further entries, all 0 but the m-th: a mark so small that its
+    square is 0 in the gradients' dtype. No inner product or norm changes, and the combined gradient
+    carries :math:`w_m` times the mark.
+    """
+    # A power of two, the largest whose square rounds to 0.
+    limits = torch.finfo(gradients.dtype)
+    mark = 2.0 ** (math.frexp(limits.smallest_normal * limits.eps)[1] // 2 - 2)
+    return torch.cat([gradients, torch.diag(gradients.new_full((len(gradients),), mark))], 1)
 
 
-class GroupedSI(SI):
+def remove_marks(gradients: Tensor) -> Tensor:
+    """Cut the marks off the tasks' gradients: (M, D + M) -> (M, D)."""
+    return gradients[:, : -len(gradients)]
+
+
+def read_weights(combined: Tensor, gradients: Tensor, strategy: str) -> Tensor:
+    """Read the weights (M,) with which marked gradients (M, D + M) were combined to (D + M,)."""
+    weights = combined[-len(gradients) :] / gradients[:, -len(gradients) :].diagonal()
+    difference = (combined - weights @ gradients).norm()
+    if difference > TOLERANCE * (weights.abs() @ gradients.norm(dim=1)):
+        raise ValueError(
+            f"{strategy} should sum up the tasks' gradients, each times one weight, to be grouped. "
+            f'Found a gradient that is no such sum, by {difference:.3g}: its options may weight '
+            'parts of a gradient apart.'
+        )
+    return weights
+
+
+class AGRM_SI(SI):
     """SI under AGRM: the inverse losses are the indicator. Options as of :class:`Grouped`."""
 
     def build(self, weight_args: Mapping[str, Any]) -> AGRM:  # noqa: D102
@@ -192,14 +202,8 @@ class GroupedSI(SI):
         return AGRM(self.task_num, indicator=inverse_loss, task_names=self.task_name, **options)
 
 
-@dataclass
-class _Kept:
-    """A loss whose backward pass keeps the graph, which several batches' losses have in common."""
-
-    loss: Tensor
-
-    def backward(self, retain_graph: bool = True) -> None:
-        self.loss.backward(retain_graph=True)
+def _keep_graph(loss: Tensor, retain_graph: bool = True) -> None:
+    loss.backward(retain_graph=True)
 
 
 def given_weights(losses: Tensor, weights: Tensor) -> Tensor:

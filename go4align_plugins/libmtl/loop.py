@@ -1,15 +1,15 @@
 """A resumable training loop around LibMTL's own steps, with one progress bar and a run folder.
 
-LibMTL's ``train`` always begins at epoch 0 and records no weights. This loop takes its place; the
-parts of a step are still LibMTL's: ``_process_data``, ``_compute_loss``, ``backward``, the meter
-and ``test``.
+LibMTL's ``train`` always begins at epoch 0 and records no weights. The parts of a step here are
+still LibMTL's: ``_process_data``, ``_compute_loss``, ``backward``, the meter and ``test``.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from statistics import fmean
 from typing import Any
 
@@ -37,13 +37,8 @@ BATCHES_IN_STEP = {'MoDo': 3, 'SDMGrad': 3}
 class RecordedTrainer(Trainer):
     """A Trainer whose runs are recorded and can be resumed.
 
-    Args:
-        *args: as for ``LibMTL.Trainer``.
-        image_size: height and width of the targets, to which predicted maps are resized; None
-            without images.
-        single_task: task -> metric -> published single-task result, the baseline of a plateau
-            schedule; None where none are published.
-        **kwargs: as for :class:`Trainer`.
+    Predicted maps are resized to ``image_size``. ``single_task`` has published results (task ->
+    metric -> value), the baselines of a plateau schedule.
     """
 
     def __init__(
@@ -55,9 +50,10 @@ class RecordedTrainer(Trainer):
     ) -> None:
         self.__dict__.update(image_size=tuple(image_size or ()), single_task=single_task)
         super().__init__(*args, **kwargs)
-        self.shown: dict[str, dict[str, Any]] = {}
+        self._shown: dict[str, Any] = {}
+        self._seconds: dict[str, float] = {}
         self._bar = tqdm(disable=True)
-        _listen(self.meter, self.shown)
+        self.meter.display = partial(self._display, self.meter.display)
 
     def process_preds(self, preds: dict[str, Tensor], task_name: str | None = None) -> Any:
         """Resize the predicted maps (B, C, H, W) to the targets' size."""
@@ -73,26 +69,41 @@ class RecordedTrainer(Trainer):
         return super()._process_data(loader)
 
     def _prepare_optimizer(self, optim_param: dict, scheduler_param: dict | None) -> None:
-        if not scheduler_param or scheduler_param['scheduler'] != PLATEAU['scheduler']:
+        options = dict(scheduler_param or {})
+        if options.pop('scheduler', None) != PLATEAU['scheduler']:
             super()._prepare_optimizer(optim_param, scheduler_param)
-            return
-        super()._prepare_optimizer(optim_param, None)
-        options = {name: value for name, value in scheduler_param.items() if name != 'scheduler'}
-        self.scheduler = ReduceLROnPlateau(self.optimizer, **options)
+        else:
+            super()._prepare_optimizer(optim_param, None)
+            self.scheduler = ReduceLROnPlateau(self.optimizer, **options)
+
+    def _display(self, display: Callable[..., None], mode: str, epoch: int | None) -> None:
+        """Keep the scores that LibMTL's meter displays; it forgets them right afterwards."""
+        names = {task: self.task_dict[task]['metrics'] for task in self.task_name}
+        scores = {task: map(float, self.meter.results[task]) for task in self.task_name}
+        self._shown[mode] = {
+            'loss': dict(zip(self.task_name, map(float, self.meter.loss_item))),
+            'metrics': {task: dict(zip(names[task], scores[task])) for task in self.task_name},
+        }
+        self._seconds[mode] = self.meter.end_time - self.meter.beg_time
+        display(mode=mode, epoch=epoch)
 
     def fit(self, loaders: Loaders, epochs: int, folder: RunFolder) -> None:
         """Train, test after each epoch, and record it; go on from the folder's checkpoint.
 
-        Args:
-            loaders: of the splits. A split for validation is tested too: it decides LibMTL's best
-                epoch, and a plateau schedule follows its scores.
-            epochs: the number of epochs in all.
-            folder: where to record the run.
+        A split for validation is tested too: it decides LibMTL's best epoch, and a plateau schedule
+        follows its scores.
         """
         self.meter.has_val = loaders.val is not None
-        self.model.epochs = epochs
-        self.model.train_loss_buffer = np.zeros((self.task_num, epochs))
-        first = self._resume(folder, epochs)
+        self.model.epochs, self.model.train_loss_buffer = epochs, np.zeros((self.task_num, epochs))
+        first = 0
+        if folder.checkpoint.exists():
+            state = checkpoint.load(folder.checkpoint)
+            checkpoint.restore(self, state)
+            history = self.model.train_loss_buffer[:, :epochs]
+            added = ((0, 0), (0, epochs - history.shape[1]))
+            self.model.epochs, self.model.train_loss_buffer = epochs, np.pad(history, added)
+            first = state['epoch'] + 1
+        folder.keep_until(first)
         batches = sum(map(len, filter(None, (loaders.train, loaders.val, loaders.test))))
         # tqdm's None: no bar where the output is no terminal.
         with tqdm(
@@ -108,20 +119,6 @@ class RecordedTrainer(Trainer):
                 state = {'epoch': epoch, **checkpoint.collect(self)}
                 checkpoint.save_atomically(state, folder.checkpoint)
         self.meter.display_best_result()
-
-    def _resume(self, folder: RunFolder, epochs: int) -> int:
-        """Load the folder's checkpoint, if there is one, and return the epoch to begin with."""
-        if not folder.checkpoint.exists():
-            folder.keep_until(0)
-            return 0
-        state = checkpoint.load(folder.checkpoint)
-        checkpoint.restore(self, state)
-        history = np.zeros((self.task_num, epochs))
-        known = self.model.train_loss_buffer[:, :epochs]
-        history[:, : known.shape[1]] = known
-        self.model.epochs, self.model.train_loss_buffer = epochs, history
-        folder.keep_until(state['epoch'] + 1)
-        return state['epoch'] + 1
 
     def _run_epoch(self, epoch: int, loaders: Loaders) -> dict[str, Any]:
         set_epoch(loaders.train, epoch)
@@ -143,18 +140,12 @@ class RecordedTrainer(Trainer):
             self.scheduler.step(self._validation_cost())
         elif self.scheduler is not None:
             self.scheduler.step()
-        shown = self.shown.items()
-        return {
-            'epoch': epoch,
-            **{mode: {name: part[name] for name in ('loss', 'metrics')} for mode, part in shown},
-            'weights': weights,
-            'groups': groups,
-            'seconds': {mode: part['seconds'] for mode, part in shown},
-        }
+        measured = {'weights': weights, 'groups': groups, 'seconds': self._seconds}
+        return {'epoch': epoch, **self._shown, **measured}
 
     def _validation_cost(self) -> float:
         """Compute delta_m on the validation split, or its mean loss without published baselines."""
-        shown = self.shown['val']
+        shown = self._shown['val']
         if not self.single_task:
             return fmean(shown['loss'].values())
         scores = [
@@ -167,8 +158,9 @@ class RecordedTrainer(Trainer):
     def _train_epoch(self, loader: DataLoader) -> tuple[dict[str, float], dict[str, list[float]]]:
         """Take the epoch's steps; return each task's mean weight and its share in each group."""
         batches = self._prepare_dataloaders(loader)[0]
-        per_step = BATCHES_IN_STEP.get(self.strategy.removeprefix(GROUPED), 1)
-        weights, groups = [], []
+        strategy = type(self.model).__bases__[1].__name__
+        per_step = BATCHES_IN_STEP.get(strategy.removeprefix(GROUPED), 1)
+        weights, members = [], []
         for _ in range(len(loader) // per_step):
             losses = torch.stack([self._forward(batches) for _ in range(per_step)]).squeeze(0)
             self.optimizer.zero_grad()
@@ -181,41 +173,13 @@ class RecordedTrainer(Trainer):
             if step_weights is not None:
                 weights.append(np.asarray(step_weights, dtype=np.float64))
             if isinstance(self.model, AGRMWeighting):
-                groups.append(self.model.agrm.groups.cpu().numpy().copy())
-        means = np.mean(weights, axis=0).tolist() if weights else []
-        shares = _group_shares(np.array(groups), self.model.agrm.num_groups) if groups else []
-        return dict(zip(self.task_name, means)), dict(zip(self.task_name, shares))
+                agrm = self.model.agrm
+                members.append(agrm.groups.cpu().numpy()[:, None] == np.arange(agrm.num_groups))
+        means = [np.mean(steps, axis=0).tolist() if steps else [] for steps in (weights, members)]
+        return dict(zip(self.task_name, means[0])), dict(zip(self.task_name, means[1]))
 
     def _forward(self, batches: list) -> Tensor:
         self._batch = inputs, targets = self._process_data(batches)
         predictions = self.process_preds(self.model(inputs))
-        losses = self._compute_loss(predictions, targets)
         self.meter.update(predictions, targets)
-        return losses
-
-    @property
-    def strategy(self) -> str:
-        """Name of the weighting strategy."""
-        return type(self.model).__bases__[1].__name__
-
-
-def _group_shares(groups: np.ndarray, num_groups: int) -> list[list[float]]:
-    """Compute each task's share of steps in each group, from the groups of all steps (S, M)."""
-    member = groups[:, :, None] == np.arange(num_groups)
-    return member.mean(0).tolist()
-
-
-def _listen(meter: Any, shown: dict[str, dict[str, Any]]) -> None:
-    """Keep the scores that LibMTL's meter displays, because it forgets them right afterwards."""
-    original = meter.display
-
-    def display(mode: str, epoch: int | None) -> None:
-        names = {task: meter.task_dict[task]['metrics'] for task in meter.task_name}
-        shown[mode] = {
-            'loss': dict(zip(meter.task_name, map(float, meter.loss_item))),
-            'metrics': {t: dict(zip(names[t], map(float, meter.results[t]))) for t in names},
-            'seconds': meter.end_time - meter.beg_time,
-        }
-        original(mode=mode, epoch=epoch)
-
-    meter.display = display
+        return self._compute_loss(predictions, targets)

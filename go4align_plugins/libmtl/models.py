@@ -1,18 +1,17 @@
-"""Backbones, heads and architectures in LibMTL, by name."""
+"""Tasks, and backbones, heads and architectures by name, in the forms that LibMTL takes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.error import URLError
 
-from torch import nn
+from torch import Tensor, nn
 from torchvision.models.segmentation.deeplabv3 import DeepLabHead
 
-from go4align_plugins.data import Task
-from go4align_plugins.libmtl.compat import import_libmtl
+from go4align_plugins.data.table import FACES, FRAMES, MOLECULES
+from go4align_plugins.libmtl.compat import LibMTL
 from go4align_plugins.models.cnn import CNN_CHANNELS, CNN_SMALL_CHANNELS, NineLayerCNN
 from go4align_plugins.models.mpnn import MPNN
 from go4align_plugins.models.segnet import (
@@ -24,18 +23,51 @@ from go4align_plugins.models.segnet import (
     SegNetMTAN,
     TaskHead,
 )
+from go4align_plugins.tasks import Task
 
-LibMTL: Any = import_libmtl()
 
-SEGNETS = {
-    'segnet-small': (SEGNET_SMALL_CHANNELS, SEGNET_SMALL_CONVOLUTIONS),
-    'segnet': (SEGNET_CHANNELS, SEGNET_CONVOLUTIONS),
-}
-RESNET_WIDTHS = {'resnet18': 512, 'resnet34': 512, 'resnet50': 2048, 'resnet101': 2048}
-DENSE_BACKBONES = (*SEGNETS, *RESNET_WIDTHS)
-MPNNS = {'mpnn-small': (16, 32), 'mpnn': (64, 128)}
-CNNS = {'cnn-small': CNN_SMALL_CHANNELS, 'cnn': CNN_CHANNELS}
-BACKBONES = (*DENSE_BACKBONES, *MPNNS, *CNNS)
+class TaskLoss(LibMTL.loss.AbsLoss):
+    """Loss of a task, in LibMTL's form."""
+
+    def __init__(self, compute_loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.compute_loss = compute_loss
+
+
+class TaskMetric(LibMTL.metrics.AbsMetric):
+    """Metrics of a task, in LibMTL's form; ``scale`` is a regression's standard deviation."""
+
+    def __init__(self, task: Task, scale: float = 1.0) -> None:
+        self.names = [metric.name for metric in task.metrics]
+        self.metric = task.kind.metric(task, scale)
+
+    def update_fun(self, pred: Tensor, gt: Tensor) -> None:
+        """Add a batch."""
+        self.metric.update(pred, gt)
+
+    def score_fun(self) -> list[float]:
+        """Compute the scores over all batches."""
+        scores = self.metric.compute()
+        return [scores[name] for name in self.names]
+
+    def reinit(self) -> None:
+        """Forget all batches."""
+        self.metric.reset()
+
+
+def build_task_dict(
+    tasks: Iterable[Task], scales: Mapping[str, float] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Build LibMTL's ``task_dict``: metrics, their directions and the loss of each task."""
+    return {
+        task.name: {
+            'metrics': [metric.name for metric in task.metrics],
+            'metrics_fn': TaskMetric(task, (scales or {}).get(task.name, 1.0)),
+            'loss_fn': TaskLoss(task.kind.loss),
+            'weight': [int(metric.higher_is_better) for metric in task.metrics],
+        }
+        for task in tasks
+    }
 
 
 class SegNetAttention(LibMTL.architecture.AbsArchitecture):
@@ -50,60 +82,6 @@ class SegNetAttention(LibMTL.architecture.AbsArchitecture):
         return list(self.encoder.shared_parameters())
 
 
-@dataclass(frozen=True)
-class Model:
-    """The parts of a model that LibMTL's Trainer takes.
-
-    Attributes:
-        architecture: LibMTL's name of it, or a class.
-        encoder_class: called without arguments, makes the backbone.
-        decoders: one head a task.
-    """
-
-    architecture: str | type
-    encoder_class: Callable[[], nn.Module]
-    decoders: nn.ModuleDict
-
-
-def build_model(
-    backbone: str, architecture: str, tasks: Sequence[Task], pretrained: bool = True
-) -> Model:
-    """Build a model by the names of its parts.
-
-    ``resnet*`` is LibMTL's dilated ResNet with an ASPP head a task. The others are trained from
-    scratch: ``segnet*`` with two convolutions a task, ``mpnn*`` (message passing on molecules) and
-    ``cnn*`` (faces) with a linear layer a task.
-
-    Args:
-        backbone: one of :data:`BACKBONES`.
-        architecture: ``'HPS'``; for dense prediction also ``'MTAN'`` or another one of LibMTL's.
-        tasks: one head each.
-        pretrained: whether a ResNet begins with ImageNet's weights, which torch downloads.
-    """
-    if backbone in RESNET_WIDTHS:
-        resnet = partial(_build_resnet, backbone, pretrained)
-        return Model(architecture, resnet, _heads(DeepLabHead, RESNET_WIDTHS[backbone], tasks))
-    if backbone in MPNNS:
-        dim, hidden = MPNNS[backbone]
-        return Model(architecture, partial(MPNN, dim, hidden), _heads(nn.Linear, dim, tasks))
-    if backbone in CNNS:
-        widths = CNNS[backbone]
-        heads = _heads(nn.Linear, widths[-1], tasks)
-        return Model(architecture, partial(NineLayerCNN, widths), heads)
-    channels, convolutions = SEGNETS[backbone]
-    heads = _heads(TaskHead, channels[0], tasks)
-    if architecture != 'MTAN':
-        return Model(architecture, partial(SegNet, channels, convolutions), heads)
-    names = [task.name for task in tasks]
-    return Model(SegNetAttention, partial(SegNetMTAN, names, channels, convolutions), heads)
-
-
-def _heads(
-    head: Callable[[int, int], nn.Module], width: int, tasks: Sequence[Task]
-) -> nn.ModuleDict:
-    return nn.ModuleDict({task.name: head(width, task.channels) for task in tasks})
-
-
 def _build_resnet(name: str, pretrained: bool) -> nn.Module:
     try:
         return LibMTL.model.resnet_dilated(name, pretrained=pretrained)
@@ -112,3 +90,51 @@ def _build_resnet(name: str, pretrained: bool) -> nn.Module:
             f"ImageNet's weights of {name} could not be downloaded ({error.reason}); "
             '--no-pretrained begins from random ones.'
         ) from error
+
+
+RESNET_WIDTHS = {'resnet18': 512, 'resnet34': 512, 'resnet50': 2048, 'resnet101': 2048}
+SEGNETS = {
+    'segnet-small': (SEGNET_SMALL_CHANNELS, SEGNET_SMALL_CONVOLUTIONS),
+    'segnet': (SEGNET_CHANNELS, SEGNET_CONVOLUTIONS),
+}
+MPNNS = {'mpnn-small': (16, 32), 'mpnn': (64, 128)}
+CNNS = {'cnn-small': CNN_SMALL_CHANNELS, 'cnn': CNN_CHANNELS}
+BACKBONES = {FRAMES: (*SEGNETS, *RESNET_WIDTHS), MOLECULES: tuple(MPNNS), FACES: tuple(CNNS)}
+"""The backbones for each type of inputs."""
+
+
+class Model(NamedTuple):
+    """The parts of a model that LibMTL's Trainer takes: the encoder's class has no arguments."""
+
+    architecture: str | type
+    encoder_class: Callable[[], nn.Module]
+    decoders: nn.ModuleDict
+
+
+def build_model(
+    backbone: str, architecture: str | type, tasks: Sequence[Task], pretrained: bool = True
+) -> Model:
+    """Build a model by the names of its parts.
+
+    ``resnet*`` is LibMTL's dilated ResNet with an ASPP head a task, and may be ``pretrained``. The
+    others are trained from scratch: ``segnet*`` with two convolutions a task, ``mpnn*`` (message
+    passing on molecules) and ``cnn*`` (faces) with a linear layer a task.
+    """
+    encoder: Callable[[], nn.Module]
+    head: Callable[[int, int], nn.Module] = nn.Linear
+    if backbone in RESNET_WIDTHS:
+        encoder = partial(_build_resnet, backbone, pretrained)
+        head, width = DeepLabHead, RESNET_WIDTHS[backbone]
+    elif backbone in MPNNS:
+        encoder, width = partial(MPNN, *MPNNS[backbone]), MPNNS[backbone][0]
+    elif backbone in CNNS:
+        encoder, width = partial(NineLayerCNN, CNNS[backbone]), CNNS[backbone][-1]
+    else:
+        channels, convolutions = SEGNETS[backbone]
+        encoder, head, width = partial(SegNet, channels, convolutions), TaskHead, channels[0]
+        if architecture == 'MTAN':
+            names = [task.name for task in tasks]
+            encoder = partial(SegNetMTAN, names, channels, convolutions)
+            architecture = SegNetAttention
+    heads = {task.name: head(width, task.channels) for task in tasks}
+    return Model(architecture, encoder, nn.ModuleDict(heads))

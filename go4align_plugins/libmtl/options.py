@@ -77,19 +77,9 @@ def given_options(weighting: str, params: argparse.Namespace) -> dict[str, Any]:
 def read_options(
     prefix: str, weight_args: Mapping[str, Any], num_tasks: int, others: Sequence[str] | None = ()
 ) -> dict[str, Any]:
-    """Read a prefix's options out of ``weight_args``.
+    """Read a prefix's options out of a strategy's ``weight_args``, by GO4Align's names.
 
-    Args:
-        prefix: one of :data:`OPTIONS`.
-        weight_args: all options of a strategy.
-        num_tasks: M; there are 2 groups by default, or 1 where there is one task.
-        others: names of further options that are allowed; None: any that begin otherwise.
-
-    Returns:
-        The options by GO4Align's names.
-
-    Raises:
-        ValueError: if there is an unknown one.
+    It may have ``others``, too; None: any that begin otherwise.
     """
     known = [prefix + name for name in OPTIONS[prefix]] + list(others or ())
     for name in weight_args:

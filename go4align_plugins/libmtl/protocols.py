@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from go4align_plugins.data.table import FACES, FRAMES, MOLECULES, get_benchmark
+from go4align_plugins.utils.options import require
 
 NAMES = SMALL, LIBMTL, PAPER = 'small', 'libmtl', 'paper'
 
@@ -20,19 +21,7 @@ are published (CelebA), it follows the mean validation loss.
 
 @dataclass(frozen=True)
 class Protocol:
-    """How to train, apart from data, weighting and seed; the first seven are options of the tool.
-
-    Attributes:
-        arch: architecture, one of LibMTL's.
-        backbone: one of :data:`go4align_plugins.libmtl.models.BACKBONES`.
-        epochs: number of epochs.
-        batch_size: samples a step.
-        lr: learning rate of Adam.
-        weight_decay: of Adam.
-        augment: whether frames are zoomed and flipped at random.
-        scheduler: of the learning rate: ``'step'``, ``'plateau'`` or None.
-        step_size: epochs after which ``'step'`` halves the learning rate.
-    """
+    """How to train, apart from data, weighting and seed; the first seven are the tool's options."""
 
     arch: str
     backbone: str
@@ -42,7 +31,7 @@ class Protocol:
     weight_decay: float = 0.0
     augment: bool = False
     scheduler: str | None = None
-    step_size: int = 100
+    step_size: int = 100  # epochs after which the scheduler 'step' halves the learning rate
 
 
 PROTOCOLS: dict[str, dict[str, Protocol]] = {
@@ -73,16 +62,9 @@ BATCH_SIZES = {(PAPER, 'cityscapes'): 8, (LIBMTL, 'cityscapes'): 64}
 
 
 def get_protocol(name: str, benchmark: str) -> Protocol:
-    """Look up a protocol for a benchmark.
-
-    Raises:
-        ValueError: if there is none of that name.
-    """
+    """Look up a protocol for a benchmark; a ValueError names those that there are."""
     protocols = PROTOCOLS[get_benchmark(benchmark).inputs]
-    if name not in protocols:
-        raise ValueError(
-            f'Parameter `protocol` should be one of {", ".join(protocols)} for {benchmark}. '
-            f'Found `{name}`.'
-        )
-    protocol = protocols[name]
-    return replace(protocol, batch_size=BATCH_SIZES.get((name, benchmark), protocol.batch_size))
+    rule = f'be one of {", ".join(protocols)} for {benchmark}'
+    require(name in protocols, 'protocol', rule, name)
+    size = BATCH_SIZES.get((name, benchmark), protocols[name].batch_size)
+    return replace(protocols[name], batch_size=size)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+from collections.abc import Collection
 from typing import Any
 
-from go4align_plugins.libmtl.cagrad import CAGrad
-from go4align_plugins.libmtl.compat import import_libmtl
-from go4align_plugins.libmtl.grouped import NOT_GROUPED, Grouped, GroupedSI, refuse_ungrouped
+from go4align_plugins.libmtl.compat import CAGrad, LibMTL
+from go4align_plugins.libmtl.grouped import AGRM_SI, NOT_GROUPED, Grouped, refuse_ungrouped
 from go4align_plugins.libmtl.options import GROUPED, add_arguments, given_options
 from go4align_plugins.libmtl.strategies import SI, AGRMWeighting, GO4Align
 from go4align_plugins.libmtl.trainer import TAKES_NAMES, Trainer
 
-STRATEGIES: dict[str, type[AGRMWeighting]] = {'GO4Align': GO4Align, 'SI': SI}
+STRATEGIES: dict[str, type[AGRMWeighting]] = {'GO4Align': GO4Align, 'SI': SI, 'AGRM_SI': AGRM_SI}
 AVERAGES = {'MoCo': 'y', 'DB_MTL': 'grad_buffer'}
 """Strategies that weight running averages of the gradients, and where LibMTL keeps those."""
 
@@ -27,51 +27,38 @@ def register() -> None:
     also runs where there is no GPU, and on today's torch; 1.1.5's CAGrad one for any number of
     tasks. Calling it again changes nothing.
     """
-    library = import_libmtl()
-    if library.Trainer is Trainer:
+    if LibMTL.Trainer is Trainer:
         return
     if not TAKES_NAMES:
-        library.weighting.CAGrad = CAGrad
-    _offer(library.weighting, STRATEGIES)
-    _offer(library.weighting, build_grouped(library))
-    add_arguments(library.config.LibMTL_args)
-    library.config.prepare_args = _extend(library.config, library.weighting)
+        LibMTL.weighting.CAGrad = CAGrad
+    strategies = {**STRATEGIES, **build_grouped()}
+    vars(LibMTL.weighting).update(strategies)
+    LibMTL.weighting.__all__ += strategies
+    add_arguments(LibMTL.config.LibMTL_args)
+    LibMTL.config.prepare_args = _extend(LibMTL.config.prepare_args, strategies)
     # Not in its module: LibMTL's own code there asks for its class by that name.
-    library.Trainer = Trainer
+    LibMTL.Trainer = Trainer
 
 
-def _offer(weighting: Any, found: dict[str, type[AGRMWeighting]]) -> None:
-    for name, strategy in found.items():
-        setattr(weighting, name, strategy)
-        weighting.__all__.append(name)
-
-
-def build_grouped(library: Any) -> dict[str, type[AGRMWeighting]]:
+def build_grouped() -> dict[str, type[AGRMWeighting]]:
     """Build a class ``AGRM_<name>`` for each strategy that LibMTL offers and AGRM can group."""
     found: dict[str, type[AGRMWeighting]] = {}
-    for base_name in library.weighting.__all__:
-        if base_name in NOT_GROUPED or base_name.startswith(('Abs', GROUPED)):
+    params = LibMTL.config.LibMTL_args.parse_args([])
+    for name in LibMTL.weighting.__all__:
+        if name in NOT_GROUPED or name.startswith('Abs'):
             continue
-        name, base = GROUPED + base_name, getattr(library.weighting, base_name)
-        if base is SI:
-            found[name] = type(name, (GroupedSI,), {'__doc__': GroupedSI.__doc__})
-            continue
+        own_options: tuple[str, ...] | None = None
+        with contextlib.suppress(ValueError):  # LibMTL's command line does not know every strategy
+            kwargs = _prepare_silently(LibMTL.config.prepare_args, params, name)[0]
+            own_options = tuple(kwargs['weight_args'])
         members = {
-            '__doc__': f'{base_name} under AGRM; options and behaviour as of :class:`Grouped`.',
-            'own_options': option_names(base_name, library.config),
-            'average': AVERAGES.get(base_name),
+            '__doc__': f'{name} under AGRM; options and behaviour as of :class:`Grouped`.',
+            'own_options': own_options,
+            'average': AVERAGES.get(name),
         }
-        found[name] = type(name, (Grouped, base), members)
+        bases = (Grouped, getattr(LibMTL.weighting, name))
+        found[GROUPED + name] = type(GROUPED + name, bases, members)
     return found
-
-
-def option_names(strategy: str, config: Any) -> tuple[str, ...] | None:
-    """Names of a strategy's options; None where LibMTL's command line does not know it."""
-    params = config.LibMTL_args.parse_args([])
-    try:
-        return tuple(_prepare_silently(config.prepare_args, params, strategy)[0]['weight_args'])
-    except ValueError:
-        return None
 
 
 def _prepare_silently(prepare_args: Any, params: argparse.Namespace, weighting: str) -> Any:
@@ -80,28 +67,19 @@ def _prepare_silently(prepare_args: Any, params: argparse.Namespace, weighting: 
         return prepare_args(argparse.Namespace(**{**vars(params), 'weighting': weighting}))
 
 
-def _extend(config: Any, weighting: Any) -> Any:
-    """Extend ``prepare_args``, which knows a closed list of strategies, by those of this package.
-
-    LibMTL answers for every other strategy, and for the part of a grouped one that is its own.
-    """
-    original = config.prepare_args
+def _extend(original: Any, strategies: Collection[str]) -> Any:
+    """Extend LibMTL's ``prepare_args``, which knows a closed list, by this package's strategies."""
 
     def prepare_args(params: argparse.Namespace) -> tuple[dict, dict, dict | None]:
-        """Return the configuration of hyperparameters, optimizer, and learning rate scheduler.
-
-        Args:
-            params: the command-line arguments.
-        """
+        """Return the configuration of hyperparameters, optimizer, and learning rate scheduler."""
         refuse_ungrouped(params.weighting)
-        strategy = vars(weighting).get(params.weighting)
-        if not (isinstance(strategy, type) and issubclass(strategy, AGRMWeighting)):
+        if params.weighting not in strategies:
             return original(params)
         base = params.weighting.removeprefix(GROUPED)
         known = 'EW' if base in STRATEGIES else base
         kwargs, optim_param, scheduler_param = _prepare_silently(original, params, known)
         kwargs['weight_args'].update(given_options(params.weighting, params))
-        config._display(params, kwargs, optim_param, scheduler_param)
+        LibMTL.config._display(params, kwargs, optim_param, scheduler_param)
         return kwargs, optim_param, scheduler_param
 
     return prepare_args

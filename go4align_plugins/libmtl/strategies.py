@@ -8,23 +8,20 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from go4align_plugins.libmtl.compat import import_libmtl
+from go4align_plugins.libmtl.compat import LibMTL
 from go4align_plugins.libmtl.options import GO4ALIGN, read_options
+from go4align_plugins.utils.options import require
 from go4align_plugins.weighting import AGRM
 from go4align_plugins.weighting import GO4Align as GO4AlignWeighting
 
-if TYPE_CHECKING:
-    import numpy as np
 
-AbsWeighting: Any = import_libmtl().weighting.AbsWeighting
-
-
-class AGRMWeighting(AbsWeighting):
+class AGRMWeighting(LibMTL.weighting.AbsWeighting):
     """A strategy with an :class:`AGRM`, which LibMTL's ``weight_args`` configure.
 
     Its state is a part of the model: LibMTL's own ``state_dict`` saves it.
@@ -33,11 +30,7 @@ class AGRMWeighting(AbsWeighting):
     agrm: AGRM
 
     def init_param(self) -> None:
-        """Allocate the state, so that a saved one loads into a new model.
-
-        Raises:
-            ValueError: with ``rep_grad=True`` where the strategy weights losses.
-        """
+        """Allocate the state, so that a saved one loads into a new model."""
         if self.rep_grad and self.weights_losses():
             name = self.strategy_name()
             raise ValueError(
@@ -50,11 +43,7 @@ class AGRMWeighting(AbsWeighting):
         self.weight_args: Mapping[str, Any] = {}
 
     def configure(self, weight_args: Mapping[str, Any]) -> None:
-        """Follow LibMTL's ``weight_args`` where they have changed; the state is kept.
-
-        Raises:
-            ValueError: if an option is unknown or out of its range.
-        """
+        """Follow LibMTL's ``weight_args`` where they have changed; the state is kept."""
         if weight_args != self.weight_args:
             agrm = self.build(weight_args).to(self.device)
             agrm.load_state_dict(self.agrm.state_dict())
@@ -62,11 +51,7 @@ class AGRMWeighting(AbsWeighting):
 
     @abstractmethod
     def build(self, weight_args: Mapping[str, Any]) -> AGRM:
-        """Build the weighting for LibMTL's ``weight_args``.
-
-        Raises:
-            ValueError: if an option is unknown or out of its range.
-        """
+        """Build the weighting; a ValueError says which option is unknown or out of its range."""
 
     def weights_losses(self) -> bool:
         """Tell whether the strategy weights losses, and no gradients of the representation."""
@@ -75,7 +60,7 @@ class AGRMWeighting(AbsWeighting):
     @classmethod
     def strategy_name(cls) -> str:
         """Find LibMTL's name of the strategy: a model's class is called ``MTLmodel``."""
-        offered = vars(import_libmtl().weighting)
+        offered = vars(LibMTL.weighting)
         return next(base.__name__ for base in cls.__mro__ if offered.get(base.__name__) is base)
 
 
@@ -83,18 +68,7 @@ class LossWeighting(AGRMWeighting):
     """A strategy whose weights come from the losses alone, at the cost of equal weighting."""
 
     def backward(self, losses: Tensor, **weight_args: Any) -> np.ndarray:
-        """Weight the losses and run the backward pass of their sum.
-
-        Args:
-            losses: (M,) the tasks' losses.
-            **weight_args: as LibMTL hands them over at each step; read where they change.
-
-        Returns:
-            (M,) the weights of this step.
-
-        Raises:
-            ValueError: if an option or a loss is out of its range.
-        """
+        """Run the backward pass of the weighted sum of the losses (M,); return the weights (M,)."""
         self.configure(weight_args)
         weights = self.agrm(losses)
         (weights * losses).sum().backward()
@@ -116,13 +90,12 @@ class GO4Align(LossWeighting):
 class SI(LossWeighting):
     """Scale-invariant weighting: the sum of the logarithms of the losses. It has no options.
 
-    Its gradient is the losses' gradient weighted by 1 / loss: AGRM without grouping, with the
-    inverse loss as indicator. Absent tasks and non-finite losses are treated as in AGRM.
+    That is AGRM without grouping, with the inverse loss as indicator: absent tasks and non-finite
+    losses are treated as in AGRM.
     """
 
     def build(self, weight_args: Mapping[str, Any]) -> AGRM:  # noqa: D102
-        if weight_args:
-            raise ValueError(f'Parameter `weight_args` should be empty. Found `{weight_args}`.')
+        require(not weight_args, 'weight_args', 'be empty', weight_args)
         return AGRM(self.task_num, self.task_num, inverse_loss, task_names=self.task_name)
 
 

@@ -8,11 +8,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from go4align_plugins.libmtl.compat import default_device, import_libmtl
+from go4align_plugins.libmtl.compat import LibMTL, default_device
 from go4align_plugins.libmtl.grouped import refuse_ungrouped
 from go4align_plugins.libmtl.options import GROUPED
-
-LibMTL: Any = import_libmtl()
 
 # GitHub's main takes strategies and architectures by name, 1.1.5 the classes themselves.
 TAKES_NAMES = hasattr(LibMTL.trainer, 'weighting_method')
@@ -83,11 +81,7 @@ class Trainer(LibMTL.trainer.Trainer):
 
 
 def as_offered(choice: str | type, offered: Any) -> str | type:
-    """Bring a strategy or architecture into the form that the installed LibMTL takes.
-
-    Raises:
-        ValueError: if LibMTL offers none of that name.
-    """
+    """Bring a strategy or architecture into the form that the installed LibMTL takes."""
     name = choice if isinstance(choice, str) else choice.__name__
     refuse_ungrouped(name)
     if isinstance(choice, str) and not hasattr(offered, name):

@@ -9,94 +9,73 @@ from pathlib import Path
 
 import pytest
 
+from go4align_plugins.data.embedded import render_dataset
+
 from .. import ROOT
-from .conftest import write_split
 
 MAIN = os.environ.get('LIBMTL_MAIN')
 
+# It imports from its own folder and from a relative one, as LibMTL's examples do.
 SCRIPT = """
 import sys
-from helper import TASKS, Error, Loss, build_loader
-sys.path.append('../shared_code')
-from decoders import build_decoders
-
 import torch
+from torch import nn
 from LibMTL import Trainer
 from LibMTL.config import LibMTL_args, prepare_args
 from LibMTL.model import resnet_dilated
-from LibMTL.utils import set_device, set_random_seed
+sys.path.append('../shared_code')
+from rules import Error, Loss
+from names import TASKS
 
 params = LibMTL_args.parse_args()
-set_device(params.gpu_id)
-set_random_seed(params.seed)
 kwargs, optim_param, scheduler_param = prepare_args(params)
-tasks = {task: {'metrics': ['error'], 'metrics_fn': Error(), 'loss_fn': Loss(), 'weight': [0]}
-         for task in TASKS}
-trainer = Trainer(task_dict=tasks, weighting=params.weighting, architecture=params.arch,
-                  encoder_class=lambda: resnet_dilated('resnet18'), decoders=build_decoders(TASKS),
-                  rep_grad=params.rep_grad, multi_input=params.multi_input,
-                  optim_param=optim_param, scheduler_param=scheduler_param, **kwargs)
-trainer.train(build_loader(), build_loader(), 1)
+frames = [(torch.rand(3, 32, 32), {task: torch.ones(1) for task in TASKS}) for _ in range(4)]
+loader = torch.utils.data.DataLoader(frames, batch_size=2)
+trainer = Trainer(
+    {task: {'metrics': ['error'], 'metrics_fn': Error(), 'loss_fn': Loss(), 'weight': [0]}
+     for task in TASKS},
+    params.weighting, params.arch, lambda: resnet_dilated('resnet18'),
+    nn.ModuleDict({task: nn.Conv2d(512, 1, 1) for task in TASKS}),
+    params.rep_grad, params.multi_input, optim_param, scheduler_param, **kwargs)
+trainer.train(loader, loader, 1)
 print('weights of the last step', trainer.batch_weight[:, -1, -1].tolist())
 print('device', trainer.device, 'script', __name__, sys.argv[0])
 """
-
-HELPER = """
-import torch
+RULES = """
 from LibMTL.loss import AbsLoss
 from LibMTL.metrics import AbsMetric
-
-TASKS = ('a', 'b', 'c')
 
 class Loss(AbsLoss):
     def compute_loss(self, pred, gt):
         return (pred.mean((2, 3)) - gt).square().mean()
 
 class Error(AbsMetric):
-    def update_fun(self, pred, gt):
-        self.record.append(0.0)
-    def score_fun(self):
-        return [1.0]
-
-def build_loader():
-    frames = [(torch.rand(3, 32, 32), {task: torch.ones(1) for task in TASKS}) for _ in range(4)]
-    return torch.utils.data.DataLoader(frames, batch_size=2)
+    update_fun = lambda self, pred, gt: None
+    score_fun = lambda self: [1.0]
 """
+FILES = {
+    'example/main.py': SCRIPT,
+    'example/names.py': "TASKS = ('a', 'b', 'c')",
+    'shared_code/rules.py': RULES,
+}
+pytestmark = pytest.mark.integration
 
-DECODERS = """
-from torch import nn
 
-def build_decoders(tasks):
-    return nn.ModuleDict({task: nn.Conv2d(512, 1, 1) for task in tasks})
-"""
-
-
-def launch(*options: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
-    path = os.pathsep.join(filter(None, [str(ROOT), environment.pop('PYTHONPATH', '')]))
+def launch(*options: str, cwd: Path, path: str = '') -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, '-m', 'go4align_plugins.libmtl', *options],
-        cwd=cwd, capture_output=True, text=True, timeout=600,
-        env={**os.environ, **environment, 'PYTHONPATH': path},
+        [sys.executable, '-m', *options], cwd=cwd, capture_output=True, text=True, timeout=600,
+        env={**os.environ, 'PYTHONPATH': os.pathsep.join([str(ROOT), path])},
     )  # fmt: skip
 
 
-@pytest.fixture
-def script(tmp_path):
-    """A script that imports from its own folder and from a relative one, as LibMTL's do."""
-    for name, text in {
-        'example/main.py': SCRIPT,
-        'example/helper.py': HELPER,
-        'shared_code/decoders.py': DECODERS,
-    }.items():
+def test_unchanged_script_trains(tmp_path):
+    for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    return Path('example', 'main.py')
-
-
-@pytest.mark.integration
-def test_unchanged_script_trains(script, tmp_path):
-    options = ('--device', 'cpu', '--no-pretrained', str(script), '--weighting', 'GO4Align')
-    done = launch(*options, '--GO4Align_num_groups', '1', cwd=tmp_path)
+    done = launch(
+        'go4align_plugins.libmtl', '--device', 'cpu', '--no-pretrained', 'example/main.py',
+        '--weighting', 'GO4Align', '--GO4Align_num_groups', '1', cwd=tmp_path,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     weights = done.stdout.split('weights of the last step ')[1].splitlines()[0]
     assert len(set(eval(weights))) == 1
@@ -104,11 +83,8 @@ def test_unchanged_script_trains(script, tmp_path):
     assert 'GO4Align_num_groups: 1' in done.stdout
 
 
-@pytest.mark.integration
-def test_launcher_explains_itself(tmp_path):
-    done = launch('--help', cwd=tmp_path)
-    assert '--no-pretrained' in done.stdout
-    done = launch('nowhere.py', cwd=tmp_path)
+def test_missing_script_is_named(tmp_path):
+    done = launch('go4align_plugins.libmtl', 'nowhere.py', cwd=tmp_path)
     assert done.returncode == 2
     assert 'Parameter `script` should be a file. Found `nowhere.py`.' in done.stderr
 
@@ -119,31 +95,25 @@ needs_main = pytest.mark.skipif(
 
 
 @needs_main
-@pytest.mark.integration
 @pytest.mark.parametrize(
     ('example', 'benchmark', 'size'),
     [('nyu', 'rooms', (288, 384)), ('cityscapes', 'streets', (128, 256))],
 )
 def test_examples_of_libmtl_main(tmp_path, example, benchmark, size):
-    for split in ('train', 'val'):
-        write_split(tmp_path, benchmark, split, 2, size)
+    render_dataset(benchmark, tmp_path, 0, size, {'train': 2, 'val': 2})
     done = launch(
-        '--device', 'cpu', '--no-pretrained', f'{MAIN}/examples/{example}/main.py',
-        '--weighting', 'GO4Align', '--dataset_path', str(tmp_path), '--scheduler', 'step',
-        '--train_bs', '2', '--test_bs', '2', '--epochs', '1',
-        cwd=tmp_path, PYTHONPATH=str(MAIN),
+        'go4align_plugins.libmtl', '--device', 'cpu', '--no-pretrained',
+        f'{MAIN}/examples/{example}/main.py', '--weighting', 'GO4Align',
+        '--dataset_path', str(tmp_path), '--scheduler', 'step',
+        '--train_bs', '2', '--test_bs', '2', '--epochs', '1', cwd=tmp_path, path=str(MAIN),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert 'Epoch: 0000' in done.stdout
 
 
 @needs_main
-@pytest.mark.integration
 @pytest.mark.parametrize('tests', ['test_strategies.py', 'test_grouped.py'])
 def test_strategies_in_libmtl_main(tests):
-    done = subprocess.run(
-        [sys.executable, '-m', 'pytest', '-q', str(Path(__file__).with_name(tests))],
-        cwd=ROOT, capture_output=True, text=True, timeout=600,
-        env={**os.environ, 'PYTHONPATH': os.pathsep.join([str(ROOT), str(MAIN)])},
-    )  # fmt: skip
+    file = str(Path(__file__).with_name(tests))
+    done = launch('pytest', '-q', file, cwd=ROOT, path=str(MAIN))
     assert done.returncode == 0, done.stdout

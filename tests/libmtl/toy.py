@@ -4,60 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from go4align_plugins.libmtl.compat import import_libmtl
-
-LibMTL: Any = import_libmtl()
+from go4align_plugins.libmtl.compat import LibMTL
+from go4align_plugins.libmtl.models import build_task_dict
+from go4align_plugins.tasks import regression
 
 TASKS = ('small', 'middle', 'large')
-
-
-class SquaredError(LibMTL.loss.AbsLoss):
-    def compute_loss(self, pred: Tensor, gt: Tensor) -> Tensor:
-        return (pred - gt).square().mean()
-
-
-class AbsoluteError(LibMTL.metrics.AbsMetric):
-    def update_fun(self, pred: Tensor, gt: Tensor) -> None:
-        self.record.append((pred - gt).abs().mean().item())
-
-    def score_fun(self) -> list[float]:
-        return [sum(self.record) / len(self.record)]
 
 
 def build_loader(length: int = 48) -> DataLoader:
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(length, 5, generator=generator)
     targets = inputs @ torch.randn(5, 3, generator=generator) * torch.tensor([0.1, 1.0, 10.0])
-    frames = [
-        (row, {task: target[i : i + 1] for i, task in enumerate(TASKS)})
-        for row, target in zip(inputs, targets)
-    ]
+    frames = [(row, dict(zip(TASKS, target[:, None]))) for row, target in zip(inputs, targets)]
     return DataLoader(frames, batch_size=16)
 
 
-def build_trainer(weighting: Any, trainer: type | None = None, **options: Any) -> Any:
-    """A LibMTL Trainer of a linear encoder with three linear heads."""
+def build_trainer(weighting: Any, tasks: Iterable[str] = TASKS, **options: Any) -> Any:
+    """A LibMTL Trainer of a linear encoder with linear heads."""
     torch.manual_seed(0)
     settings = {
-        'task_dict': {
-            task: {
-                'metrics': ['error'],
-                'metrics_fn': AbsoluteError(),
-                'loss_fn': SquaredError(),
-                'weight': [0],
-            }
-            for task in TASKS
-        },
+        'task_dict': build_task_dict([regression(task, 'm') for task in tasks]),
         'weighting': weighting,
         'architecture': LibMTL.architecture.HPS,
         'encoder_class': lambda: nn.Linear(5, 8),
-        'decoders': nn.ModuleDict({task: nn.Linear(8, 1) for task in TASKS}),
+        'decoders': nn.ModuleDict({task: nn.Linear(8, 1) for task in tasks}),
         'rep_grad': False,
         'multi_input': False,
         'optim_param': {'optim': 'adam', 'lr': 1e-2},
@@ -67,7 +44,7 @@ def build_trainer(weighting: Any, trainer: type | None = None, **options: Any) -
         'device': 'cpu',
     }
     with contextlib.redirect_stdout(io.StringIO()):
-        return (trainer or LibMTL.Trainer)(**{**settings, **options})
+        return LibMTL.Trainer(**{**settings, **options})
 
 
 def options(weighting: str, *command_line: str) -> dict[str, Any]:
@@ -76,12 +53,16 @@ def options(weighting: str, *command_line: str) -> dict[str, Any]:
     return LibMTL.config.prepare_args(params)[0]['weight_args']
 
 
-def first_losses(trainer: Any, loader: Any) -> Tensor:
-    """A Trainer's losses of the first batch, by the method of either release of LibMTL."""
-    inputs, targets = trainer._process_data([None, iter(loader)])
-    if hasattr(trainer, 'forward4loss'):
-        return trainer.forward4loss(trainer.model, inputs, targets)
+def first_losses(trainer: Any, loader: Any, batches: Any = None) -> Tensor:
+    """A Trainer's losses of the next batch, by the methods that both releases of LibMTL have."""
+    inputs, targets = trainer._process_data([loader, batches or iter(loader)])
     return trainer._compute_loss(trainer.model(inputs), targets)
+
+
+def flat_gradients(losses: Tensor, parameters: Iterable[Tensor]) -> Tensor:
+    """The gradients of all losses, (M, D)."""
+    parts = [torch.autograd.grad(loss, parameters, retain_graph=True) for loss in losses]
+    return torch.stack([torch.cat([part.flatten() for part in parts_of]) for parts_of in parts])
 
 
 def train(trainer: Any, epochs: int = 2) -> Any:

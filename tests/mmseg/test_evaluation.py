@@ -131,7 +131,7 @@ def gather_measures(task, batches):
 def gather_libmtl(task, batches):
     if importlib.util.find_spec('LibMTL') is None:
         pytest.skip('LibMTL is not installed')
-    from go4align_plugins.libmtl.tasks import TaskMetric
+    from go4align_plugins.libmtl.models import TaskMetric
 
     metric = TaskMetric(task)
     for prediction, target in batches:

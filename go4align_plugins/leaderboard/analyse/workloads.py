@@ -22,9 +22,8 @@ from go4align_plugins.data.molecules import NUM_ATOM_FEATURES, NUM_EDGE_FEATURES
 from go4align_plugins.data.table import MOLECULES
 from go4align_plugins.libmtl.compat import import_libmtl
 from go4align_plugins.libmtl.loop import BATCHES_IN_STEP, RecordedTrainer
-from go4align_plugins.libmtl.models import Model, build_model
-from go4align_plugins.libmtl.tasks import build_task_dict
-from go4align_plugins.libmtl.train import build_parser, resolve
+from go4align_plugins.libmtl.models import Model, build_model, build_task_dict
+from go4align_plugins.libmtl.train import OF_TRAINER, build_parser, resolve
 from go4align_plugins.tasks import MapKind
 from go4align_plugins.utils.optional import import_optional
 from go4align_plugins.utils.options import require
@@ -53,14 +52,14 @@ class Workload:
         rule = f'leave out {", ".join(BATCHES_IN_STEP)}, whose steps take several batches'
         require(method.removeprefix('AGRM_') not in BATCHES_IN_STEP, 'methods', rule, method)
         tasks, image_size = self.benchmark.tasks, self.benchmark.image_size
-        config, options = _resolve(self.benchmark, weighting=method, device=device)
+        config = _resolve(self.benchmark, weighting=method, device=device)
         with contextlib.redirect_stdout(io.StringIO()):  # LibMTL prints the number of parameters
             LibMTL.utils.set_random_seed(0)
             model = deepcopy(self.model)
             trainer: Any = RecordedTrainer(
                 build_task_dict(tasks), method, model.architecture, model.encoder_class,
                 model.decoders, config['rep_grad'], False, image_size=image_size,
-                device=config['device'], **options,
+                device=config['device'], **{name: config[name] for name in OF_TRAINER},
             )  # fmt: skip
         trainer.model.epoch, trainer.model.epochs = EPOCHS - 1, EPOCHS
         trainer.model.train_loss_buffer = np.ones((len(tasks), EPOCHS))
@@ -79,7 +78,7 @@ def build_workload(num_tasks: int, batch_size: int | None = None) -> Workload:
     """Build the workload of a number of tasks, of :data:`BENCHMARK_OF`, by the small protocol."""
     benchmark = get_benchmark(BENCHMARK_OF[num_tasks])
     torch.manual_seed(0)  # molecules of other sizes take another time
-    config, _ = _resolve(benchmark, batch_size=batch_size)
+    config = _resolve(benchmark, batch_size=batch_size)
     size, backbone = config['batch_size'], config['backbone']
     try:
         if benchmark.inputs == MOLECULES:
@@ -125,7 +124,7 @@ def random_molecules(batch_size: int) -> Any:
     return data.Batch.from_data_list(graphs)
 
 
-def _resolve(benchmark: Benchmark, **given: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def _resolve(benchmark: Benchmark, **given: Any) -> dict[str, Any]:
     """Resolve the training tool's options, some of which are given."""
     arguments = ['--dataset', benchmark.name, '--tasks', *benchmark.task_names]
     options = build_parser().parse_args(arguments)
