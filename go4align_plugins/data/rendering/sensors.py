@@ -121,10 +121,6 @@ def _hidden(scene: Scene, sensor: DepthSensor, starts: Array) -> Array:
     eye = scene.camera.position + sensor.baseline * scene.camera.axes[0]
     target = np.broadcast_to(eye.astype(np.float32)[:, None], starts.shape)
     # Farther away, the eyes are too close together to see past anything.
-    reach = PARALLAX * sensor.baseline
-    near = [
-        solid
-        for solid in scene.solids
-        if np.linalg.norm(solid.centre - eye) - np.linalg.norm(solid.half) < reach
-    ]
+    reach, norm = PARALLAX * sensor.baseline, np.linalg.norm
+    near = [each for each in scene.solids if norm(each.centre - eye) - norm(each.half) < reach]
     return shadowed(near, starts, target)
