@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import yaml
 from hypothesis import strategies as st
@@ -23,8 +22,8 @@ from go4align_plugins.utils.run_folder import RunFolder
 
 from ..leaderboard.run_folders import MULTI, entry
 from ..leaderboard.stores import failed, make_entry, singles
-from .target import Target
-from .values import damaged, json_file, lines_of
+from .inputs import damaged, json_file, lines_of
+from .reader import reads
 
 MULTIPLE = (make_entry('EW'), make_entry('GO4Align:num_groups=2', seed=1), failed('DWA'))
 ENTRIES = [json.loads(json.dumps(asdict(one))) for one in (*singles(), *MULTIPLE)]
@@ -37,9 +36,11 @@ TABLE = (
     b'STL,0 1,streets,,0.5,0.8,0.02,20,0.1\nEW,0,streets,,0.6,0.72,0.01,30,\n'
 )
 METRICS = {'segmentation': {'mIoU': 0.5, 'pixAcc': 0.8}, 'depth': {'abs_err': 1, 'rel_err': 2.0}}
+ERRORS = 'Runs |runs in one table'
 
 
-def check_store(content: bytes, folder: Path) -> None:
+@reads(json_file(*ENTRIES))
+def store(content, folder):
     """Lines that are no entries are passed over; what is kept can be added, exported, joined."""
     store = Store(folder / RESULTS)
     store.path.write_bytes(content)
@@ -53,28 +54,29 @@ def check_store(content: bytes, folder: Path) -> None:
     assert {*kept, make_entry('UW').cell} == set(store.entries())
 
 
-def check_report(content: bytes, folder: Path) -> None:
+@reads(json_file(*ENTRIES), f'{ERRORS}|should hold a finished')
+def report(content, folder):
     """A store that is read can be reported in every form, or the reason is named."""
     (folder / RESULTS).write_bytes(content)
-    _write(make_report([folder], last=2, best=True), folder)
+    write(make_report([folder], last=2, best=True), folder)
 
 
-def check_table(content: bytes, folder: Path) -> None:
+@reads(damaged(TABLE), 'Benchmark')
+def table_csv(content, folder):
     """A table that was entered by hand."""
-    path = folder / 'table.csv'
-    path.write_bytes(content)
-    _write(report_of_table(path), folder)
+    (folder / 'table.csv').write_bytes(content)
+    write(report_of_table(folder / 'table.csv'), folder)
 
 
-def _write(made: object, folder: Path) -> None:
-    made.console()  # type: ignore[attr-defined]
-    for path in made.write(folder / 'out', list(FORMATS)):  # type: ignore[attr-defined]
+def write(made, folder):
+    made.console()
+    for path in made.write(folder / 'out', list(FORMATS)):
         text = path.read_text(encoding='utf-8')
-        if path.suffix == '.yml':
-            assert yaml.safe_load(text)['Models']
+        assert path.suffix != '.yml' or yaml.safe_load(text)['Models']
 
 
-def check_import(content: bytes, folder: Path) -> None:
+@reads(json_file(*ENTRIES), name='import')
+def check_import(content, folder):
     """Another machine's results are added to a leaderboard, or nothing is."""
     (folder / RESULTS).write_bytes(before := lines_of(ENTRIES[2]))
     save_plan(Plan.from_dict({**PLAN}), folder / 'plan.yaml')
@@ -84,35 +86,41 @@ def check_import(content: bytes, folder: Path) -> None:
         status = main(['import', str(folder), str(folder / 'file.jsonl')])
     after = (folder / RESULTS).read_bytes()
     assert after.startswith(before)
-    assert status == 0 or after == before, 'a refused import changed the store'
-    assert status == 0 or errors.getvalue()
+    assert status == 0 or (after == before and errors.getvalue()), 'a refused import was stored'
 
 
-def _resume(value: tuple[bytes, bytes], folder: Path) -> None:
-    for name, content in zip(('config.json', 'metrics.jsonl'), value):
-        (folder / name).write_bytes(content)
-    RunFolder(folder, CONFIG, resume=True).keep_until(2)
+runs = st.tuples(json_file(CONFIG), json_file(*LINES))
 
 
-def check_resume(value: tuple[bytes, bytes], folder: Path) -> None:
+@reads(runs)
+def resume(value, folder):
     """A run is gone on with, or the reason names the folder or the option."""
-    _resume(value, folder)
+    write_run(value, folder)
+    RunFolder(folder, CONFIG, resume=True).keep_until(2)
     for line in (folder / 'metrics.jsonl').read_text().splitlines():
         assert json.loads(line)['epoch'] < 2
 
 
-def check_run_folder(value: tuple[bytes, bytes], folder: Path) -> None:
+@reads(runs, ERRORS)
+def run_folder(value, folder):
     """A run that is loaded has every figure that tables and pictures need."""
-    with contextlib.suppress(ValueError):
-        _resume(value, folder)
-    for name, content in zip(('config.json', 'metrics.jsonl'), value):
-        (folder / name).write_bytes(content)
+    write_run(value, folder)
     run = load_run(folder)
     assert set(run.final(2)) == set(run.tasks)
     make_report([folder], last=2)
 
 
-def check_baseline(value: tuple[str, bytes], folder: Path) -> None:
+def write_run(value, folder):
+    for name, content in zip(('config.json', 'metrics.jsonl'), value):
+        (folder / name).write_bytes(content)
+
+
+baselines = st.tuples(st.just('baseline.json'), json_file(METRICS))
+baselines |= st.tuples(st.just('metrics.jsonl'), json_file(*LINES))
+
+
+@reads(baselines, needs='mmseg')
+def baseline(value, folder):
     """delta_m's baseline from a JSON file, or from a run folder."""
     from go4align_plugins.mmseg.evaluation.baselines import load_baseline
 
@@ -121,22 +129,3 @@ def check_baseline(value: tuple[str, bytes], folder: Path) -> None:
     path = path if path.suffix == '.json' else folder
     for metrics in load_baseline(path, get_benchmark('streets')).values():
         assert all(isinstance(figure, (int, float)) for figure in metrics.values())
-
-
-def _file(name: str, *values: object) -> st.SearchStrategy[tuple[str, bytes]]:
-    return st.tuples(st.just(name), json_file(*values))
-
-
-entries = json_file(*ENTRIES)
-runs = st.tuples(json_file(CONFIG), json_file(*LINES))
-baselines = _file('baseline.json', METRICS) | _file('metrics.jsonl', *LINES)
-ERRORS = 'Parameter `|Runs |runs in one table'
-TARGETS = {
-    'store': Target(entries, check_store),
-    'report': Target(entries, check_report, f'{ERRORS}|should hold a finished'),
-    'import': Target(entries, check_import),
-    'run_folder': Target(runs, check_run_folder, ERRORS),
-    'resume': Target(runs, check_resume),
-    'table_csv': Target(damaged(TABLE), check_table, 'Parameter `|Benchmark'),
-    'baseline': Target(baselines, check_baseline, needs=('mmseg',)),
-}
