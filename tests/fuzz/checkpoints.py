@@ -26,20 +26,6 @@ STATE = {
     'task_names': ['a', 'b'],
     'state_dict': {'groups': [1, 0], 'indicator.accumulated_risk': [0.25, 0.5]},
 }
-DANGERS = ('os.', 'shutil.', 'subprocess.', 'socket.', 'ctypes.dlopen', 'code.__new__')
-events = []
-
-
-@cache
-def listen():
-    """Note what code in a file could do, from now on."""
-    torch.load(io.BytesIO(saved({})), weights_only=True)  # which imports what it needs
-    # The arguments outlive this module's names when Python ends.
-    sys.addaudithook(
-        lambda event, _, dangers=DANGERS, seen=events: (
-            event.startswith(dangers) and seen.append(event)
-        )
-    )
 
 
 def saved(content):
@@ -57,7 +43,9 @@ def whole(mmengine=False):
     parts = {'optimizer': optimizer.state_dict(), 'epoch': 1}
     if not mmengine:
         return saved({**parts, 'model': model.state_dict()})
-    history = functions()['HistoryBuffer']([np.float32(2), 1.5], [1, 1])
+    from mmengine.logging import HistoryBuffer
+
+    history = HistoryBuffer([np.float32(2), 1.5], [1, 1])
     hub = {'log_scalars': {'train/loss': history}, 'runtime_info': {'best': np.float64(0.5)}}
     parts['optimizer']['weighting'] = STATE
     return saved(
@@ -65,11 +53,9 @@ def whole(mmengine=False):
     )
 
 
-@reads(lambda: archive(whole()), name='checkpoint')
-def check_checkpoint(content, folder):
-    """A checkpoint is a dict with its epoch, or refused."""
-    (folder / 'last.pt').write_bytes(content)
-    assert 'epoch' in checkpoint.load(folder / 'last.pt')
+@reads(lambda: archive(whole()), name='checkpoint', file='last.pt')
+def check_checkpoint(path):
+    assert 'epoch' in checkpoint.load(path)
 
 
 def pointed():
@@ -78,7 +64,7 @@ def pointed():
 
 @reads(pointed, needs='mmengine')
 def mmengine_checkpoint(value, folder):
-    """Whatever the pointer says, the checkpoint there is found, and whole; it holds no code."""
+    """Whatever the pointer says, the checkpoint there is found; what it calls does nothing."""
     from go4align_plugins.mmengine.saving import LAST, find_checkpoint
 
     path = folder / 'epoch_1.pth'
@@ -86,6 +72,23 @@ def mmengine_checkpoint(value, folder):
     (folder / LAST).write_bytes(value[0].replace(b'FOLDER', str(folder).encode()))
     assert find_checkpoint(folder) == path
     load_harmless(path)
+
+
+DANGERS = ('os.', 'shutil.', 'subprocess.', 'socket.', 'ctypes.dlopen', 'code.__new__')
+events = []
+
+
+@cache
+def listen():
+    """Note what code in a file could do, from now on."""
+    torch.load(io.BytesIO(saved({})), weights_only=True)  # which imports what it needs
+
+    # The arguments outlive this module's names when Python ends.
+    def note(event, _, dangers=DANGERS, seen=events):
+        if event.startswith(dangers):
+            seen.append(event)
+
+    sys.addaudithook(note)
 
 
 def load_harmless(path):
@@ -96,40 +99,33 @@ def load_harmless(path):
     assert events == []
 
 
-@cache
-def functions():
-    """Return functions that a checkpoint of MMEngine's calls, and three that none should."""
-    from mmengine.logging import HistoryBuffer
-
-    from go4align_plugins.mmengine import compat
-
-    array, scalar = np.zeros(0).__reduce__()[0], np.float64(0).__reduce__()[0]
-    called = (HistoryBuffer, array, scalar, np.dtype, np.ndarray, compat._get_statistic)
-    return {each.__name__: each for each in (*called, getattr, os.mkdir, importlib.import_module)}
-
-
 @dataclass
 class Call:
     """Pickles as the call of a function, and a state for what it returns."""
 
-    function: str
+    function: Any
     args: list[Any]
     state: Any
 
     def __reduce__(self):
-        call = functions()[self.function], tuple(self.args)
-        return call if self.state is None else (*call, self.state)
+        return (self.function, tuple(self.args), *([] if self.state is None else [self.state]))
 
 
 def pickled():
+    """Calls of what MMEngine's checkpoints may call, and of what they should not."""
+    from mmengine.logging import HistoryBuffer
+
+    from go4align_plugins.mmengine import compat
+
+    made = (np.zeros(0).__reduce__()[0], np.float64(0).__reduce__()[0], np.dtype, np.ndarray)
+    bad = (getattr, os.mkdir, importlib.import_module)
+    functions = st.sampled_from((HistoryBuffer, compat._get_statistic, *made, *bad))
     words = ('min', 'mean', '__globals__', '__class__', 'f8', 'O', 'V8', 'os', 'b')
-    leaves = [plain, st.binary(max_size=16), st.sampled_from(words)]
-    called = st.sampled_from(sorted(functions()))
     return st.recursive(
-        st.one_of(*leaves, called.map(functions().get)),
+        st.one_of(plain, st.binary(max_size=16), st.sampled_from(words), functions),
         lambda inner: (
             st.lists(inner, max_size=3).map(tuple)
-            | st.builds(Call, called, st.lists(inner, max_size=4), st.none() | inner)
+            | st.builds(Call, functions, st.lists(inner, max_size=4), st.none() | inner)
         ),
         max_leaves=12,
     )
@@ -137,7 +133,6 @@ def pickled():
 
 @reads(pickled, needs='mmengine')
 def mmengine_pickle(value, folder):
-    """Whatever a file calls of what MMEngine's checkpoints may call, nothing happens."""
     try:
         (folder / 'epoch_1.pth').write_bytes(saved({'meta': value}))
     except Exception:  # no such pickle can be made

@@ -116,12 +116,13 @@ def mmseg_npy(value, folder):
 DESCRIPTION = {'benchmark': 'rooms', 'num_frames': {'train': 1, 'val': 1}, 'seed': 0}
 
 
-@reads(json_file(DESCRIPTION) | altered(DESCRIPTION).map(lambda value: repr(value).encode()))
-def dataset_json(content, folder):
-    """A ``dataset.json`` is an object or refused."""
-    (folder / 'dataset.json').write_bytes(content)
-    write_frame(folder, 'depth', as_bytes(FRAME['depth']))
-    FrameFolder(folder, ROOMS, 'val')
+@reads(
+    json_file(DESCRIPTION) | altered(DESCRIPTION).map(lambda value: repr(value).encode()),
+    file='dataset.json',
+)
+def dataset_json(path):
+    write_frame(path.parent, 'depth', as_bytes(FRAME['depth']))
+    FrameFolder(path.parent, ROOMS, 'val')
 
 
 MAT = {
@@ -142,11 +143,8 @@ def mat(draw):
     return draw(damaged(buffer.getvalue())) if damage else buffer.getvalue()
 
 
-@reads(mat(), name='mat')
-def check_mat(content, folder):
-    """A converted frame keeps the layout's rules."""
-    path = folder / 'official.mat'
-    path.write_bytes(content)
+@reads(mat(), name='mat', file='official.mat')
+def check_mat(path):
     numbers = nyuv2.split_numbers(nyuv2.count_frames(path))
     for split in numbers:
         assert_frame(nyuv2.convert_frame(path, numbers, (6, 8), False, split, 0), 13)
@@ -170,7 +168,6 @@ png = st.tuples(st.sampled_from(sorted(RIGHT)), pngs)
 
 @reads(png, name='png')
 def check_png(value, folder):
-    """A frame of the official tree, converted."""
     content = {**{name: picture_file(mode) for name, mode in RIGHT.items()}, value[0]: value[1]}
     for name, (root, end) in FILES.items():
         path = folder / root / 'val' / 'ulm' / f'ulm_0{end}'
@@ -181,7 +178,6 @@ def check_png(value, folder):
 
 @reads(png, needs='mmseg')
 def official_png(value, folder):
-    """mmseg's reader of the official tree."""
     from go4align_plugins.mmseg.datasets.official_cityscapes import OfficialCityscapes
 
     check_png(value, folder)
@@ -203,21 +199,20 @@ def celeba_lists(value, folder):
     assert len(read_partition(paths[1], faces)) == len(labels) == len(set(faces))
 
 
-@reads(lambda: st.tuples(st.just('image.png'), pngs) | npy(), needs='mmseg')
-def image(value, folder):
-    """An image for inference is of bytes, or refused."""
+def check_image(path):
     from go4align_plugins.mmseg.apis.inferencer import read_image
 
-    path = (folder / value[0]).with_suffix('.png' if value[0] == 'image.png' else '.npy')
-    path.write_bytes(value[1])
     found = read_image(path)
     assert found.shape[2:] == (3,)
     assert found.dtype == np.uint8
 
 
+reads(pngs, needs='mmseg', name='image_png', file='0.png')(check_image)
+reads(npy().map(lambda value: value[1]), needs='mmseg', name='image_npy', file='0.npy')(check_image)
+
+
 @reads(pngs | damaged(picture_file('RGB', 'JPEG')))
 def celeba_faces(content, folder):
-    """An image is read whole or refused."""
     root = write_faces(folder / 'faces', (1, 1, 1))
     (root / 'img_align_celeba/000002.jpg').write_bytes(content)
     assert FaceFolder(root, get_benchmark('celeba')).read(1, (8, 8)).shape == (8, 8, 3)

@@ -49,16 +49,13 @@ def plan(values, folder):
     assert Plan.from_dict(read_plan(folder / 'plan.yaml')) == found
 
 
-@reads(damaged(TEXT), 'A plan should')
-def plan_file(content, folder):
-    """A plan's file is read or refused."""
-    (folder / 'plan.yaml').write_bytes(content)
-    Plan.from_dict(read_plan(folder / 'plan.yaml')).cells()
+@reads(damaged(TEXT), 'A plan should', file='plan.yaml')
+def plan_file(path):
+    Plan.from_dict(read_plan(path)).cells()
 
 
 @reads(st.text() | st.text('([{-1e\'"x,}])'))
 def arguments(text, folder):
-    """Any argument of a method is a value."""
     literal(text)
 
 

@@ -27,9 +27,10 @@ class Reader:
     """A reader: its inputs, and a check that feeds one to it in an empty folder."""
 
     inputs: st.SearchStrategy[Any]
-    check: Callable[[Any, Path], object]
-    named: str  # a pattern that its errors have, unless they name the folder
-    needs: str  # a module without which there is nothing to test
+    check: Callable[..., object]  # of an input and the folder
+    named: str = ''  # a pattern that its errors may have, beside the folder and parameters
+    needs: str = 'torch'  # a module without which there is nothing to test
+    file: str = ''  # where the input is written to; then the check is of this file's path alone
 
     def run(self, value: Any) -> str:
         """Feed one input; returns `accepted`, or `refused` with an error that names the fault.
@@ -48,10 +49,17 @@ class Reader:
             warnings.simplefilter('ignore')
             try:
                 with contextlib.redirect_stdout(io.StringIO()):
-                    self.check(value, Path(name))
+                    if self.file:
+                        path = Path(name, self.file)
+                        path.write_bytes(value)
+                        self.check(path)
+                    else:
+                        self.check(value, Path(name))
                 return 'accepted'
             except (ValueError, OSError, ImportError) as error:
-                if name in str(error) or re.search(self.named, str(error)):
+                if re.search(
+                    f'Parameter `|{re.escape(name)}{self.named and "|"}{self.named}', str(error)
+                ):
                     return 'refused'
                 raise AssertionError(f'no file or parameter is named: {error!r}') from error
             finally:
@@ -62,13 +70,12 @@ class Reader:
 READERS: dict[str, Reader] = {}
 
 
-def reads(inputs: Any, named: str = '', needs: str = 'torch', name: str = '') -> Callable:
+def reads(inputs: Any, named: str = '', name: str = '', **options: str) -> Callable:
     """Register a check under its name; a function of no arguments makes its inputs when needed."""
 
-    def register(check: Callable[[Any, Path], None]) -> Callable[[Any, Path], None]:
+    def register(check: Callable) -> Callable:
         strategy = inputs if isinstance(inputs, st.SearchStrategy) else st.deferred(inputs)
-        pattern = f'Parameter `|{named}' if named else 'Parameter `'
-        READERS[name or check.__name__] = Reader(strategy, check, pattern, needs)
+        READERS[name or check.__name__] = Reader(strategy, check, named, **options)
         return check
 
     return register

@@ -36,36 +36,28 @@ TABLE = (
     b'STL,0 1,streets,,0.5,0.8,0.02,20,0.1\nEW,0,streets,,0.6,0.72,0.01,30,\n'
 )
 METRICS = {'segmentation': {'mIoU': 0.5, 'pixAcc': 0.8}, 'depth': {'abs_err': 1, 'rel_err': 2.0}}
-ERRORS = 'Runs |runs in one table'
+runs = st.tuples(json_file(CONFIG), json_file(*LINES))
 
 
-@reads(json_file(*ENTRIES))
-def store(content, folder):
-    """Lines that are no entries are passed over; what is kept can be added, exported, joined."""
-    store = Store(folder / RESULTS)
-    store.path.write_bytes(content)
-    kept = store.entries()
-    other = Store(folder / 'other.jsonl')
+@reads(json_file(*ENTRIES), file=RESULTS)
+def store(path):
+    """Lines that are no entries are passed over; what is kept can be added and joined."""
+    kept, other = Store(path).entries(), Store(path.with_name('other.jsonl'))
     added, differing = other.join(kept.values())
-    assert len(added) == len(kept)
-    assert not differing
+    assert (len(added), differing) == (len(kept), [])
     assert list(other.entries()) == list(kept)
-    store.append(make_entry('UW'))
-    assert {*kept, make_entry('UW').cell} == set(store.entries())
+    Store(path).append(make_entry('UW'))
+    assert {*kept, make_entry('UW').cell} == set(Store(path).entries())
 
 
-@reads(json_file(*ENTRIES), f'{ERRORS}|should hold a finished')
-def report(content, folder):
-    """A store that is read can be reported in every form, or the reason is named."""
-    (folder / RESULTS).write_bytes(content)
-    write(make_report([folder], last=2, best=True), folder)
+@reads(json_file(*ENTRIES), 'Runs |runs in one table|should hold a finished', file=RESULTS)
+def report(path):
+    write(make_report([path.parent], last=2, best=True), path.parent)
 
 
-@reads(damaged(TABLE), 'Benchmark')
-def table_csv(content, folder):
-    """A table that was entered by hand."""
-    (folder / 'table.csv').write_bytes(content)
-    write(report_of_table(folder / 'table.csv'), folder)
+@reads(damaged(TABLE), 'Benchmark', file='table.csv')
+def table_csv(path):
+    write(report_of_table(path), path.parent)
 
 
 def write(made, folder):
@@ -75,33 +67,33 @@ def write(made, folder):
         assert path.suffix != '.yml' or yaml.safe_load(text)['Models']
 
 
-@reads(json_file(*ENTRIES), name='import')
-def check_import(content, folder):
+@reads(json_file(*ENTRIES), name='import', file='file.jsonl')
+def check_import(path):
     """Another machine's results are added to a leaderboard, or nothing is."""
-    (folder / RESULTS).write_bytes(before := lines_of(ENTRIES[2]))
-    save_plan(Plan.from_dict({**PLAN}), folder / 'plan.yaml')
-    (folder / 'file.jsonl').write_bytes(content)
-    errors = io.StringIO()
+    stored, errors = path.with_name(RESULTS), io.StringIO()
+    stored.write_bytes(before := lines_of(ENTRIES[2]))
+    save_plan(Plan.from_dict(dict(PLAN)), path.with_name('plan.yaml'))
     with contextlib.redirect_stderr(errors):
-        status = main(['import', str(folder), str(folder / 'file.jsonl')])
-    after = (folder / RESULTS).read_bytes()
+        status = main(['import', str(path.parent), str(path)])
+    after = stored.read_bytes()
     assert after.startswith(before)
     assert status == 0 or (after == before and errors.getvalue()), 'a refused import was stored'
 
 
-runs = st.tuples(json_file(CONFIG), json_file(*LINES))
+def write_run(value, folder):
+    for name, content in zip(('config.json', 'metrics.jsonl'), value):
+        (folder / name).write_bytes(content)
 
 
 @reads(runs)
 def resume(value, folder):
-    """A run is gone on with, or the reason names the folder or the option."""
     write_run(value, folder)
     RunFolder(folder, CONFIG, resume=True).keep_until(2)
     for line in (folder / 'metrics.jsonl').read_text().splitlines():
         assert json.loads(line)['epoch'] < 2
 
 
-@reads(runs, ERRORS)
+@reads(runs, 'Runs |runs in one table')
 def run_folder(value, folder):
     """A run that is loaded has every figure that tables and pictures need."""
     write_run(value, folder)
@@ -110,22 +102,9 @@ def run_folder(value, folder):
     make_report([folder], last=2)
 
 
-def write_run(value, folder):
-    for name, content in zip(('config.json', 'metrics.jsonl'), value):
-        (folder / name).write_bytes(content)
-
-
-baselines = st.tuples(st.just('baseline.json'), json_file(METRICS))
-baselines |= st.tuples(st.just('metrics.jsonl'), json_file(*LINES))
-
-
-@reads(baselines, needs='mmseg')
-def baseline(value, folder):
-    """delta_m's baseline from a JSON file, or from a run folder."""
+@reads(json_file(METRICS), needs='mmseg', file='baseline.json')
+def baseline(path):
     from go4align_plugins.mmseg.evaluation.baselines import load_baseline
 
-    path = folder / value[0]
-    path.write_bytes(value[1])
-    path = path if path.suffix == '.json' else folder
     for metrics in load_baseline(path, get_benchmark('streets')).values():
         assert all(isinstance(figure, (int, float)) for figure in metrics.values())
