@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import io
 import math
-import os
-import sys
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +11,7 @@ from hypothesis import strategies as st
 
 from go4align_plugins.libmtl import checkpoint
 
-from .inputs import altered, archive, damaged, plain
+from .inputs import altered, archive, damaged
 from .reader import reads
 
 STATE = {
@@ -64,80 +57,13 @@ def pointed():
 
 @reads(pointed, needs='mmengine')
 def mmengine_checkpoint(value, folder):
-    """Whatever the pointer says, the checkpoint there is found; what it calls does nothing."""
+    """Whatever the pointer says, the checkpoint there is found."""
     from go4align_plugins.mmengine.saving import LAST, find_checkpoint
 
     path = folder / 'epoch_1.pth'
     path.write_bytes(value[1])
     (folder / LAST).write_bytes(value[0].replace(b'FOLDER', str(folder).encode()))
     assert find_checkpoint(folder) == path
-    load_harmless(path)
-
-
-DANGERS = ('os.', 'shutil.', 'subprocess.', 'socket.', 'ctypes.dlopen', 'code.__new__')
-events = []
-
-
-@cache
-def listen():
-    """Note what code in a file could do, from now on."""
-    torch.load(io.BytesIO(saved({})), weights_only=True)  # which imports what it needs
-
-    # The arguments outlive this module's names when Python ends.
-    def note(event, _, dangers=DANGERS, seen=events):
-        if event.startswith(dangers):
-            seen.append(event)
-
-    sys.addaudithook(note)
-
-
-def load_harmless(path):
-    listen()
-    events.clear()
-    with contextlib.suppress(Exception):  # torch's refusal, of many kinds
-        torch.load(path, map_location='cpu', weights_only=True)
-    assert events == []
-
-
-@dataclass
-class Call:
-    """Pickles as the call of a function, and a state for what it returns."""
-
-    function: Any
-    args: list[Any]
-    state: Any
-
-    def __reduce__(self):
-        return (self.function, tuple(self.args), *([] if self.state is None else [self.state]))
-
-
-def pickled():
-    """Calls of what MMEngine's checkpoints may call, and of what they should not."""
-    from mmengine.logging import HistoryBuffer
-
-    from go4align_plugins.mmengine import compat
-
-    made = (np.zeros(0).__reduce__()[0], np.float64(0).__reduce__()[0], np.dtype, np.ndarray)
-    bad = (getattr, os.mkdir, importlib.import_module)
-    functions = st.sampled_from((HistoryBuffer, compat._get_statistic, *made, *bad))
-    words = ('min', 'mean', '__globals__', '__class__', 'f8', 'O', 'V8', 'os', 'b')
-    return st.recursive(
-        st.one_of(plain, st.binary(max_size=16), st.sampled_from(words), functions),
-        lambda inner: (
-            st.lists(inner, max_size=3).map(tuple)
-            | st.builds(Call, functions, st.lists(inner, max_size=4), st.none() | inner)
-        ),
-        max_leaves=12,
-    )
-
-
-@reads(pickled, needs='mmengine')
-def mmengine_pickle(value, folder):
-    try:
-        (folder / 'epoch_1.pth').write_bytes(saved({'meta': value}))
-    except Exception:  # no such pickle can be made
-        return
-    load_harmless(folder / 'epoch_1.pth')
 
 
 def tensors(value):
