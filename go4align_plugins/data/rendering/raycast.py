@@ -143,7 +143,20 @@ def shade(
     to. Returns the light (3, N) that reaches the camera, before exposure; outward normals (3, N) in
     the world, 0 for the background; and gloss (N,).
     """
-    albedo, glow, normal, gloss = _surfaces(scene, points, which)
+    albedo, normal = np.zeros_like(points), np.zeros_like(points)
+    gloss, glow = np.zeros_like(points[0]), np.zeros_like(points[0])
+    order = np.argsort(which, kind='stable')
+    bounds = np.searchsorted(which[order], np.arange(-1, len(scene.solids) + 1))
+    if scene.background is not None:
+        sky = order[: bounds[1]]
+        albedo[:, sky], glow[sky] = scene.background(points[:, sky]), 1.0
+    for solid, first, last in zip(scene.solids, bounds[1:], bounds[2:]):
+        seen = order[first:last]
+        if seen.size:
+            places, own, normal[:, seen] = solid.surface(points[:, seen])
+            albedo[:, seen] = solid.material.paint(places, own)
+            gloss[seen], glow[seen] = solid.material.gloss, solid.material.glow
+
     below, above = scene.ambient.astype(np.float32)[:, :, None]
     lit = (below + (above - below) * (0.5 + 0.5 * normal[2])) * openness
     shine = np.zeros_like(points)
@@ -169,21 +182,3 @@ def shade(
     colour = albedo**2 * (lit * (1 - glow) + glow) + shine
     haze = np.where(which < 0, 0, 1 - np.exp(-away / np.float32(scene.visibility)))
     return colour + (HAZE - colour) * haze, normal, gloss
-
-
-def _surfaces(scene: Scene, points: Array, which: Array) -> tuple[Array, Array, Array, Array]:
-    """Colour (3, N), glow (N,), outward normal (3, N) and gloss (N,) of each point."""
-    albedo, normal = np.zeros_like(points), np.zeros_like(points)
-    gloss, glow = np.zeros_like(points[0]), np.zeros_like(points[0])
-    order = np.argsort(which, kind='stable')
-    bounds = np.searchsorted(which[order], np.arange(-1, len(scene.solids) + 1))
-    if scene.background is not None:
-        sky = order[: bounds[1]]
-        albedo[:, sky], glow[sky] = scene.background(points[:, sky]), 1.0
-    for solid, first, last in zip(scene.solids, bounds[1:], bounds[2:]):
-        seen = order[first:last]
-        if seen.size:
-            places, own, normal[:, seen] = solid.surface(points[:, seen])
-            albedo[:, seen] = solid.material.paint(places, own)
-            gloss[seen], glow[seen] = solid.material.gloss, solid.material.glow
-    return albedo, glow, normal, gloss

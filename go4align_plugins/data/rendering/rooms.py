@@ -127,14 +127,10 @@ def _furnish_middle(rng: Draw, floor: _Floor, kind: str) -> None:
 
 def _shell(rng: Draw, width: float, length: float, height: float) -> list[Solid]:
     """Draw floor, ceiling and walls with skirting; none shades, as all light is within."""
-    grounds = [
-        rng.material('planks', (0.04, 0.11), (0.3, 0.65), (0.3, 0.75), scale=(0.09, 0.16)),
-        rng.material(
-            'tiles', (0.05, 0.15), (0.05, 0.3), (0.5, 0.85), scale=(0.25, 0.5), gloss=0.15
-        ),
-        rng.material('speckle', None, (0.05, 0.3), (0.4, 0.75)),
-    ]
-    ground = rng.pick(*grounds)
+    planks = rng.material('planks', (0.04, 0.11), (0.3, 0.65), (0.3, 0.75), scale=(0.09, 0.16))
+    tiles = rng.material('tiles', (0.05, 0.15), (0.05, 0.3), (0.5, 0.85), scale=(0.25, 0.5))
+    carpet = rng.material('speckle', None, (0.05, 0.3), (0.4, 0.75))
+    ground = rng.pick(planks, replace(tiles, gloss=0.15), carpet)
     paper = rng.material('plain', None, (0.04, 0.25), (0.65, 0.95))
     if rng.random() < 0.25:
         pattern, scale = rng.pick('stripes', 'cloud'), rng.uniform(0.12, 0.4)
@@ -160,8 +156,7 @@ def _shell(rng: Draw, width: float, length: float, height: float) -> list[Solid]
 def _decorate_wall(rng: Draw, quarter: int, floor: _Floor, lights: list[Light]) -> list[Solid]:
     """Draw windows, pictures and doors side by side on a wall; adds the windows' light."""
     breadth, reach = floor.half[:: -1 if quarter % 2 else 1]
-    solids: list[Solid] = []
-    yaw = quarter * np.pi / 2
+    solids, yaw = list[Solid](), quarter * np.pi / 2
     parts = max(1, int(2 * breadth / rng.uniform(1.3, 1.9)))
     for x in ((np.arange(parts) + 0.5) / parts * 2 - 1) * breadth:
         kind = rng.random()
