@@ -16,7 +16,7 @@ pytest.importorskip('go4align_plugins.libmtl', reason='LibMTL is missing', exc_t
 from hypothesis import HealthCheck, given, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-from . import checkpoints, frames, molecules, plans, reader, results, run, weighting  # noqa: F401
+from . import checkpoints, frames, molecules, plans, results, run, weighting  # noqa: F401
 from .reader import READERS
 
 pytestmark = pytest.mark.integration
@@ -64,16 +64,3 @@ def test_what_hangs_or_dies_is_found_with_its_input(end, ending, tmp_path, monke
     failure = run.feed('arguments', 0.5)
     assert ending in failure
     assert failure.endswith('The last input: [1]')
-
-
-def test_a_hang_passes_every_except_of_a_reader(monkeypatch):
-    def check(value, folder):
-        try:
-            while True:
-                pass
-        except Exception:
-            raise ValueError('Parameter `damage`') from None
-
-    monkeypatch.setattr(reader, 'SECONDS', 0.2)
-    with pytest.raises(reader.Hang):
-        reader.Reader(None, check, '', 'torch').run(None)
