@@ -9,7 +9,7 @@ from __future__ import annotations
 import colorsys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar, Union
+from typing import Any, Union
 
 import numpy as np
 
@@ -17,7 +17,6 @@ Array = np.ndarray
 Look = tuple[Union[Array, float], Union[Array, float]]
 Range = tuple[float, float]
 Colour = tuple[float, float, float]
-Choice = TypeVar('Choice')
 
 
 @dataclass(frozen=True)
@@ -149,7 +148,7 @@ class Draw(np.random.Generator):
         """Draw a number from each range; a number stays as it is."""
         return [self.uniform(*each) if isinstance(each, tuple) else each for each in ranges]
 
-    def pick(self, *choices: Choice) -> Choice:
+    def pick(self, *choices: Any) -> Any:
         """Draw one of the choices."""
         return choices[self.integers(len(choices))]
 
