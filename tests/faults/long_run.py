@@ -21,13 +21,11 @@ from mpmath import mp
 
 from go4align_plugins import GO4Align
 
-from ..fuzz.reference import exact_indicator, exact_weights
+from ..fuzz.reference import WEIGHT_ERROR, exact_indicator, exact_weights, magnitudes
 
 STEPS = int(os.environ.get('FAULTS_STEPS', 10**5))
 # Of the summed losses, relative, a step: half for rounding the product, half for the sum.
 STATE_ERROR = 2.0**-52
-# Of a weight, relative, given the state, a unit of the logarithms that add up to its own.
-WEIGHT_ERROR = 2.0**-50
 SMALLEST = sys.float_info.min
 # Tasks, groups, step size: at 1e-4, one loss of 10^30 decides q for good; at 1e-34 none does.
 RUNS = ((3, 2, 1e-4), (3, 2, 1e-34), (11, 5, 1e-34), (40, 5, 1e-2))
@@ -59,16 +57,6 @@ def adversarial_losses(num_tasks, steps, seed):
         if burst > 0:
             losses[int(random(1) * num_tasks)] = [torch.nan, torch.inf, -torch.inf][step % 3]
         yield losses
-
-
-def magnitudes(risks, losses, groups):
-    """The sums of logarithms that a weight's error is a multiple of: the largest of its group."""
-    total, least, largest = mp.log(mp.fsum(losses)) if any(losses) else 0, min(risks), {}
-    for x, risk, group in zip(losses, risks, groups):
-        # A share that underflows adds nothing to the mean.
-        size = float(abs(total) + abs(mp.log(x)) + min(risk - least, 800)) if x > 0 else 0.0
-        largest[group] = max(size, largest.get(group, 0.0))
-    return [1 + largest[group] for group in groups]
 
 
 @mp.workdps(40)

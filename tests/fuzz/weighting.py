@@ -14,9 +14,8 @@ from go4align_plugins import GO4Align
 
 from .inputs import anything, names, numbers, plain
 from .reader import reads
-from .reference import LARGEST, exact_indicator, exact_weights
+from .reference import LARGEST, WEIGHT_ERROR, exact_indicator, exact_weights, magnitudes
 
-UNIT, LEAST = mp.mpf(2) ** -52, mp.mpf(2) ** -1074
 DTYPES = ('float16', 'bfloat16', 'float32', 'float64')
 EXTREMES = (0.0, -0.0, 5e-324, 1e-310, 1e-30, 1e30, 1e308, math.inf, math.nan, -1.0)
 loss = st.one_of(st.floats(0, 10), st.floats(0), st.floats(), st.sampled_from(EXTREMES))
@@ -39,12 +38,11 @@ sequences = (st.integers(1, 6) | st.integers(17, 20)).flatmap(
 
 @reads(sequences, name='losses')
 def check_losses(value, folder):
-    """Every step equals a reference of 60 digits, or leaves no trace."""
+    """Every step equals a reference of 60 digits, given the state, or leaves no trace."""
     mp.dps = 60
     steps, dtype, num_groups, step_size, options = value
     weighting = GO4Align(len(steps[0]), num_groups, step_size, **options)
-    risks = [mp.mpf(0)] * weighting.num_tasks
-    for count, step in enumerate(steps, 1):
+    for step in steps:
         losses = torch.tensor(step, dtype=torch.float64).to(getattr(torch, dtype))
         given = losses.double().tolist()
         before = {name: entry.clone() for name, entry in weighting.state_dict().items()}
@@ -60,41 +58,23 @@ def check_losses(value, folder):
             assert all(entry.equal(before[name]) for name, entry in weighting.state_dict().items())
             continue
         assert all(entry.isfinite().all() for entry in weighting.state_dict().values())
-        if options['smooth_alignment']:
-            risks = [r + mp.mpf(step_size) * mp.mpf(min(x, LARGEST)) for r, x in zip(risks, given)]
-        groups = weighting.groups.tolist()
+        assert weights.isfinite().all()
+        groups, risks = weighting.groups.tolist(), weighting.indicator.accumulated_risk.tolist()
         assert [group >= 0 for group in groups] == [x > 0 for x in given]
         assert all(weight == 0 for weight, group in zip(weights, groups) if group < 0)
         assert len({*groups} - {-1}) <= num_groups
-        bound = error_bound(given, risks, count)
-        # Beyond, float64 holds no more of so long a history.
-        if 0 < max(given) < LARGEST and bound <= 1e-3:
-            indicator = exact_indicator(given, risks, **options)
-            assert_means(weights, indicator, groups, bound)
-        assert weights.isfinite().all()
-
-
-def error_bound(losses, risks, steps):
-    r"""How far the logarithm of an indicator may be off, by rounding alone, in all units of 2^-52.
-
-    With A the largest magnitude of a loss's logarithm and R the largest accumulated risk: 8A for
-    Eq. 5, its logarithms, their difference, and the mean's; (4n + 3)R for Eq. 6 after n steps, each
-    a product and a sum, the difference of two and the logarithm of a sum of exponentials; A + R and
-    M + 14 for their sum and exponential. The largest errors that are seen reach a tenth of it.
-    """
-    largest = max((abs(mp.log(x)) for x in losses if x > 0), default=0)
-    return UNIT * (9 * largest + (4 * steps + 4) * max(risks) + len(losses) + 14)
-
-
-def assert_means(weights, indicator, groups, bound):
-    kind = torch.finfo(weights.dtype)
-    # A mean of M rounds each part and their sum; then the weight is rounded to its dtype.
-    relative = mp.expm1(bound) + (len(groups) + 2) * UNIT + mp.mpf(kind.eps)
-    # What underflows is off by the least numbers of float64 and of the weights' dtype.
-    absolute = 16 * LEAST + mp.mpf(kind.tiny) * kind.eps
-    for weight, exact in zip(weights.tolist(), exact_weights(indicator, groups)):
-        expected = min(exact, mp.mpf(kind.max))
-        assert abs(weight - expected) <= expected * relative + absolute, (expected, weights)
+        if not 0 < max(given) < LARGEST:
+            continue
+        exact = exact_weights(exact_indicator(given, risks, **options), groups)
+        kind, least = torch.finfo(losses.dtype), 16 * mp.mpf(2) ** -1074
+        for weight, expected, size in zip(
+            weights.tolist(), exact, magnitudes(risks, given, groups)
+        ):
+            error = WEIGHT_ERROR * (size + len(groups)) + kind.eps
+            expected = min(expected, mp.mpf(kind.max))
+            # What underflows is off by the least numbers of float64 and of the weights' dtype.
+            limit = expected * error + least + mp.mpf(kind.tiny) * kind.eps
+            assert abs(weight - expected) <= limit, (expected, weights)
 
 
 @reads(st.tuples(anything, st.sampled_from(('float16', 'float64', 'int64', 'bool', 'complex64'))))
