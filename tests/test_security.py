@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from go4align_plugins.data import get_benchmark
 from go4align_plugins.data.array_checks import load_array
@@ -40,6 +41,22 @@ FORBIDDEN = {
 }  # fmt: skip
 
 
+def test_no_call_in_the_package_runs_what_it_reads():
+    wrong = []
+    for path in (*ROOT.glob('go4align_plugins/**/*.py'), *ROOT.glob('tools/*.py')):
+        calls = ast.walk(ast.parse(path.read_text(encoding='utf-8')))
+        for node in (node for node in calls if isinstance(node, ast.Call)):
+            name = ast.unparse(node.func)
+            given = {word.arg: getattr(word.value, 'value', None) for word in node.keywords}
+            # Not a method of the same name: `checkpoint.load` is the package's own.
+            loads = name.endswith('torch.load') or (name.endswith(').load') and 'torch' in name)
+            unsafe = loads and given.get('weights_only') is not True
+            runs = name in FORBIDDEN or name.endswith('.extractall')
+            if unsafe or runs or given.get('shell') or given.get('allow_pickle'):
+                wrong.append(f'{path.name}:{node.lineno}: {name}')
+    assert wrong == []
+
+
 class Attack:
     """Makes a folder when it is unpickled."""
 
@@ -50,91 +67,63 @@ class Attack:
         return (os.mkdir, (self.path,))
 
 
-def calls():
-    for folder in ('go4align_plugins', 'tools'):
-        for path in sorted((ROOT / folder).rglob('*.py')):
-            for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
-                if isinstance(node, ast.Call):
-                    options = {word.arg: word.value for word in node.keywords}
-                    yield f'{path.name}:{node.lineno}', ast.unparse(node.func), options
+def load_checkpoint(path):
+    checkpoint = pytest.importorskip('go4align_plugins.libmtl.checkpoint', exc_type=ImportError)
+    checkpoint.load(path)
 
 
-def test_no_call_in_the_package_runs_what_it_reads():
-    wrong = []
-    for place, name, options in calls():
-        given = {key: getattr(value, 'value', None) for key, value in options.items()}
-        if name in FORBIDDEN or name.endswith('.extractall') or given.get('shell'):
-            wrong.append(f'{place}: {name}')
-        # Not a method of the same name: `checkpoint.load` is the package's own.
-        if name.endswith('torch.load') or (name.endswith(').load') and 'torch' in name):
-            wrong += [] if given.get('weights_only') is True else [f'{place}: {name}']
-        wrong += [f'{place}: {name}'] if given.get('allow_pickle') else []
-    assert wrong == []
-
-
-def test_arrays_with_objects_are_refused(tmp_path):
-    target = tmp_path / 'attacked'
-    np.save(tmp_path / '0.npy', np.array([Attack(target)], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match=r'0\.npy: should be a whole \.npy file'):
-        load_array(tmp_path / '0.npy')
-    arrays = dict.fromkeys(('Z', 'pos', 'ptr', 'y', 'target_names', 'smiles'))
-    np.savez(tmp_path / 'molecules.npz', **{n: np.array([Attack(target)]) for n in arrays})
-    with pytest.raises(ValueError, match=r'molecules\.npz: should hold the arrays'):
-        read_qm9(tmp_path)
+@pytest.mark.parametrize(
+    ('name', 'read', 'message'),
+    [
+        ('0.npy', load_array, r'0\.npy: should be a whole \.npy file'),
+        ('molecules.npz', lambda path: read_qm9(path.parent), 'should hold the arrays'),
+        ('last.pt', load_checkpoint, r'last\.pt: should be a checkpoint of this tool'),
+        ('plan.yaml', read_plan, r'plan\.yaml: should be a plan in YAML'),
+    ],
+)
+def test_files_with_code_are_refused(name, read, message, tmp_path):
+    path, target = tmp_path / name, tmp_path / 'attacked'
+    attack = np.array([Attack(target)], dtype=object)
+    np.save(tmp_path / '0.npy', attack, allow_pickle=True)
+    arrays = ('Z', 'pos', 'ptr', 'y', 'target_names', 'smiles')
+    np.savez(tmp_path / 'molecules.npz', **dict.fromkeys(arrays, attack))
+    torch.save({'epoch': 0, 'model': Attack(target)}, tmp_path / 'last.pt')
+    (tmp_path / 'plan.yaml').write_text(f'methods: !!python/object/apply:os.mkdir ["{target}"]\n')
+    with pytest.raises(ValueError, match=message):
+        read(path)
     assert not target.exists()
 
 
-def test_checkpoints_with_code_are_refused(tmp_path):
-    torch = pytest.importorskip('torch')
-    checkpoint = pytest.importorskip(
-        'go4align_plugins.libmtl.checkpoint', reason='needs LibMTL', exc_type=ImportError
-    )
-    torch.save({'epoch': 0, 'model': Attack(tmp_path / 'attacked')}, tmp_path / 'last.pt')
-    with pytest.raises(ValueError, match=r'last\.pt: should be a checkpoint of this tool'):
-        checkpoint.load(tmp_path / 'last.pt')
-    assert not (tmp_path / 'attacked').exists()
-
-
-def test_a_plan_with_code_is_refused(tmp_path):
-    plan = tmp_path / 'plan.yaml'
-    plan.write_text(f'methods: !!python/object/apply:os.mkdir ["{tmp_path / "attacked"}"]\n')
-    with pytest.raises(ValueError, match=r'plan\.yaml: should be a plan in YAML'):
-        read_plan(plan)
-    assert not (tmp_path / 'attacked').exists()
-
-
-def test_arrays_that_hdf5_would_read_elsewhere_are_refused(tmp_path):
+@pytest.mark.parametrize('kind', ['storage', 'link', 'soft'])
+def test_arrays_that_hdf5_would_read_elsewhere_are_refused(kind, tmp_path):
     h5py = pytest.importorskip('h5py')
     from go4align_plugins.data.conversion.nyuv2 import count_frames
 
     (tmp_path / 'secret').write_bytes(bytes(4096))
-    shapes = {'images': (2, 3, 8, 6), 'depths': (2, 8, 6), 'labels': (2, 8, 6)}
-    for kind in ('storage', 'link', 'soft'):
-        path = tmp_path / f'{kind}.mat'
-        with h5py.File(path, 'w') as file:
-            for name, shape in shapes.items():
-                file[name] = np.zeros(shape, np.uint8)
-            del file['depths']
-            if kind == 'storage':
-                external = [(str(tmp_path / 'secret'), 0, 96)]
-                file.create_dataset('depths', (2, 8, 6), np.uint8, external=external)
-            elif kind == 'link':
-                file['depths'] = h5py.ExternalLink('storage.mat', 'depths')
-            else:
-                file['depths'] = h5py.SoftLink('/labels')
-        with pytest.raises(ValueError, match='should hold depths itself'):
-            count_frames(path)
+    path, shape = tmp_path / 'official.mat', (2, 8, 6)
+    with h5py.File(path, 'w') as file:
+        file['images'], file['labels'] = np.zeros((2, 3, 8, 6), 'u1'), np.zeros(shape, 'u1')
+        if kind == 'storage':
+            external = [(str(tmp_path / 'secret'), 0, 96)]
+            file.create_dataset('depths', shape, np.uint8, external=external)
+        else:
+            links = {
+                'link': h5py.ExternalLink('other.mat', 'depths'),
+                'soft': h5py.SoftLink('/labels'),
+            }
+            file['depths'] = links[kind]
+    with pytest.raises(ValueError, match='should hold depths itself'):
+        count_frames(path)
 
 
 @pytest.mark.parametrize('name', ['../secret.jpg', '{root}/secret.jpg', './000001.jpg'])
 def test_celebas_list_names_no_file_outside_its_folder(tmp_path, name):
     root = write_faces(tmp_path / 'celeba', (4, 2, 2))
-    (tmp_path / 'secret.jpg').write_bytes((root / 'img_align_celeba/000001.jpg').read_bytes())
-    (root / 'secret.jpg').write_bytes((tmp_path / 'secret.jpg').read_bytes())
-    name = name.format(root=tmp_path)
-    for listed in ('list_attr_celeba.txt', 'list_eval_partition.txt'):
-        path = root / listed
-        path.write_text(path.read_text().replace('000002.jpg', name))
+    for folder in (tmp_path, root):
+        content = (root / 'img_align_celeba/000001.jpg').read_bytes()
+        (folder / 'secret.jpg').write_bytes(content)
+    for path in (root / 'list_attr_celeba.txt', root / 'list_eval_partition.txt'):
+        path.write_text(path.read_text().replace('000002.jpg', name.format(root=tmp_path)))
     with pytest.raises(ValueError, match='1 are missing, the first is'):
         FaceFolder(root, get_benchmark('celeba'))
 
@@ -154,84 +143,71 @@ def test_arguments_of_an_imported_method_move_no_file(argument):
         Method.parse(f'EW:{argument}')
 
 
-def board(folder):
+@pytest.fixture
+def board(tmp_path):
     """A leaderboard of streets that has EW and its baselines."""
-    write_store(folder, [*singles(), make_entry('EW')])
+    folder = write_store(tmp_path / 'here', [*singles(), make_entry('EW')])
     save_plan(Plan('libmtl', 'streets', (Method('EW'),)), folder / 'plan.yaml')
     return folder
 
 
-def test_an_imported_store_writes_nothing_elsewhere(tmp_path, capsys):
-    here = board(tmp_path / 'here')
-    evil = make_entry('UW', epochs=3)
-    evil = replace(evil, cell='../../cell', log='../../log')
-    (tmp_path / 'other.jsonl').write_text(json.dumps(asdict(evil)) + '\n')
-    before = {path for path in tmp_path.rglob('*') if not path.name.endswith('.lock')}
-    assert main(['import', str(here), str(tmp_path / 'other.jsonl')]) == 0
-    assert main(['status', str(here)]) == 0
-    assert main(['report', str(here), '--out', str(here / 'report')]) == 0
-    after = {path for path in tmp_path.rglob('*') if not path.name.endswith('.lock')}
-    assert all(path.is_relative_to(here / 'report') for path in after - before)
+def import_entry(board, entry):
+    other = board.with_name('other.jsonl')
+    other.write_text(json.dumps(asdict(entry)) + '\n')
+    return main(['import', str(board), str(other)])
 
 
-def test_an_imported_method_that_is_no_name_is_refused(tmp_path, capsys):
-    here = board(tmp_path / 'here')
-    evil = replace(make_entry('UW'), method='../UW')
-    (tmp_path / 'other.jsonl').write_text(json.dumps(asdict(evil)) + '\n')
-    plan = (here / 'plan.yaml').read_bytes()
-    assert main(['import', str(here), str(tmp_path / 'other.jsonl')]) == 2
+def test_an_imported_store_writes_nothing_elsewhere(board, capsys):
+    before = {*board.parent.rglob('*'), board.with_name('other.jsonl')}
+    evil = replace(make_entry('UW', epochs=3), cell='../../cell', log='../../log')
+    assert import_entry(board, evil) == 0
+    assert main(['status', str(board)]) == 0
+    assert main(['report', str(board), '--out', str(board / 'report')]) == 0
+    new = {path for path in {*board.parent.rglob('*')} - before if path.suffix != '.lock'}
+    assert all(path.is_relative_to(board / 'report') for path in new)
+
+
+def test_an_imported_method_that_is_no_name_is_refused(board, capsys):
+    plan = (board / 'plan.yaml').read_bytes()
+    assert import_entry(board, replace(make_entry('UW'), method='../UW')) == 2
     assert 'should name methods' in capsys.readouterr().err
-    assert (here / 'plan.yaml').read_bytes() == plan
-    assert 'UW' not in (here / RESULTS).read_text()
+    assert (board / 'plan.yaml').read_bytes() == plan
+    assert 'UW' not in (board / RESULTS).read_text()
 
 
 @pytest.mark.parametrize('field', ['cell', 'method', 'log', 'task'])
-@pytest.mark.parametrize('value', ['\x1b[2J', 7, ['a']])
-def test_an_entry_whose_names_are_no_plain_texts_is_refused(field, value):
-    line = json.dumps({**asdict(failed('UW')), field: value}).encode()
-    with pytest.raises(ValueError, match=f'`{field}` should be'):
-        parse_entry(line)
-
-
-def test_a_reason_steers_no_terminal():
+def test_an_entry_whose_names_are_no_plain_texts_is_refused(field):
+    for value in ('\x1b[2J', 7, ['a']):
+        with pytest.raises(ValueError, match=f'`{field}` should be'):
+            parse_entry(json.dumps({**asdict(failed('UW')), field: value}).encode())
     line = json.dumps(asdict(failed('UW', '\x1b]0;title\x07 out of memory'))).encode()
     assert parse_entry(line).reason == ' ]0;title  out of memory'
 
 
-class Elements(HTMLParser):
-    def __init__(self, text):
-        super().__init__()
-        self.found = []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.found.append((tag, sorted(name for name, _ in attributes)))
-
-
-def report_with(tmp_path, name, reason):
-    tmp_path.mkdir()
-    store = write_store(tmp_path, [*singles(), make_entry('EW'), make_entry('UW', weighting=name),
-                                   failed('DWA', reason)])  # fmt: skip
+def report_with(folder, name, reason):
+    folder.mkdir()
+    evil = make_entry('UW', weighting=name), failed('DWA', reason)
+    store = write_store(folder, [*singles(), make_entry('EW'), *evil])
     runs, failures = load_results([store])
     multi, single = ([run for run in runs if run.single_task == one] for one in (False, True))
     return build_report(multi, single, STREETS, failures=failures)
 
 
 def test_a_page_shows_names_reasons_and_captions_as_they_are(tmp_path):
-    pages = []
-    for number, (name, reason) in enumerate((('UW', 'reason'), (SCRIPT, SCRIPT))):
-        report = report_with(tmp_path / f'store-{number}', name, reason)
-        report = replace(report, caption=name, notes=(reason,))
-        pages.append(FORMATS['html'][1](report))
-    clean, evil = (Elements(page).found for page in pages)
-    assert evil == clean
-    assert "default-src 'none'" in pages[1]
+    found, parser = {}, HTMLParser()
+    for name in ('UW', SCRIPT):
+        tags = found[name] = []
+        parser.handle_starttag = lambda tag, pairs, tags=tags: tags.append((tag, [*dict(pairs)]))
+        report = report_with(tmp_path / f'store-{len(found)}', name, name)
+        page = FORMATS['html'][1](replace(report, caption=name, notes=(name,)))
+        parser.feed(page)
+    assert found['UW'] == found[SCRIPT] != []
+    assert "default-src 'none'" in page
 
 
 def test_markdown_has_no_tag_link_picture_or_cell_of_a_name(tmp_path):
     name = '\\| a <b> ![x](http://example.org) \r\n | c'
-    report = report_with(tmp_path / 'store', name, name)
-    text = FORMATS['md'][1](report)
+    text = FORMATS['md'][1](report_with(tmp_path / 'store', name, name))
     (row,) = [line for line in text.splitlines() if line.startswith('| \\\\')]
     assert row.startswith('| \\\\\\| a &lt;b> ![x]\\(http://example.org)    \\| c | ')
     assert '](' not in text.replace(']\\(', '')
@@ -239,25 +215,19 @@ def test_markdown_has_no_tag_link_picture_or_cell_of_a_name(tmp_path):
 
 def test_latex_has_no_command_of_a_name():
     assert escape('\\input{/etc/passwd}') == r'\textbackslash{}input\{/etc/passwd\}'
-    assert escape('a%b$c#d&e^^5c\r\n') == (
-        r'a\%b\$c\#d\&e\textasciicircum{}\textasciicircum{}5c  '
-    )  # fmt: skip
+    assert escape('a%b$c#d&e^c\r\n') == r'a\%b\$c\#d\&e\textasciicircum{}c  '
 
 
-@pytest.mark.parametrize('name', ['=cmd|calc', '+1', '-1', '@SUM(A1)', '\t=1', "'=1", 'UW', "'UW"])
-def test_a_name_in_a_csv_is_no_formula_and_is_read_back(name):
-    field = as_text(name)
-    assert field[0] not in '=+-@\t\r'
-    assert from_text(field) == name
-
-
-def test_a_csv_of_a_report_has_no_formula(tmp_path):
-    report = report_with(tmp_path / 'store', '=cmd|calc', 'none')
+def test_a_name_in_a_csv_is_no_formula_and_is_read_back(tmp_path):
+    names = ['=cmd|calc', '+1', '-1', '@SUM(A1)', '\t=1', "'=1", "'UW"]
+    fields = [as_text(name) for name in names]
+    assert not {field[0] for field in fields} & set('=+-@\t\r')
+    assert [from_text(field) for field in fields] == names
+    report = report_with(tmp_path / 'store', names[0], 'none')
     (path,) = report.write(tmp_path / 'report', ['csv'])
-    names = [row['method'] for row in csv.DictReader(io.StringIO(path.read_text()))]
-    assert "'=cmd|calc" in names
-    again = report_of_table(path)
-    assert [row.method for row in again.rows] == [row.method for row in report.rows]
+    rows = csv.DictReader(io.StringIO(path.read_text()))
+    assert fields[0] in [row['method'] for row in rows]
+    assert [row.method for row in report_of_table(path).rows] == [row.method for row in report.rows]
 
 
 def test_a_statistic_of_a_checkpoint_reaches_nothing_else():

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,7 @@ ALONE = {'PYTHONPATH': PATHS, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''
 EPOCHS = 4
 FRAMES = {'train': 8, 'val': 4}
 SIZE = (32, 48)
-DEADLINE = 600
-"""Seconds that no undisturbed process may take."""
+DEADLINE = 600  # seconds that no undisturbed process may take
 CONFIG = ROOT / 'configs/segnet/segnet-small_go4align_rooms-96x128.py'
 
 
@@ -35,7 +34,7 @@ class Work:
     """Something that a user starts, that may be disturbed, and is gone on with.
 
     Attributes:
-        name: on the command line.
+        name: of the tool, and of what is special.
         command: the words that begin or go on with it in a folder.
         result: what must be as if nothing had happened.
         finished: what must never be lost or done again, by name.
@@ -49,22 +48,33 @@ class Work:
     finished: Callable[[Path], Mapping[Any, Any]]
     present: Callable[[Path], Mapping[Any, Any]] | None = None
 
-    def lost(self, out: Path, kept: Mapping[Any, Any]) -> list[Any]:
-        """What was finished and is not there any longer, or not as it was."""
+    def assert_kept(self, out: Path, kept: Mapping[Any, Any]) -> None:
+        """What was finished is there as it was, and no file is half-written under its own name."""
+        assert_whole(out)
         there = (self.present or self.finished)(out)
-        return [name for name, value in kept.items() if there.get(name) != value]
+        lost = [name for name, value in kept.items() if there.get(name) != value]
+        assert not lost, f'{out}: lost or done again: {lost}'
+
+    def finish(self, out: Path, log: Path) -> Any:
+        """Let it come to its end; returns its result."""
+        status = run(self.command(out), log)
+        assert status == 0, f'{self.name} ended with {status}: {tail(log)}'
+        return self.result(out)
 
 
-def make_works(rooms: Path) -> dict[str, Work]:
-    """All works, on data that is rendered into a folder."""
-    render(rooms)
-    works = (
-        Work('libmtl', lambda out: libmtl_words(rooms, out), *OF_A_RUN),
-        Work('mmseg', lambda out: mmseg_words(rooms, out), *OF_A_RUN),
-        Work('data', data_words, array_digests, array_digests),
-        Work('leaderboard', lambda out: board_words(rooms, out), board_result, store_lines),
-    )
-    return {work.name: work for work in works}
+class Works(dict[str, Work]):
+    """All works by name, on data that is rendered into a folder."""
+
+    def __init__(self, rooms: Path) -> None:
+        self.rooms = rooms
+        render(rooms)
+        for work in (
+            Work('libmtl', lambda out: libmtl_words(rooms, out), *OF_A_RUN),
+            Work('mmseg', lambda out: mmseg_words(rooms, out), *OF_A_RUN),
+            Work('data', data_words, digests, digests),
+            Work('leaderboard', lambda out: board_words(rooms, out), board_result, store_lines),
+        ):
+            self[work.name] = work
 
 
 def render(rooms: Path) -> None:
@@ -83,17 +93,13 @@ def libmtl_words(rooms: Path, out: Path, *options: str) -> list[str]:
     )  # fmt: skip
 
 
-def mmseg_words(
-    rooms: Path, out: Path, *options: str, workers: int = 0, epochs: int = EPOCHS
-) -> list[str]:
-    loaders = ('train', 'val', 'test')
-    settings = [f'{loader}_dataloader.dataset.data_root={rooms}' for loader in loaders]
-    settings += [f'{loader}_dataloader.num_workers={workers}' for loader in loaders]
-    settings += [f'{loader}_dataloader.persistent_workers=False' for loader in loaders]
-    settings += ['train_dataloader.batch_size=2', f'train_cfg.max_epochs={epochs}']
-    return tool(
-        'train_mmseg', CONFIG, '--work-dir', out, '--resume', *options, '--cfg-options', *settings
-    )
+def mmseg_words(rooms: Path, out: Path, *options: str, workers=0, epochs=EPOCHS) -> list[str]:
+    settings = ['train_dataloader.batch_size=2', f'train_cfg.max_epochs={epochs}']
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        settings += [f'{loader}.dataset.data_root={rooms}', f'{loader}.num_workers={workers}']
+        settings.append(f'{loader}.persistent_workers=False')
+    options = ('--work-dir', out, '--resume', *options, '--cfg-options')
+    return tool('train_mmseg', CONFIG, *options, *settings)
 
 
 def data_words(out: Path) -> list[str]:
@@ -114,10 +120,8 @@ def board_words(rooms: Path, out: Path, workers: int = 2) -> list[str]:
 def spawn(words: Sequence[str], log: Path, **options: Any) -> subprocess.Popen:
     """Start a process as a user does; what it says is added to a log."""
     with log.open('ab') as output:
-        return subprocess.Popen(
-            words, env={**os.environ, **ALONE}, stdin=subprocess.DEVNULL, stdout=output,
-            stderr=output, **options,
-        )  # fmt: skip
+        options = {'stdin': subprocess.DEVNULL, 'stdout': output, 'stderr': output, **options}
+        return subprocess.Popen(words, env={**os.environ, **ALONE}, **options)
 
 
 def run(words: Sequence[str], log: Path, **options: Any) -> int:
@@ -125,72 +129,59 @@ def run(words: Sequence[str], log: Path, **options: Any) -> int:
     return spawn(words, log, **options).wait(DEADLINE)
 
 
-def finish(work: Work, out: Path, log: Path) -> None:
-    """Let a work come to its end; what it says if it does not is in the error."""
-    status = run(work.command(out), log)
-    assert status == 0, f'{work.name} ended with {status}: {tail(log)}'
+def tail(log: Path) -> str:
+    return ' '.join(log.read_text(errors='replace')[-600:].split())
 
 
-def tail(log: Path, length: int = 600) -> str:
-    return ' '.join(log.read_text(errors='replace')[-length:].split())
-
-
-def entries(path: Path) -> list[dict[str, Any]]:
-    """The epochs of a run, without what no two runs share."""
-    found = [json.loads(line) for line in (path / 'metrics.jsonl').read_text().splitlines()]
-    return [{**entry, 'seconds': None} for entry in found]
-
-
-def checkpoint_of(out: Path) -> Path:
-    last = out / 'last_checkpoint'
-    return out / Path(last.read_text()).name if last.exists() else out / 'last.pt'
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def run_result(out: Path) -> Any:
-    """A run's epochs and its checkpoint's parameters and optimizer."""
+    """A run's epochs, and its checkpoint's parameters and optimizer."""
     import go4align_plugins.mmengine  # noqa: F401  (what MMEngine's checkpoints hold)
 
-    state = torch.load(checkpoint_of(out), map_location='cpu', weights_only=True)
+    last = out / 'last_checkpoint'
+    path = out / Path(last.read_text()).name if last.exists() else out / 'last.pt'
+    state = torch.load(path, map_location='cpu', weights_only=True)
     parts = [state.get(name) for name in ('model', 'state_dict', 'optimizer', 'strategy')]
-    return entries(out), [digest for part in parts for digest in tensor_digests(part)]
+    entries = [json.loads(line) for line in (out / 'metrics.jsonl').read_text().splitlines()]
+    return without_times(entries), tensor_digests(parts)
 
 
-def tensor_digests(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        for entry in value:
-            yield from tensor_digests(entry)
-    elif isinstance(value, torch.Tensor):
-        yield hashlib.sha256(value.contiguous().numpy().tobytes()).hexdigest()
+def without_times(epochs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**epoch, 'seconds': None} for epoch in epochs]
 
 
-def entries_before_last(out: Path) -> dict[int, str]:
+def tensor_digests(value: Any) -> list[str]:
+    if isinstance(value, torch.Tensor):
+        return [digest(value.contiguous().numpy().tobytes())]
+    inner = value.values() if isinstance(value, dict) else value
+    is_nested = isinstance(value, (dict, list, tuple))
+    return [found for each in inner for found in tensor_digests(each)] if is_nested else []
+
+
+def lines(path: Path) -> dict[int, bytes]:
+    """The whole lines of a file."""
+    return dict(enumerate(path.read_bytes().split(b'\n')[:-1] if path.exists() else []))
+
+
+def entries_before_last(out: Path) -> dict[int, bytes]:
     """An entry is added before or after its checkpoint: all but the last one have both."""
-    return dict(list(whole_entries(out).items())[:-1])
-
-
-def whole_entries(out: Path) -> dict[int, str]:
-    path = out / 'metrics.jsonl'
-    lines = path.read_text().split('\n')[:-1] if path.exists() else []
-    return dict(enumerate(lines))
+    return dict(list(lines(out / 'metrics.jsonl').items())[:-1])
 
 
 # An entry without its checkpoint is taken out, and the one before it is the last again.
-OF_A_RUN = run_result, entries_before_last, whole_entries
+OF_A_RUN = run_result, entries_before_last, lambda out: lines(out / 'metrics.jsonl')
 
 
-def array_digests(out: Path) -> dict[str, str]:
-    paths = sorted((*out.rglob('*.npy'), *out.glob('*.json')))
-    return {
-        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
-    }
+def digests(out: Path) -> dict[str, str]:
+    paths = (*out.rglob('*.npy'), *out.glob('*.json'))
+    return {str(path.relative_to(out)): digest(path.read_bytes()) for path in paths}
 
 
 def store_lines(out: Path) -> dict[int, bytes]:
-    path = out / 'results.jsonl'
-    lines = path.read_bytes().split(b'\n')[:-1] if path.exists() else []
-    return dict(enumerate(lines))
+    return lines(out / 'results.jsonl')
 
 
 def board_result(out: Path) -> Any:
@@ -201,10 +192,9 @@ def board_result(out: Path) -> Any:
             entry = json.loads(line)
         except ValueError:  # damaged: its cell is there again
             continue
-        epochs = [{**epoch, 'seconds': None} for epoch in entry['epochs']]
-        same = {name: entry[name] for name in ('method', 'task', 'seed', 'status', 'reason')}
+        same = [entry[name] for name in ('method', 'task', 'seed', 'status', 'reason')]
         assert entry['cell'] not in found, f'{entry["cell"]} is in the store twice'
-        found[entry['cell']] = {**same, 'epochs': epochs}
+        found[entry['cell']] = same, without_times(entry['epochs'])
     return found, {cell: run_result(out / 'runs' / cell) for cell in found}
 
 
@@ -220,10 +210,3 @@ def assert_whole(out: Path) -> None:
         except (ValueError, OSError, EOFError) as error:
             damage = str(error)
         assert not damage, f'half-written: {path}: {damage}'
-
-
-def assert_undisturbed(work: Work, out: Path, kept: Mapping[Any, Any], undisturbed: Any) -> None:
-    """Going on has kept what was finished, and ends as without a disturbance."""
-    lost = work.lost(out, kept)
-    assert not lost, f'{out}: lost or done again: {lost}'
-    assert work.result(out) == undisturbed, f'{out} is not as undisturbed'

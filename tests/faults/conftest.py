@@ -1,16 +1,6 @@
-from pathlib import Path
-
 import pytest
 
-from .common import Work, make_works
-
-
-class Works(dict[str, Work]):
-    """Works by name, on data that is rendered once."""
-
-    def __init__(self, rooms: Path) -> None:
-        super().__init__(make_works(rooms))
-        self.rooms = rooms
+from .common import Works
 
 
 @pytest.fixture(scope='session')

@@ -5,7 +5,6 @@ preparation or one of two ranks as soon as there is something to lose. At every 
 whole under their own names, what was finished is kept, and the end is that of the undisturbed run:
 figures, parameters and data, bit for bit.
 
-    python -m pytest tests/faults/kill.py
     FAULTS_TIMES=5 FAULTS_SEED=1 python -m pytest tests/faults/kill.py -k mmseg
 """
 
@@ -26,31 +25,20 @@ from . import common
 
 TIMES = int(os.environ.get('FAULTS_TIMES', 20))
 SEED = int(os.environ.get('FAULTS_SEED', 0))
-HELPERS = {
-    'libmtl-loader': 'train_libmtl.py',
-    'mmseg-loader': 'train_mmseg.py',
-    'data-worker': 'prepare_data.py',
-    'mmseg-rank': 'train_mmseg.py',
-}
-"""What the command of a process that helps has in it."""
 
 
-def wait_for_work(process: subprocess.Popen, out: Path) -> None:
+def wait_for_work(process, out):
     """Wait until a process has written a file, or has ended."""
     begin = time.time_ns()
-    while process.poll() is None and latest_change(out) < begin:
+    while process.poll() is None:
+        with suppress(OSError):  # renamed since
+            files = (path for path in out.rglob('*') if path.is_file())
+            if any(path.stat().st_mtime_ns >= begin for path in files):
+                break
         time.sleep(0.01)
 
 
-def latest_change(out: Path) -> int:
-    times = [0]
-    for path in out.rglob('*'):
-        with suppress(OSError):  # renamed since
-            times.append(path.stat().st_mtime_ns if path.is_file() else 0)
-    return max(times)
-
-
-def kill(work: common.Work, folder: Path, times: int) -> None:
+def kill(work, folder, times):
     """Kill a work again and again.
 
     Every other moment is drawn uniformly from the start of the process on; the others from its
@@ -63,47 +51,36 @@ def kill(work: common.Work, folder: Path, times: int) -> None:
     idle = time.monotonic() - begin
     assert process.wait(common.DEADLINE) == 0, f'{work.name}: {common.tail(log)}'
     working = time.monotonic() - begin - idle
-    expected = work.result(undisturbed)
-    generator = random.Random(SEED)
+    expected, generator = work.result(undisturbed), random.Random(SEED)
     killed = runs = 0
     while killed < times or not runs:
-        out = folder / f'run-{runs}'
-        kept: dict = {}
+        out, kept = folder / f'run-{runs}', {}
         while True:
             process = common.spawn(work.command(out), log)
             if killed % 2:
                 wait_for_work(process, out)
             longest = working if killed % 2 else idle + working
             moment = generator.uniform(0, longest / 2) if killed < times else common.DEADLINE
-            if not has_to_be_killed(process, moment):
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(moment)
+            process.kill()  # unless it has ended by itself
+            if process.wait() != -signal.SIGKILL:
                 break
+            assert killed < times, f'did not end in {moment} s'
             killed += 1
             if work.name == 'leaderboard':
                 time.sleep(0.5)  # its cells end with it
-            common.assert_whole(out)
-            lost = work.lost(out, kept)
-            assert not lost, f'{out}: lost or done again: {lost}'
-            kept = {**kept, **work.finished(out)}
+            work.assert_kept(out, kept)
+            kept.update(work.finished(out))
         status = process.returncode
         assert status == 0, f'ended with {status} after {killed}: {common.tail(log)}'
-        common.assert_whole(out)
-        common.assert_undisturbed(work, out, kept, expected)
+        work.assert_kept(out, kept)
+        assert work.result(out) == expected, f'{out} is not as undisturbed'
         runs += 1
     print(f'{killed} kills in {runs} runs of {idle:.1f} + {working:.1f} s')
 
 
-def has_to_be_killed(process: subprocess.Popen, seconds: float) -> bool:
-    """Kill a process after a while, unless it has ended by itself."""
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        assert seconds < common.DEADLINE, f'did not end in {seconds} s'
-    return process.returncode == -signal.SIGKILL
-
-
-def helpers_of(process: subprocess.Popen, mark: str) -> list[int]:
+def helpers_of(process, mark):
     """The running children of a process whose command has a mark in it, by Linux's own files."""
     helpers = []
     with suppress(OSError):  # one has ended since
@@ -115,38 +92,14 @@ def helpers_of(process: subprocess.Popen, mark: str) -> list[int]:
     return helpers
 
 
-def kill_helper(work: common.Work, folder: Path, mark: str) -> None:
-    """Kill one of the helpers as soon as there is something to lose, then go on."""
-    log, undisturbed, out = folder / 'log', folder / 'undisturbed', folder / 'disturbed'
-    common.finish(work, undisturbed, log)
-    process = common.spawn(work.command(out), log)
-    killed = False
-    while process.poll() is None and not killed:
-        helpers = helpers_of(process, mark) if work.finished(out) else []
-        if helpers:
-            os.kill(random.Random(SEED).choice(helpers), signal.SIGKILL)
-            killed = True
-        time.sleep(0.005)
-    assert killed, 'ended before a helper could be killed'
-    status, said = process.wait(common.DEADLINE), log.read_text(errors='replace')
-    assert status != 0, 'ended without an error'
-    if 'rank' not in work.name:  # torchrun tells of ranks
-        plain = 'Use fewer workers' in said and 'Traceback' not in said
-        assert plain, f'no plain error: {common.tail(log)}'
-    common.assert_whole(out)
-    kept = work.finished(out)
-    common.finish(work, out, log)
-    common.assert_undisturbed(work, out, kept, work.result(undisturbed))
-
-
-def rank_words(rooms: Path, out: Path) -> list[str]:
+def rank_words(rooms, out):
     """Two ranks on this machine, by torchrun."""
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    one = common.mmseg_words(rooms, out, '--launcher', 'pytorch')
+    python, *words = common.mmseg_words(rooms, out, '--launcher', 'pytorch')
     launch = ['-m', 'torch.distributed.run', '--nproc_per_node=2', f'--master_port={port}']
-    return [one[0], *launch, *one[1:]]
+    return [python, *launch, *words]
 
 
 @pytest.mark.parametrize('name', ['libmtl', 'mmseg', 'data', 'leaderboard'])
@@ -154,14 +107,29 @@ def test_work_is_gone_on_with(name, works, tmp_path):
     kill(works[name], tmp_path, TIMES)
 
 
-@pytest.mark.parametrize('name', HELPERS)
+@pytest.mark.parametrize('name', ['libmtl-loader', 'mmseg-loader', 'data-worker', 'mmseg-rank'])
 def test_work_without_its_helper_is_gone_on_with(name, works, tmp_path):
-    commands = {
-        'libmtl-loader': lambda out: common.libmtl_words(works.rooms, out, '--workers', '2'),
-        'mmseg-loader': lambda out: common.mmseg_words(works.rooms, out, workers=2),
-        'mmseg-rank': lambda out: rank_words(works.rooms, out),
-    }
-    work = works['data']
-    if name in commands:
-        work = common.Work(name, commands[name], *common.OF_A_RUN)
-    kill_helper(work, tmp_path, HELPERS[name])
+    log, undisturbed, out = tmp_path / 'log', tmp_path / 'undisturbed', tmp_path / 'disturbed'
+    rooms, work = works.rooms, works['data']
+    command, tool = {
+        'libmtl-loader': (lambda out: common.libmtl_words(rooms, out, '--workers', '2'), 'libmtl'),
+        'mmseg-loader': (lambda out: common.mmseg_words(rooms, out, workers=2), 'mmseg'),
+        'mmseg-rank': (lambda out: rank_words(rooms, out), 'mmseg'),
+    }.get(name, (None, 'prepare_data'))
+    if command:
+        work = common.Work(name, command, *common.OF_A_RUN)
+    expected = work.finish(undisturbed, log)
+    process, helpers = common.spawn(work.command(out), log), []
+    while process.poll() is None and not helpers:
+        helpers = helpers_of(process, f'{tool}.py') if work.finished(out) else []
+        time.sleep(0.005)
+    assert helpers, 'ended before a helper could be killed'
+    os.kill(random.Random(SEED).choice(helpers), signal.SIGKILL)
+    assert process.wait(common.DEADLINE) != 0, 'ended without an error'
+    said = log.read_text(errors='replace')
+    plain = 'Use fewer workers' in said and 'Traceback' not in said
+    assert plain or 'rank' in name, f'no plain error: {common.tail(log)}'  # torchrun tells of ranks
+    common.assert_whole(out)
+    kept = work.finished(out)
+    assert work.finish(out, log) == expected
+    work.assert_kept(out, kept)

@@ -6,8 +6,9 @@ from typing import Any
 
 from mpmath import mp
 
-LARGEST = 1e150
-"""A larger loss counts as this one, and the indicator saturates at it."""
+LARGEST = 1e150  # a larger loss counts as this one, and the indicator saturates at it
+# Of a weight, relative, given the state, a unit of the logarithms that add up to its own.
+WEIGHT_ERROR = 2.0**-50
 
 
 def exact_indicator(
@@ -39,3 +40,13 @@ def exact_weights(indicator: dict[int, Any], groups: list[int]) -> list[Any]:
         members = [value for other, value in indicator.items() if groups[other] == groups[task]]
         weights[task] = mp.fsum(members) / len(members)
     return weights
+
+
+def magnitudes(risks, losses, groups):
+    """The sums of logarithms that a weight's error is a multiple of: the largest of its group."""
+    total, least, largest = mp.log(mp.fsum(losses)) if any(losses) else 0, min(risks), {}
+    for x, risk, group in zip(losses, risks, groups):
+        # A share that underflows adds nothing to the mean.
+        size = float(abs(total) + abs(mp.log(x)) + min(risk - least, 800)) if x > 0 else 0.0
+        largest[group] = max(size, largest.get(group, 0.0))
+    return [1 + largest[group] for group in groups]

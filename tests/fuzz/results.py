@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import yaml
 from hypothesis import strategies as st
@@ -23,8 +22,8 @@ from go4align_plugins.utils.run_folder import RunFolder
 
 from ..leaderboard.run_folders import MULTI, entry
 from ..leaderboard.stores import failed, make_entry, singles
-from .target import Target
-from .values import damaged, json_file, lines_of
+from .inputs import damaged, json_file, lines_of
+from .reader import reads
 
 MULTIPLE = (make_entry('EW'), make_entry('GO4Align:num_groups=2', seed=1), failed('DWA'))
 ENTRIES = [json.loads(json.dumps(asdict(one))) for one in (*singles(), *MULTIPLE)]
@@ -37,106 +36,75 @@ TABLE = (
     b'STL,0 1,streets,,0.5,0.8,0.02,20,0.1\nEW,0,streets,,0.6,0.72,0.01,30,\n'
 )
 METRICS = {'segmentation': {'mIoU': 0.5, 'pixAcc': 0.8}, 'depth': {'abs_err': 1, 'rel_err': 2.0}}
+runs = st.tuples(json_file(CONFIG), json_file(*LINES))
 
 
-def check_store(content: bytes, folder: Path) -> None:
-    """Lines that are no entries are passed over; what is kept can be added, exported, joined."""
-    store = Store(folder / RESULTS)
-    store.path.write_bytes(content)
-    kept = store.entries()
-    other = Store(folder / 'other.jsonl')
+@reads(json_file(*ENTRIES), file=RESULTS)
+def store(path):
+    """Lines that are no entries are passed over; what is kept can be added and joined."""
+    kept, other = Store(path).entries(), Store(path.with_name('other.jsonl'))
     added, differing = other.join(kept.values())
-    assert len(added) == len(kept)
-    assert not differing
+    assert (len(added), differing) == (len(kept), [])
     assert list(other.entries()) == list(kept)
-    store.append(make_entry('UW'))
-    assert {*kept, make_entry('UW').cell} == set(store.entries())
+    Store(path).append(make_entry('UW'))
+    assert {*kept, make_entry('UW').cell} == set(Store(path).entries())
 
 
-def check_report(content: bytes, folder: Path) -> None:
-    """A store that is read can be reported in every form, or the reason is named."""
-    (folder / RESULTS).write_bytes(content)
-    _write(make_report([folder], last=2, best=True), folder)
+@reads(json_file(*ENTRIES), 'Runs |runs in one table|should hold a finished', file=RESULTS)
+def report(path):
+    write(make_report([path.parent], last=2, best=True), path.parent)
 
 
-def check_table(content: bytes, folder: Path) -> None:
-    """A table that was entered by hand."""
-    path = folder / 'table.csv'
-    path.write_bytes(content)
-    _write(report_of_table(path), folder)
+@reads(damaged(TABLE), 'Benchmark', file='table.csv')
+def table_csv(path):
+    write(report_of_table(path), path.parent)
 
 
-def _write(made: object, folder: Path) -> None:
-    made.console()  # type: ignore[attr-defined]
-    for path in made.write(folder / 'out', list(FORMATS)):  # type: ignore[attr-defined]
+def write(made, folder):
+    made.console()
+    for path in made.write(folder / 'out', list(FORMATS)):
         text = path.read_text(encoding='utf-8')
-        if path.suffix == '.yml':
-            assert yaml.safe_load(text)['Models']
+        assert path.suffix != '.yml' or yaml.safe_load(text)['Models']
 
 
-def check_import(content: bytes, folder: Path) -> None:
+@reads(json_file(*ENTRIES), name='import', file='file.jsonl')
+def check_import(path):
     """Another machine's results are added to a leaderboard, or nothing is."""
-    (folder / RESULTS).write_bytes(before := lines_of(ENTRIES[2]))
-    save_plan(Plan.from_dict({**PLAN}), folder / 'plan.yaml')
-    (folder / 'file.jsonl').write_bytes(content)
-    errors = io.StringIO()
+    stored, errors = path.with_name(RESULTS), io.StringIO()
+    stored.write_bytes(before := lines_of(ENTRIES[2]))
+    save_plan(Plan.from_dict(dict(PLAN)), path.with_name('plan.yaml'))
     with contextlib.redirect_stderr(errors):
-        status = main(['import', str(folder), str(folder / 'file.jsonl')])
-    after = (folder / RESULTS).read_bytes()
+        status = main(['import', str(path.parent), str(path)])
+    after = stored.read_bytes()
     assert after.startswith(before)
-    assert status == 0 or after == before, 'a refused import changed the store'
-    assert status == 0 or errors.getvalue()
+    assert status == 0 or (after == before and errors.getvalue()), 'a refused import was stored'
 
 
-def _resume(value: tuple[bytes, bytes], folder: Path) -> None:
+def write_run(value, folder):
     for name, content in zip(('config.json', 'metrics.jsonl'), value):
         (folder / name).write_bytes(content)
+
+
+@reads(runs)
+def resume(value, folder):
+    write_run(value, folder)
     RunFolder(folder, CONFIG, resume=True).keep_until(2)
-
-
-def check_resume(value: tuple[bytes, bytes], folder: Path) -> None:
-    """A run is gone on with, or the reason names the folder or the option."""
-    _resume(value, folder)
     for line in (folder / 'metrics.jsonl').read_text().splitlines():
         assert json.loads(line)['epoch'] < 2
 
 
-def check_run_folder(value: tuple[bytes, bytes], folder: Path) -> None:
+@reads(runs, 'Runs |runs in one table')
+def run_folder(value, folder):
     """A run that is loaded has every figure that tables and pictures need."""
-    with contextlib.suppress(ValueError):
-        _resume(value, folder)
-    for name, content in zip(('config.json', 'metrics.jsonl'), value):
-        (folder / name).write_bytes(content)
+    write_run(value, folder)
     run = load_run(folder)
     assert set(run.final(2)) == set(run.tasks)
     make_report([folder], last=2)
 
 
-def check_baseline(value: tuple[str, bytes], folder: Path) -> None:
-    """delta_m's baseline from a JSON file, or from a run folder."""
+@reads(json_file(METRICS), needs='mmseg', file='baseline.json')
+def baseline(path):
     from go4align_plugins.mmseg.evaluation.baselines import load_baseline
 
-    path = folder / value[0]
-    path.write_bytes(value[1])
-    path = path if path.suffix == '.json' else folder
     for metrics in load_baseline(path, get_benchmark('streets')).values():
         assert all(isinstance(figure, (int, float)) for figure in metrics.values())
-
-
-def _file(name: str, *values: object) -> st.SearchStrategy[tuple[str, bytes]]:
-    return st.tuples(st.just(name), json_file(*values))
-
-
-entries = json_file(*ENTRIES)
-runs = st.tuples(json_file(CONFIG), json_file(*LINES))
-baselines = _file('baseline.json', METRICS) | _file('metrics.jsonl', *LINES)
-ERRORS = 'Parameter `|Runs |runs in one table'
-TARGETS = {
-    'store': Target(entries, check_store),
-    'report': Target(entries, check_report, f'{ERRORS}|should hold a finished'),
-    'import': Target(entries, check_import),
-    'run_folder': Target(runs, check_run_folder, ERRORS),
-    'resume': Target(runs, check_resume),
-    'table_csv': Target(damaged(TABLE), check_table, 'Parameter `|Benchmark'),
-    'baseline': Target(baselines, check_baseline, needs=('mmseg',)),
-}

@@ -20,41 +20,32 @@ ROOT = Path(__file__).parents[2]
 TEST = 'tests/fuzz/test_fuzz.py::test_reads_or_refuses'
 COMMAND = [sys.executable, '-m', 'pytest', '-q', '-rs', '-s', '-p', 'no:cacheprovider']
 MEMORY = 8 * 2**30
-MARGIN = 900
-"""Seconds beyond the given ones, for imports and for making a finding smaller."""
+MARGIN = 900  # seconds beyond the given ones, for imports and for making a finding smaller
 
 
 def main() -> int:
     """The command line; its status is 1 if anything was found."""
+    sys.path.insert(0, str(ROOT))
+    from tests.fuzz.test_fuzz import READERS
+
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add('targets', nargs='*', metavar='TARGET', help='readers (all)')
+    add('readers', nargs='*', metavar='READER', help=f'of {", ".join(READERS)} (all)')
     add('--minutes', type=float, default=10, help='for each reader (10)')
     add('--jobs', type=int, default=os.cpu_count(), help='readers at a time (one a core)')
     options = parser.parse_args()
-    sys.path.insert(0, str(ROOT))
-    from tests.fuzz.test_fuzz import TARGETS
-
-    names = options.targets or list(TARGETS)
-    unknown = {*names} - {*TARGETS}
-    if unknown:
-        parser.error(f'no reader {", ".join(unknown)}: choose from {", ".join(TARGETS)}')
-    failed = 0
+    names = options.readers or list(READERS)
+    if unknown := {*names} - {*READERS}:
+        parser.error(f'no reader {", ".join(unknown)}: choose from {", ".join(READERS)}')
     with ThreadPoolExecutor(options.jobs) as pool:
-        for failure in pool.map(partial(feed, seconds=options.minutes * 60), names):
-            failed += bool(failure)
-    print(f'{failed} of {len(names)} readers failed')
-    return int(failed > 0)
+        failures = list(pool.map(partial(feed, seconds=options.minutes * 60), names))
+    print(f'{sum(map(bool, failures))} of {len(names)} readers failed')
+    return int(any(failures))
 
 
 def feed(name: str, seconds: float) -> str:
-    """Feed a reader in a process of its own; an input that hangs or ends it is a finding, too.
-
-    Returns:
-        What was found, which is printed as well; an empty text is nothing.
-    """
-    fast = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None  # for thousands of small files
-    with tempfile.TemporaryDirectory(dir=fast) as scratch:
+    """Feed a reader in a process of its own; prints and returns findings, hangs and crashes."""
+    with tempfile.TemporaryDirectory() as scratch:
         last = Path(scratch, 'input')
         names = {'TMPDIR': scratch, 'FUZZ_INPUT': str(last), 'FUZZ_SECONDS': str(seconds)}
         try:

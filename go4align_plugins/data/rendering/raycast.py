@@ -14,6 +14,7 @@ import numpy as np
 
 from go4align_plugins.data.rendering.solids import Array, Solid, dot, turn
 
+CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]).T
 NEAREST = 0.05  # metres; a solid that reaches behind this plane may be anywhere in the image
 HAZE = np.float32(0.75)  # brightness
 RUN = 16  # neighbouring rays that are tested for shadow together
@@ -40,14 +41,9 @@ class Camera:
         return np.stack([cos * right + sin * down, cos * down - sin * right, forward])
 
     def rays(self, rows: Array, columns: Array, size: tuple[int, int]) -> Array:
-        """Directions (3, h, w) float32 in the world, one metre deep, through points of an image.
-
-        Rows (h,) and columns (w,) are in pixels, of an image of ``size`` (height, width); the first
-        pixel's centre is 0.5.
-        """
-        height, width = size
-        pixel = 2 * np.tan(self.field_of_view / 2) / width
-        x, y = (columns - width / 2) * pixel, (rows - height / 2) * pixel
+        """Directions (3, h, w) float32, one metre deep, through pixels; 0.5 is a pixel's centre."""
+        pixel = 2 * np.tan(self.field_of_view / 2) / size[1]
+        x, y = (columns - size[1] / 2) * pixel, (rows - size[0] / 2) * pixel
         right, down, forward = self.axes[:, :, None, None]
         return (right * x + down * y[:, None] + forward).astype(np.float32)
 
@@ -80,9 +76,8 @@ def cast(
 ) -> tuple[Array, Array]:
     """Find the first solid on each ray of :meth:`Camera.rays`.
 
-    Returns:
-        Depth along the optical axis (h, w) float32 in metres, and the number of the solid (h, w)
-        int16; infinity and -1 where there is none.
+    Returns its depth along the optical axis (h, w) float32 in metres, and its number (h, w) int16;
+    infinity and -1 where there is none.
     """
     rays = camera.rays(rows, columns, size)
     depth = np.full(rays.shape[1:], np.inf, np.float32)
@@ -90,26 +85,25 @@ def cast(
     origin = camera.position.astype(np.float32)
     # Only the rays within a solid's projected bounding box can meet it.
     focal = size[1] / 2 / np.tan(camera.field_of_view / 2)
-    corners = np.stack([solid.corners for solid in solids]) - camera.position[:, None]
-    x, y, z = np.einsum('ij,sjk->isk', camera.axes, corners)
-    whole = z.min(axis=1) <= NEAREST
+    corners = [s.centre[:, None] + s.axes.T @ (CORNERS * s.half[:, None]) for s in solids]
+    relative = np.stack(corners) - camera.position[:, None]
+    x, y, z = np.einsum('ij,sjk->isk', camera.axes, relative)
+    whole, seen = z.min(axis=1) <= NEAREST, z.max(axis=1) > NEAREST
     z = np.maximum(z, NEAREST)
-    across = _windows(columns, x / z * focal + size[1] / 2, whole)
-    down = _windows(rows, y / z * focal + size[0] / 2, whole)
-    seen = (z.max(axis=1) > NEAREST) & (across[0] < across[1]) & (down[0] < down[1])
+    windows = []
+    for lines, marks, side in ((rows, y, size[0]), (columns, x, size[1])):
+        marks = marks / z * focal + side / 2
+        low = np.where(whole, 0, np.searchsorted(lines, marks.min(axis=1)))
+        high = np.where(whole, lines.size, np.searchsorted(lines, marks.max(axis=1)))
+        windows.append(list(map(slice, low, high)))
+        seen &= low < high
     for number in np.flatnonzero(seen):
-        window = slice(*down[:, number]), slice(*across[:, number])
+        window = windows[0][number], windows[1][number]
         found = solids[int(number)].meet(origin, rays[(slice(None), *window)])
         nearer = found < depth[window]
         depth[window][nearer] = found[nearer]
         which[window][nearer] = number
     return depth, which
-
-
-def _windows(lines: Array, marks: Array, whole: Array) -> Array:
-    """First and last (2, S) of the rising ``lines`` among the marks (S, 8), or all of them."""
-    low = np.where(whole, 0, np.searchsorted(lines, marks.min(axis=1)))
-    return np.stack([low, np.where(whole, lines.size, np.searchsorted(lines, marks.max(axis=1)))])
 
 
 def shadowed(solids: Sequence[Solid], points: Array, target: Array) -> Array:
@@ -142,20 +136,27 @@ def shadowed(solids: Sequence[Solid], points: Array, target: Array) -> Array:
 def shade(
     scene: Scene, points: Array, which: Array, openness: Array, spread: Array
 ) -> tuple[Array, Array, Array]:
-    """Light the surfaces that :func:`cast` has found.
+    """Light the surfaces ``which`` (N,) that :func:`cast` has found at points (3, N).
 
-    Args:
-        scene: solids, lights and background.
-        points: (3, N) float32 where the rays end; directions for the background.
-        which: (N,) numbers of the solids, -1 for the background.
-        openness: (N,) share of the ambient light that reaches the points.
-        spread: (3, N) places in the unit ball, the part of a light that each point looks to.
-
-    Returns:
-        Light (3, N) that reaches the camera, before exposure; outward normals (3, N) in the world,
-        0 for the background; and gloss (N,) of the materials.
+    Where there is none (-1), points are directions. ``openness`` (N,) is the share of the ambient
+    light that is left, ``spread`` (3, N) in the unit ball the part of a light that a point looks
+    to. Returns the light (3, N) that reaches the camera, before exposure; outward normals (3, N) in
+    the world, 0 for the background; and gloss (N,).
     """
-    albedo, glow, normal, gloss = _surfaces(scene, points, which)
+    albedo, normal = np.zeros_like(points), np.zeros_like(points)
+    gloss, glow = np.zeros_like(points[0]), np.zeros_like(points[0])
+    order = np.argsort(which, kind='stable')
+    bounds = np.searchsorted(which[order], np.arange(-1, len(scene.solids) + 1))
+    if scene.background is not None:
+        sky = order[: bounds[1]]
+        albedo[:, sky], glow[sky] = scene.background(points[:, sky]), 1.0
+    for solid, first, last in zip(scene.solids, bounds[1:], bounds[2:]):
+        seen = order[first:last]
+        if seen.size:
+            places, own, normal[:, seen] = solid.surface(points[:, seen])
+            albedo[:, seen] = solid.material.paint(places, own)
+            gloss[seen], glow[seen] = solid.material.gloss, solid.material.glow
+
     below, above = scene.ambient.astype(np.float32)[:, :, None]
     lit = (below + (above - below) * (0.5 + 0.5 * normal[2])) * openness
     shine = np.zeros_like(points)
@@ -181,21 +182,3 @@ def shade(
     colour = albedo**2 * (lit * (1 - glow) + glow) + shine
     haze = np.where(which < 0, 0, 1 - np.exp(-away / np.float32(scene.visibility)))
     return colour + (HAZE - colour) * haze, normal, gloss
-
-
-def _surfaces(scene: Scene, points: Array, which: Array) -> tuple[Array, Array, Array, Array]:
-    """Colour (3, N), glow (N,), outward normal (3, N) and gloss (N,) of each point."""
-    albedo, normal = np.zeros_like(points), np.zeros_like(points)
-    gloss, glow = np.zeros_like(points[0]), np.zeros_like(points[0])
-    order = np.argsort(which, kind='stable')
-    bounds = np.searchsorted(which[order], np.arange(-1, len(scene.solids) + 1))
-    if scene.background is not None:
-        sky = order[: bounds[1]]
-        albedo[:, sky], glow[sky] = scene.background(points[:, sky]), 1.0
-    for solid, first, last in zip(scene.solids, bounds[1:], bounds[2:]):
-        seen = order[first:last]
-        if seen.size:
-            places, own, normal[:, seen] = solid.surface(points[:, seen])
-            albedo[:, seen] = solid.material.paint(places, own)
-            gloss[seen], glow[seen] = solid.material.gloss, solid.material.glow
-    return albedo, glow, normal, gloss

@@ -6,11 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from go4align_plugins.data.rendering.furniture import PIECES, Piece
+from go4align_plugins.data.rendering.furniture import (
+    LABEL,
+    OBJECTS,
+    PIECES,
+    Piece,
+    cloth,
+    wood,
+)
 from go4align_plugins.data.rendering.raycast import Camera, Light, Scene
 from go4align_plugins.data.rendering.solids import Solid, ball, box, moved, shadeless, turn
 from go4align_plugins.data.rendering.textures import Array, Draw, Material
-from go4align_plugins.data.rendering.things import LABEL, OBJECTS, cloth, wood
 
 # For each kind of room the pieces that it always has along its walls, and those that it may have.
 ALONG_WALLS = {
@@ -32,14 +38,15 @@ class _Floor:
 
     def place(self, piece: Piece, position: Array, quarter: int) -> bool:
         """Put the piece at ``position`` (2,), turned by quarter turns, if there is room."""
-        half = np.array(piece.size[:: -1 if quarter % 2 else 1]) / 2
+        size, solids = piece
+        half = np.array(size[:: -1 if quarter % 2 else 1]) / 2
         low, high = position - half, position + half
         inside = (low >= -self.half - 1e-6).all() and (high <= self.half + 1e-6).all()
         hits = any((low < other[1]).all() and (high > other[0]).all() for other in self.taken)
         if hits or not inside:
             return False
         self.taken.append((low, high))
-        self.solids += moved(piece.solids, (*position, 0.0), quarter * np.pi / 2)
+        self.solids += moved(solids, (*position, 0.0), quarter * np.pi / 2)
         return True
 
     def along_wall(self, rng: Draw, piece: Piece) -> None:
@@ -47,9 +54,9 @@ class _Floor:
         for _ in range(12):
             quarter = int(rng.choice(4, p=[0.46, 0.26, 0.02, 0.26]))
             breadth, reach = self.half[:: -1 if quarter % 2 else 1]
-            room = breadth - piece.size[0] / 2
+            room = breadth - piece[0][0] / 2
             if room > 0:
-                spot = [rng.uniform(-room, room), reach - piece.size[1] / 2 - 0.02, 0.0]
+                spot = [rng.uniform(-room, room), reach - piece[0][1] / 2 - 0.02, 0.0]
                 if self.place(piece, (turn(quarter * np.pi / 2) @ spot)[:2], quarter):
                     break
 
@@ -58,7 +65,7 @@ def build_room(generator: np.random.Generator) -> Scene:
     """Draw a furnished room and a camera in it."""
     rng = Draw(generator.bit_generator)
     kind = rng.pick(*ALONG_WALLS)
-    width, length, height = rng.uniform(3.0, 5.5), rng.uniform(3.4, 6.5), rng.uniform(2.4, 2.9)
+    width, length, height = rng.uniforms((3.0, 5.5), (3.4, 6.5), (2.4, 2.9))
     if kind == 'kitchen':
         width, length = 0.8 * width, 0.8 * length
     floor = _Floor(width, length)
@@ -79,8 +86,16 @@ def build_room(generator: np.random.Generator) -> Scene:
         solids += _decorate_wall(rng, quarter, floor, lights)
     lights = lights[:1]
     if not lights or rng.random() < 0.6:
-        solids += _ceiling_lamp(rng, height, lights)
-    solids = [_maybe_unlabelled(rng, solid) for solid in solids]
+        centre = np.array([*rng.uniform(-0.6, 0.6, 2), height - rng.uniform(0.1, 0.5)])
+        glass = Material('plain', (1.0, 0.96, 0.85), glow=1.0)
+        solids.append(ball(centre, (0.34, 0.34, 0.2), OBJECTS, glass, casts_shadow=False))
+        bright, *warm = rng.uniforms((1.0, 1.8), (0.85, 0.97), (0.65, 0.9))
+        lights.append(Light(centre, bright * np.array([1.0, *warm]), radius=0.09, reach=3.0))
+    # Annotators leave some things out.
+    skipped = {OBJECTS: 0.12, LABEL['furniture']: 0.03}
+    for number, solid in enumerate(solids):
+        if solid.half.max() <= 1.2 and rng.random() < skipped.get(solid.label, 0.01):
+            solids[number] = replace(solid, label=-1)
     warmth = np.array([1.0, rng.uniform(0.9, 1.0), rng.uniform(0.75, 1.05)])
     ambient = rng.uniform(0.16, 0.36) * np.stack([warmth * [1.0, 0.95, 0.88], warmth])
     x, y = rng.uniform(-0.3, 0.3, 2) * floor.half + [0.0, 0.25 * length] - stand
@@ -99,7 +114,7 @@ def _furnish_middle(rng: Draw, floor: _Floor, kind: str) -> None:
     low, high = floor.taken[-1]
     if kind != 'living':
         seat = PIECES['chair'](rng)
-        x, y = (high - low) / 2 + seat.size[0] / 2 + rng.uniform(0.02, 0.15)
+        x, y = (high - low) / 2 + seat[0][0] / 2 + rng.uniform(0.02, 0.15)
         # A chair's back is towards its own y: away from the table.
         for quarter, place in enumerate([(0, y), (-x, 0), (0, -y), (x, 0)]):
             if rng.random() < 0.8:
@@ -112,14 +127,10 @@ def _furnish_middle(rng: Draw, floor: _Floor, kind: str) -> None:
 
 def _shell(rng: Draw, width: float, length: float, height: float) -> list[Solid]:
     """Draw floor, ceiling and walls with skirting; none shades, as all light is within."""
-    grounds = [
-        rng.material('planks', (0.04, 0.11), (0.3, 0.65), (0.3, 0.75), scale=(0.09, 0.16)),
-        rng.material(
-            'tiles', (0.05, 0.15), (0.05, 0.3), (0.5, 0.85), scale=(0.25, 0.5), gloss=0.15
-        ),
-        rng.material('speckle', None, (0.05, 0.3), (0.4, 0.75)),
-    ]
-    ground = rng.pick(*grounds)
+    planks = rng.material('planks', (0.04, 0.11), (0.3, 0.65), (0.3, 0.75), scale=(0.09, 0.16))
+    tiles = rng.material('tiles', (0.05, 0.15), (0.05, 0.3), (0.5, 0.85), scale=(0.25, 0.5))
+    carpet = rng.material('speckle', None, (0.05, 0.3), (0.4, 0.75))
+    ground = rng.pick(planks, replace(tiles, gloss=0.15), carpet)
     paper = rng.material('plain', None, (0.04, 0.25), (0.65, 0.95))
     if rng.random() < 0.25:
         pattern, scale = rng.pick('stripes', 'cloud'), rng.uniform(0.12, 0.4)
@@ -145,8 +156,7 @@ def _shell(rng: Draw, width: float, length: float, height: float) -> list[Solid]
 def _decorate_wall(rng: Draw, quarter: int, floor: _Floor, lights: list[Light]) -> list[Solid]:
     """Draw windows, pictures and doors side by side on a wall; adds the windows' light."""
     breadth, reach = floor.half[:: -1 if quarter % 2 else 1]
-    solids: list[Solid] = []
-    yaw = quarter * np.pi / 2
+    solids, yaw = list[Solid](), quarter * np.pi / 2
     parts = max(1, int(2 * breadth / rng.uniform(1.3, 1.9)))
     for x in ((np.arange(parts) + 0.5) / parts * 2 - 1) * breadth:
         kind = rng.random()
@@ -212,19 +222,3 @@ def _pictures(rng: Draw, x: float, y: float, z: float) -> list[Solid]:
         solids.append(box((centre, y, z), (w, 0.05, h), label, frame))
         solids.append(box((centre, y - 0.015, z), (w - 0.07, 0.035, h - 0.07), label, art))
     return solids
-
-
-def _ceiling_lamp(rng: Draw, height: float, lights: list[Light]) -> list[Solid]:
-    """Draw a lamp below the ceiling; adds its light."""
-    centre = np.array([*rng.uniform(-0.6, 0.6, 2), height - rng.uniform(0.1, 0.5)])
-    glass = Material('plain', (1.0, 0.96, 0.85), glow=1.0)
-    warmth = rng.uniform((1.0, 0.85, 0.65), (1.8, 0.97, 0.9))
-    lights.append(Light(centre, warmth[0] * np.array([1.0, *warmth[1:]]), radius=0.09, reach=3.0))
-    return shadeless(ball(centre, (0.34, 0.34, 0.2), OBJECTS, glass))
-
-
-def _maybe_unlabelled(rng: Draw, solid: Solid) -> Solid:
-    """Leave out the label of some things as annotators do."""
-    skipped = {OBJECTS: 0.12, LABEL['furniture']: 0.03}.get(solid.label, 0.01)
-    shell = solid.half.max() > 1.2
-    return replace(solid, label=-1) if not shell and rng.random() < skipped else solid

@@ -59,15 +59,26 @@ def record(
     which, depth, rays, outward = (array[centres] for array in (which, depth, rays, outward))
     labels = np.array([solid.label for solid in scene.solids] + [scene.background_label])
     label = labels[which]
-    label = np.where(_skipped(label, seed), -1, label)
+    # Nobody labels the margin, and in places the rims of classes.
+    margin, rim = max(1, round(MARGIN * size[0])), np.zeros(size, bool)
+    rim[:, 1:] |= label[:, 1:] != label[:, :-1]
+    rim[1:] |= label[1:] != label[:-1]
+    labelled = np.zeros(size, bool)
+    labelled[margin:-margin, margin:-margin] = True
+    label = np.where(labelled & ~(rim & (_patches(size, 5, seed) > 0.55)), label, -1)
 
     slant = -(rays * outward).sum(axis=0) / np.sqrt((rays**2).sum(axis=0))
     gaps = _patches(size, 9, seed + 1)
     measured = (depth >= sensor.nearest) & (depth <= sensor.farthest)
     measured &= slant > sensor.grazing * (1 + gaps)
     measured &= gaps > 0.9 * gloss[centres][0]
+    # The second eye misses a point that is hidden from it by something not too far away.
     starts = points[centres][:, measured] + SKIN * outward[:, measured]
-    measured[measured] = ~_hidden(scene, sensor, starts)
+    eye, norm = scene.camera.position + sensor.baseline * scene.camera.axes[0], np.linalg.norm
+    target = np.broadcast_to(eye.astype(np.float32)[:, None], starts.shape)
+    reach = PARALLAX * sensor.baseline
+    near = [each for each in scene.solids if norm(each.centre - eye) - norm(each.half) < reach]
+    measured[measured] = ~shadowed(near, starts, target)
     axes = scene.camera.axes.astype(np.float32)
     normal = np.ascontiguousarray(np.einsum('ij,jhw->hwi', axes, outward))
     return Record(_develop(light, rng), label.astype(np.float32), depth, normal, measured)
@@ -103,28 +114,3 @@ def _patches(size: tuple[int, ...], number: float, seed: int) -> Array:
     """Noise (H, W) in [0, 1] with about ``number`` bumps down the image."""
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32) * np.float32(number / size[0])
     return noise(x, y, seed)
-
-
-def _skipped(label: Array, seed: int) -> Array:
-    """Find the pixels without a label: the margin, and in places the rims of classes."""
-    margin = max(1, round(MARGIN * label.shape[0]))
-    rim = np.zeros(label.shape, bool)
-    rim[:, 1:] |= label[:, 1:] != label[:, :-1]
-    rim[1:] |= label[1:] != label[:-1]
-    skipped = np.ones(label.shape, bool)
-    skipped[margin:-margin, margin:-margin] = False
-    return skipped | (rim & (_patches(label.shape, 5, seed) > 0.55))
-
-
-def _hidden(scene: Scene, sensor: DepthSensor, starts: Array) -> Array:
-    """Find the points (3, N) that the sensor's second eye misses."""
-    eye = scene.camera.position + sensor.baseline * scene.camera.axes[0]
-    target = np.broadcast_to(eye.astype(np.float32)[:, None], starts.shape)
-    # Farther away, the eyes are too close together to see past anything.
-    reach = PARALLAX * sensor.baseline
-    near = [
-        solid
-        for solid in scene.solids
-        if np.linalg.norm(solid.centre - eye) - np.linalg.norm(solid.half) < reach
-    ]
-    return shadowed(near, starts, target)

@@ -7,19 +7,19 @@ not depend on the number of threads as a BLAS's may.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial, reduce
-from typing import Union
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from go4align_plugins.data.rendering.textures import Array, Material
 
-CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]).T
-SHAPES = ('box', 'cylinder', 'ellipsoid')
+ROUND_AXES = {'box': 0, 'cylinder': 2, 'ellipsoid': 3}  # how many of the axes a shape is round in
+INFINITY = np.float32(np.inf)
 Span = tuple[Array, Array]  # multiples of a ray's step at which it enters and leaves
-Vector = Union[Sequence[float], Array]
 
 
 def turn(yaw: float) -> Array:
@@ -37,12 +37,12 @@ def dot(a: Array, b: Array) -> Array:
 class Solid:
     """A convex solid with a label and a material."""
 
-    shape: str  # one of SHAPES; a cylinder stands along its own z axis
     centre: Array  # (3,) in metres
     half: Array  # (3,) half of its extent along its own axes, in metres
     label: int  # class number; -1 is unlabelled
     material: Material
     axes: Array  # (3, 3) its own axes in the world, as rows
+    shape: str = 'box'  # a name in ROUND_AXES; a cylinder stands along its own z axis
     taper: tuple[float, float] = (0.0, 0.0)  # share by which a box's top is shorter in x and y
     casts_shadow: bool = True
 
@@ -53,11 +53,6 @@ class Solid:
         normals = [(1, 0, x), (-1, 0, x), (0, 1, y), (0, -1, y), (0, 0, 1), (0, 0, -1)]
         limits = [1 - x, 1 - x, 1 - y, 1 - y, 1, 1]
         return np.array(normals, np.float32), np.array(limits, np.float32)
-
-    @cached_property
-    def corners(self) -> Array:
-        """Corners (3, 8) of the bounding box in the world."""
-        return self.centre[:, None] + self.axes.T @ (CORNERS * self.half[:, None])
 
     def to_unit(self, vectors: Array) -> Array:
         """World vectors (3, ...) along the solid's axes, in half extents."""
@@ -71,24 +66,20 @@ class Solid:
         """
         centre = self.centre.reshape(3, *[1] * (origin.ndim - 1)).astype(np.float32)
         start, step = self.to_unit(origin - centre), self.to_unit(direction)
-        if self.shape == 'ellipsoid':
-            spans = [_radius_span(start, step)]
-        elif self.shape == 'cylinder':
-            spans = [_radius_span(start[:2], step[:2]), *_slab_spans(start[2:], step[2:])]
-        elif any(self.taper):
+        if any(self.taper):
             spans = [*_plane_spans(start, step, *self.planes)]
         else:
-            spans = [*_slab_spans(start, step)]
+            number = ROUND_AXES[self.shape]
+            spans = [_radius_span(start[:number], step[:number])] if number else []
+            spans += _slab_spans(start[number:], step[number:])
         enters, leaves = zip(*spans)
         enter, leave = reduce(np.maximum, enters), reduce(np.minimum, leaves)
-        return np.where((enter < leave) & (enter > 0), enter, np.float32(np.inf))
+        return np.where((enter < leave) & (enter > 0), enter, INFINITY)
 
     def surface(self, points: Array) -> tuple[Array, Array, Array]:
-        """Map points (3, N) on the surface, in the world, to the solid's own axes.
+        """Map world points (3, N) on the surface to metres along the solid's axes (3, N).
 
-        Returns:
-            Places in metres from the centre, and outward normals, along the solid's own axes;
-            outward normals in the world; each (3, N).
+        The outward normals (3, N) come with them: along its own axes, and in the world.
         """
         unit = self.to_unit(points - self.centre.astype(np.float32)[:, None])
         if self.shape == 'box':
@@ -110,8 +101,8 @@ def _plane_spans(start: Array, step: Array, normals: Array, limits: Array) -> It
     """Spans within each half-space."""
     for normal, limit in zip(normals, limits):
         speed = _not_zero(dot(normal, step))
-        at, never = (limit - dot(normal, start)) / speed, np.float32(np.inf)
-        yield np.where(speed < 0, at, -never), np.where(speed > 0, at, never)
+        at = (limit - dot(normal, start)) / speed
+        yield np.where(speed < 0, at, -INFINITY), np.where(speed > 0, at, INFINITY)
 
 
 def _slab_spans(start: Array, step: Array) -> Iterator[Span]:
@@ -124,13 +115,11 @@ def _slab_spans(start: Array, step: Array) -> Iterator[Span]:
 
 def _radius_span(start: Array, step: Array) -> Span:
     """Span within the unit circle or sphere."""
-    a = np.maximum(np.einsum('i...,i...->...', step, step), np.float32(1e-12))
-    b = np.einsum('i,i...->...' if start.ndim == 1 else 'i...,i...->...', start, step)
-    c = np.einsum('i...,i...->...', start, start) - 1
-    root = b * b - a * c
-    miss = root < 0
-    root = np.sqrt(np.where(miss, 0, root))
-    return np.where(miss, np.float32(np.inf), (-b - root) / a), (-b + root) / a
+    products = partial(np.einsum, 'i...,i...->...')
+    a, b = np.maximum(products(step, step), np.float32(1e-12)), products(start, step)
+    discriminant = b * b - a * (products(start, start) - 1)
+    root = np.sqrt(np.maximum(discriminant, 0))
+    return np.where(discriminant < 0, INFINITY, (-b - root) / a), (-b + root) / a
 
 
 def _not_zero(speed: Array) -> Array:
@@ -139,32 +128,18 @@ def _not_zero(speed: Array) -> Array:
 
 
 def box(
-    centre: Vector,
-    size: Vector,
-    label: int,
-    material: Material,
-    yaw: float = 0.0,
-    taper: tuple[float, float] = (0.0, 0.0),
-    shape: str = 'box',
+    centre: ArrayLike, size: ArrayLike, label: int, look: Material, yaw: float = 0.0, **rest: Any
 ) -> Solid:
-    """Build a solid by its full ``size`` (3,) in metres, upright and turned by ``yaw`` radians.
-
-    Raises:
-        ValueError: if the shape is unknown or a size is not positive.
-    """
-    if shape not in SHAPES:
-        raise ValueError(f'Parameter `shape` should be one of {SHAPES}. Found `shape = {shape!r}`.')
+    """Build a solid by its full ``size`` (3,) in metres, upright and turned by ``yaw`` radians."""
     half = np.asarray(size, float) / 2
-    if not (half > 0).all():
-        raise ValueError(f'Parameter `size` should be positive. Found `size = {tuple(size)}`.')
-    return Solid(shape, np.asarray(centre, float), half, label, material, turn(yaw).T, taper)
+    return Solid(np.asarray(centre, float), half, label, look, turn(yaw).T, **rest)
 
 
 cylinder = partial(box, shape='cylinder')
 ball = partial(box, shape='ellipsoid')
 
 
-def moved(solids: Iterable[Solid], position: Vector, yaw: float = 0.0) -> list[Solid]:
+def moved(solids: Iterable[Solid], position: ArrayLike, yaw: float = 0.0) -> list[Solid]:
     """Turn solids about the origin by ``yaw`` radians, then move them by ``position``."""
     turned = turn(yaw)
     return [

@@ -9,15 +9,14 @@ from __future__ import annotations
 import colorsys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Union
 
 import numpy as np
 
 Array = np.ndarray
-Look = tuple[Array, Array]
+Look = tuple[Union[Array, float], Union[Array, float]]
 Range = tuple[float, float]
 Colour = tuple[float, float, float]
-Choice = TypeVar('Choice')
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ class Material:
         """Colours (3, N) float32 at places (3, N) in metres along a solid's own axes."""
         # A face's texture lies along the two axes that its normal is farthest from.
         facing = np.abs(normals).argmax(axis=0)
-        u = np.where(facing == 0, places[1], places[0]) / np.float32(self.scale)
-        v = np.where(facing == 2, places[1], places[2]) / np.float32(self.scale)
+        u, v = (np.where(facing == axis, places[1], places[axis]) for axis in (0, 2))
+        u, v = u / np.float32(self.scale), v / np.float32(self.scale)
         blend, tone = PATTERNS[self.pattern](u, v, self.seed)
         first = np.array(self.colour, np.float32)[:, None]
         second = first * 0.6 if self.accent is None else np.array(self.accent, np.float32)[:, None]
@@ -117,21 +116,18 @@ def _facade(u: Array, v: Array, seed: int) -> Look:
     return (window & ~bars).astype(np.float32), tone
 
 
-# A pattern maps metres along a face (u, v) and a seed to (blend, tone), each (N,): the share of the
-# second colour in [0, 1], and a factor near 1 for the brightness.
+# A pattern maps units along a face (u, v), each (N,), and a seed to (blend, tone), each (N,) or a
+# number: the share of the second colour in [0, 1], and a factor near 1 for the brightness.
 PATTERNS: dict[str, Callable[[Array, Array, int], Look]] = {
-    'plain': lambda u, v, s: (np.zeros_like(u), 0.96 + 0.08 * noise(u, v, s, 3)),
+    'plain': lambda u, v, s: (0.0, 0.96 + 0.08 * noise(u, v, s, 3)),
     'stripes': lambda u, v, s: (_half(u), 0.96 + 0.08 * noise(u, v, s, 3)),
-    'checks': lambda u, v, s: ((_half(u) + _half(v)) / 2, np.ones_like(u)),
+    'checks': lambda u, v, s: ((_half(u) + _half(v)) / 2, 1.0),
     'speckle': lambda u, v, s: (0.6 * noise(u, v, s + 1, 4), 0.8 + 0.4 * noise(u, v, s, 40)),
     'asphalt': lambda u, v, s: (0.8 * noise(u, v / 3, s), 0.92 + 0.16 * noise(u, v, s + 1, 30)),
     'leaves': lambda u, v, s: (noise(u, v, s + 1, 2), 0.45 + 0.95 * noise(u, v, s, 7)),
     'wood': lambda u, v, s: (0.7 * noise(u, v, s + 1, 1.5, 9), 0.85 + 0.3 * noise(u, v, s, 2, 30)),
-    'folds': lambda u, v, s: (
-        0.5 + 0.5 * np.sin(2 * np.pi * (u + 0.15 * noise(v, u, s))),
-        np.ones_like(u),
-    ),
-    'spines': lambda u, v, s: (np.ones_like(u), 1 - 0.75 * _seam(u, 0.08)),  # books in a row
+    'folds': lambda u, v, s: (0.5 + 0.5 * np.sin(2 * np.pi * (u + 0.15 * noise(v, u, s))), 1.0),
+    'spines': lambda u, v, s: (1.0, 1 - 0.75 * _seam(u, 0.08)),  # books in a row
     'tiles': lambda u, v, s: _cells(u, v, s, 0.04, 0.85, 0.3),
     'bricks': lambda u, v, s: _cells(u / 2.5 + np.floor(v) * 0.5, v, s, 0.1, 0.8, 0.4),
     'planks': _planks,
@@ -148,7 +144,11 @@ class Draw(np.random.Generator):
         """Draw a seed for a material."""
         return int(self.integers(1 << 30))
 
-    def pick(self, *choices: Choice) -> Choice:
+    def uniforms(self, *ranges: Range | float) -> list[float]:
+        """Draw a number from each range; a number stays as it is."""
+        return [self.uniform(*each) if isinstance(each, tuple) else each for each in ranges]
+
+    def pick(self, *choices: Any) -> Any:
         """Draw one of the choices."""
         return choices[self.integers(len(choices))]
 
@@ -157,13 +157,12 @@ class Draw(np.random.Generator):
     ) -> Colour:
         """Draw a colour from ranges of hue (None: a homely one), saturation and value."""
         hue = hue or self.pick((-0.03, 0.13), (-0.03, 0.13), (0.54, 0.66), (0.0, 1.0))
-        h, s, v = (self.uniform(*limits) for limits in (hue, saturation, value))
+        h, s, v = self.uniforms(hue, saturation, value)
         return colorsys.hsv_to_rgb(h % 1, s, v)
 
     def material(
         self, pattern: str, *ranges: Range | None, scale: Range | float = 1.0, gloss: float = 0.0
     ) -> Material:
         """Draw a colour, from ranges as :meth:`colour`, a scale and a seed for a pattern."""
-        colour = self.colour(*ranges)  # type: ignore[arg-type]
-        scale = self.uniform(*scale) if isinstance(scale, tuple) else scale
+        colour, (scale,) = self.colour(*ranges), self.uniforms(scale)  # type: ignore[arg-type]
         return Material(pattern, colour, None, scale, self.seed(), gloss)

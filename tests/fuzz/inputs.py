@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 names = st.text(max_size=8)
@@ -20,35 +21,34 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
     max_leaves=8,
 )
-NUMBERS = [0, 1, 2, 3, 4, 255, 2**15, 2**31, 2**40, 2**63, 2**64]
-"""What a length or an offset in a file is wrong by: these, their neighbours and negatives."""
+KINDS = ('f2', 'f4', '>f8', 'f8', 'g', 'i1', 'u1', 'u2', 'i8', 'u8', '?', 'c8', 'S3')
+PIXELS = st.floats() | st.sampled_from((0.0, 1.0, -1.0, 12.0, 13.0, 0.5, 1e30, 2.0**53, -(2.0**40)))
+lengths = st.builds(
+    lambda value, more, size, order: ((value + more) % 256**size).to_bytes(size, order),
+    st.sampled_from([0, 1, 2, 3, 4, 255, 2**15, 2**31, 2**40, 2**63, 2**64]),
+    st.sampled_from((-1, 0, 0, 1)),
+    st.sampled_from((1, 2, 4, 8)),
+    st.sampled_from(('little', 'big')),
+)
+"""Wrong lengths and offsets, as a file has them."""
 
 
 @st.composite
 def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
-    """A file with up to three places damaged.
-
-    Bytes are changed, put in, cut out or copied, a bit is flipped, or a number exchanged.
-    """
+    """A file of which up to three places are changed, put in, cut out, copied, or a bit flipped."""
     content = bytearray(whole)
+    places = st.integers(0, len(content))
     for _ in range(draw(st.integers(0, 3))):
-        start = draw(st.integers(0, len(content)))
-        how = draw(st.sampled_from(('replace', 'replace', 'flip', 'number', 'copy')))
-        if how == 'flip' and start < len(content):
-            content[start] ^= 1 << draw(st.integers(0, 7))
-        elif how == 'number':
-            size = draw(st.sampled_from((1, 2, 4, 8)))
-            value = draw(st.sampled_from(NUMBERS)) + draw(st.sampled_from((-1, 0, 0, 1)))
-            order: Any = draw(st.sampled_from(('little', 'big')))
-            content[start : start + size] = (value % 256**size).to_bytes(size, order)
-        elif how == 'copy':
-            source = draw(st.integers(0, len(content)))
-            length = draw(st.sampled_from((1, 8, 64)))
-            end = start + draw(st.sampled_from((0, length)))
-            content[start:end] = content[source : source + length]
+        start, size = draw(places), draw(st.sampled_from((0, 1, 1, 2, 4, 8, 64, len(content))))
+        change = draw(st.sampled_from(('replace', 'replace', 'length', 'copy', 'flip')))
+        if change == 'flip':
+            new = bytes(byte ^ 1 << draw(st.integers(0, 7)) for byte in content[start : start + 1])
+        elif change == 'copy':
+            source = draw(places)
+            new = content[source : source + size]
         else:
-            end = draw(st.sampled_from((start, start + 1, start + 8, len(content))))
-            content[start:end] = draw(st.binary(max_size=12))
+            new = draw(lengths if change == 'length' else st.binary(max_size=12))
+        content[start : start + (size if change == 'replace' else len(new))] = new
     return bytes(content)
 
 
@@ -74,11 +74,11 @@ def picture(draw: st.DrawFn, whole: bytes) -> bytes:
     """A PNG file: damaged, or a chunk of it, with checksums that are right."""
     if draw(st.booleans()):
         return draw(damaged(whole))
-    signature, chunks, place = whole[:8], [], 8
+    chunks, place = [], 8
     while place < len(whole):
-        length = int.from_bytes(whole[place : place + 4], 'big')
-        chunks.append((whole[place + 4 : place + 8], whole[place + 8 : place + 8 + length]))
-        place += length + 12
+        end = place + 8 + int.from_bytes(whole[place : place + 4], 'big')
+        chunks.append((whole[place + 4 : place + 8], whole[place + 8 : end]))
+        place = end + 4
     index = draw(st.integers(0, len(chunks) - 1))
     kind, content = chunks[index]
     if kind == b'IDAT' and draw(st.booleans()):
@@ -86,30 +86,25 @@ def picture(draw: st.DrawFn, whole: bytes) -> bytes:
     else:
         content = draw(damaged(content))
     chunks[index] = draw(st.sampled_from((kind, kind, *{kind for kind, _ in chunks}))), content
-    return signature + b''.join(
-        len(content).to_bytes(4, 'big') + part + zlib.crc32(part).to_bytes(4, 'big')
-        for content, part in ((content, kind + content) for kind, content in chunks)
-    )
+    result = whole[:8]
+    for kind, content in chunks:
+        checksum = zlib.crc32(kind + content)
+        result += len(content).to_bytes(4, 'big') + kind + content + checksum.to_bytes(4, 'big')
+    return result
 
 
 @st.composite
 def altered(draw: st.DrawFn, whole: Any) -> Any:
-    """A nested value in which up to two entries were replaced, removed or doubled."""
+    """A nested value in which up to two entries were replaced or removed."""
     value = copy.deepcopy(whole)
     for _ in range(draw(st.integers(0, 2))):
-        places = list(_places(value))
-        if not places:
+        if not (places := list(_places(value))):
             break
         holder, key = draw(st.sampled_from(places))
-        change = draw(st.sampled_from(('replace', 'replace', 'remove', 'double')))
-        if change == 'replace':
+        if draw(st.sampled_from(('replace', 'replace', 'remove'))) == 'replace':
             holder[key] = draw(anything)
-        elif change == 'remove':
-            del holder[key]
-        elif isinstance(holder, list):
-            holder.insert(key, holder[key])
         else:
-            holder[draw(names)] = holder[key]
+            del holder[key]
     return value
 
 
@@ -120,6 +115,19 @@ def _places(value: Any) -> Any:
         yield from _places(value[key])
 
 
+@st.composite
+def changed_array(draw, array):
+    """Another type, shape and value than an array's, or another number in a place of it."""
+    with np.errstate(all='ignore'):
+        if draw(st.booleans()):
+            other = st.lists(st.sampled_from((0, 1, *array.shape)), max_size=4)
+            array = np.full(draw(st.just(array.shape) | other), draw(PIXELS))
+            return array.astype(draw(st.sampled_from(KINDS)))
+        array = array.astype(draw(st.sampled_from(('f4', 'f8'))))
+        array.flat[draw(st.integers(0, array.size - 1))] = draw(PIXELS)
+    return array
+
+
 def lines_of(*values: Any) -> bytes:
     """JSON lines."""
     return ''.join(json.dumps(value) + '\n' for value in values).encode()
@@ -128,8 +136,6 @@ def lines_of(*values: Any) -> bytes:
 @st.composite
 def json_file(draw: st.DrawFn, *lines: Any) -> bytes:
     """JSON lines of which one is altered, or the bytes damaged, or neither."""
-    values = list(lines)
-    index = draw(st.integers(0, len(values) - 1))
-    values[index] = draw(altered(values[index]))
-    content = lines_of(*values)
-    return draw(damaged(content)) if draw(st.booleans()) else content
+    index = draw(st.integers(0, len(lines) - 1))
+    content = lines_of(*lines[:index], draw(altered(lines[index])), *lines[index + 1 :])
+    return draw(st.just(content) | damaged(content))
