@@ -7,11 +7,10 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 
-from go4align_plugins.data import celeba, qm9
+from go4align_plugins.data import BENCHMARKS, FRAMES, celeba, get_benchmark, qm9
 from go4align_plugins.data.conversion import cityscapes, nyuv2
-from go4align_plugins.data.embedded import render_dataset
 from go4align_plugins.data.mtan_layout import SPLITS, check, count_frames, is_damage, repair
-from go4align_plugins.data.table import BENCHMARKS, FRAMES, get_benchmark
+from go4align_plugins.data.rooms import render_dataset
 from go4align_plugins.utils.files import advise
 
 EXAMPLES = """examples:
@@ -25,37 +24,6 @@ EXAMPLES = """examples:
 
 Ctrl-C stops at any time; the same command again goes on where it was stopped."""
 
-DOWNLOADS = {
-    'nyuv2': """NYUv2, prepared by MTAN's authors (288 x 384, as most papers; 8 GB):
-  https://www.dropbox.com/sh/86nssgwm6hm3vkb/AACrnUQ4GxpdrBbLjb6n-mWNa?dl=0
-  Unpack it, then: python tools/prepare_data.py check nyuv2 FOLDER
-
-NYUv2, official (nyu_depth_v2_labeled.mat, 2.8 GB):
-  https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html, "Labeled dataset"
-  Then: python tools/prepare_data.py nyuv2 --mat nyu_depth_v2_labeled.mat --out FOLDER""",
-    'cityscapes': """CityScapes, prepared by MTAN's authors (128 x 256, as most papers; 2.4 GB):
-  https://www.dropbox.com/sh/gaw6vh6qusoyms6/AADwWi0Tp3E3M4B2xzeGlsEna?dl=0
-  Unpack it, then: python tools/prepare_data.py check cityscapes FOLDER
-
-CityScapes, official (registration needed): https://www.cityscapes-dataset.com/downloads/
-  leftImg8bit_trainvaltest.zip, gtFine_trainvaltest.zip, disparity_trainvaltest.zip
-  Unpack all three into one folder, then:
-  python tools/prepare_data.py cityscapes --root OFFICIAL --out FOLDER""",
-    'qm9': """QM9, as PyTorch Geometric downloads and prepares it:
-  python -c "from torch_geometric.datasets import QM9; QM9('FOLDER')"
-  Then: python tools/prepare_data.py check qm9 FOLDER
-
-QM9, raw (gdb9.sdf, gdb9.sdf.csv and uncharacterized.txt into one folder):
-  https://deepchemdata.s3-us-west-1.amazonaws.com/datasets/molnet_publish/qm9.zip
-  https://ndownloader.figshare.com/files/3195404 (save it as uncharacterized.txt)
-
-With LibMTL's examples/qm9/random_split.t beside either, the split is LibMTL's.""",
-    'celeba': """CelebA, aligned and cropped (1.4 GB):
-  https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, "Align&Cropped Images"
-  Img/img_align_celeba.zip (unpack it), Anno/list_attr_celeba.txt, Eval/list_eval_partition.txt
-  into one folder, with or without Img, Anno and Eval. Kaggle's archive, unpacked, will do, too.
-  Then: python tools/prepare_data.py check celeba FOLDER""",
-}
 CHECKS: dict[str, Callable[[str, Sequence[str]], tuple[list[str], dict[str, int]]]] = {
     'qm9': lambda root, tasks: qm9.check(root),  # one table holds all targets
     'celeba': lambda root, tasks: celeba.check(root, tasks=tasks),
@@ -128,7 +96,7 @@ def report_samples(options: argparse.Namespace) -> int:
 
 def show_download(options: argparse.Namespace) -> int:
     """Says where to get what cannot be fetched without a browser."""
-    print(DOWNLOADS[options.dataset])
+    print(get_benchmark(options.dataset).download)
     return 0
 
 
@@ -189,7 +157,8 @@ def build_parser() -> argparse.ArgumentParser:
     checker.add_argument('--tasks', nargs='+', metavar='TASK', help='to check; default: all')
     checker.set_defaults(run=report_problems)
     download = commands.add_parser('download', help='say where to get a real dataset')
-    download.add_argument('dataset', choices=DOWNLOADS, metavar='DATASET', help='|'.join(DOWNLOADS))
+    known = [name for name, benchmark in BENCHMARKS.items() if benchmark.download]
+    download.add_argument('dataset', choices=known, metavar='DATASET', help='|'.join(known))
     download.set_defaults(run=show_download)
     return parser
 

@@ -38,10 +38,9 @@ def scale_crop(
 ) -> Frame:
     """Cut out a window and enlarge it to the full size again, as if coming closer.
 
-    What looks ``scale`` times larger is taken to be ``scale`` times closer: the depth is divided by
-    it, as in MTAN's protocol, and an inverse depth multiplied (the papers' code divides CityScapes'
-    inverse depth, too). Directions do not change, but between two pixels the interpolated normal is
-    shorter: it is brought back to length 1, and pixels without a normal stay without.
+    A scene that looks ``scale`` times larger is ``scale`` times closer: the depth is divided by it,
+    as in MTAN's protocol, and an inverse depth multiplied (the papers' code divides CityScapes'
+    inverse depth, too). Normals keep their length, and pixels without a normal stay without.
 
     Args:
         frame: the parts; H and W are those of its image.
@@ -80,14 +79,13 @@ def augment(
         scales: the zoom factors to choose from.
         inverse_depth: whether ``depth`` holds inverse depths.
     """
-    scale = scales[_below(len(scales), generator)]
+
+    def below(limit: int) -> int:
+        return int(torch.randint(limit, (), generator=generator))
+
+    scale = scales[below(len(scales))]
     height, width = frame['image'].shape[-2:]
-    top = _below(height - int(height / scale) + 1, generator)
-    left = _below(width - int(width / scale) + 1, generator)
+    top, left = (below(side - int(side / scale) + 1) for side in (height, width))
     if scale != 1:
         frame = scale_crop(frame, scale, top, left, inverse_depth)
-    return flip(frame) if _below(2, generator) else frame
-
-
-def _below(limit: int, generator: torch.Generator) -> int:
-    return int(torch.randint(limit, (), generator=generator))
+    return flip(frame) if below(2) else frame

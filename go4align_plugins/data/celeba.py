@@ -1,4 +1,4 @@
-"""Reads and checks CelebA as it is downloaded: aligned faces, attributes, official split.
+"""CelebA: 40 attributes of aligned faces, read as it is downloaded, in its official split.
 
 ``img_align_celeba/``, ``list_attr_celeba.txt`` and ``list_eval_partition.txt`` lie in one folder,
 in the download's ``Img``, ``Anno`` and ``Eval``, or in torchvision's ``celeba``. Kaggle's form will
@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from go4align_plugins.data.benchmark import FACES, Benchmark
 from go4align_plugins.data.pictures import open_picture, to_rgb
-from go4align_plugins.data.table import Benchmark, get_benchmark
+from go4align_plugins.tasks import attribute
 from go4align_plugins.utils.files import locate
 from go4align_plugins.utils.optional import import_optional
 from go4align_plugins.utils.texts import read_text
@@ -28,6 +29,29 @@ FOLDERS = ('', 'Img', 'Anno', 'Eval', 'celeba')
 FORMATS = ('JPEG', 'PNG')
 HEADER = 'image_id'
 _AGAIN = 'If a list is cut, download it again.'
+
+NAMES = (
+    '5_o_Clock_Shadow', 'Arched_Eyebrows', 'Attractive', 'Bags_Under_Eyes', 'Bald', 'Bangs',
+    'Big_Lips', 'Big_Nose', 'Black_Hair', 'Blond_Hair', 'Blurry', 'Brown_Hair', 'Bushy_Eyebrows',
+    'Chubby', 'Double_Chin', 'Eyeglasses', 'Goatee', 'Gray_Hair', 'Heavy_Makeup',
+    'High_Cheekbones', 'Male', 'Mouth_Slightly_Open', 'Mustache', 'Narrow_Eyes', 'No_Beard',
+    'Oval_Face', 'Pale_Skin', 'Pointy_Nose', 'Receding_Hairline', 'Rosy_Cheeks', 'Sideburns',
+    'Smiling', 'Straight_Hair', 'Wavy_Hair', 'Wearing_Earrings', 'Wearing_Hat',
+    'Wearing_Lipstick', 'Wearing_Necklace', 'Wearing_Necktie', 'Young',
+)  # fmt: skip
+CELEBA = Benchmark(
+    'celeba',
+    'CelebA',
+    tuple(map(attribute, NAMES)),
+    {'train': 162770, 'val': 19867, 'test': 19962},
+    (64, 64),  # the single tasks' results are not published one by one
+    inputs=FACES,
+    download="""CelebA, aligned and cropped (1.4 GB):
+  https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, "Align&Cropped Images"
+  Img/img_align_celeba.zip (unpack it), Anno/list_attr_celeba.txt, Eval/list_eval_partition.txt
+  into one folder, with or without Img, Anno and Eval. Kaggle's archive, unpacked, will do, too.
+  Then: python tools/prepare_data.py check celeba FOLDER""",
+)
 
 
 class FaceFolder:
@@ -45,7 +69,7 @@ class FaceFolder:
     Raises:
         FileNotFoundError: if a file or the folder of images is missing.
         ValueError: if a file breaks a rule, or an image is missing; the message names the file, the
-            rule and what was found.
+            rule and the value found.
     """
 
     def __init__(
@@ -87,10 +111,37 @@ class FaceFolder:
         Raises:
             ValueError: if the image cannot be read; the message names it.
         """
-        path = self._images / self.names[index]
-        with open_picture(path, FORMATS) as picture:
+        with open_picture(self._images / self.names[index], FORMATS) as picture:
             bilinear = import_optional('PIL.Image').Resampling.BILINEAR
             return np.asarray(to_rgb(picture).resize(size[::-1], bilinear))
+
+
+def check(
+    root: str | Path, progress: bool = True, tasks: Sequence[str] | None = None
+) -> tuple[list[str], dict[str, int]]:
+    """Checks the lists and reads every image.
+
+    Args:
+        root: the folder of the download.
+        progress: whether to draw a progress bar.
+        tasks: names of the attributes to check. None (default) checks all.
+
+    Returns:
+        One line for each problem; and the number of faces of each split.
+    """
+    try:
+        folder = FaceFolder(root, CELEBA, tasks)
+    except (ValueError, OSError) as error:
+        return [str(error)], {}
+    problems = []
+    tqdm = import_optional('tqdm').tqdm
+    # tqdm's None: no bar where nobody watches.
+    for index in tqdm(range(len(folder)), unit=' faces', disable=None if progress else True):
+        try:
+            folder.read(index, (8, 8))
+        except ValueError as error:
+            problems.append(str(error))
+    return problems, {name: len(part) for name, part in folder.splits.items()}
 
 
 def read_attributes(path: Path, wanted: Sequence[str]) -> tuple[list[str], np.ndarray]:
@@ -98,15 +149,8 @@ def read_attributes(path: Path, wanted: Sequence[str]) -> tuple[list[str], np.nd
 
     A ``.csv`` has no count, and ``image_id`` before the names.
 
-    Args:
-        path: of the file.
-        wanted: names of the attributes to keep.
-
     Returns:
-        The images' names; and (N, T) int8, 1 where the attribute is there (1), 0 else (-1).
-
-    Raises:
-        ValueError: if the file is not of that form.
+        The images' names; and (N, T) int8, 1 where a wanted attribute is there (1), 0 else (-1).
     """
     rows = _rows(path)
     in_csv = rows[0][0] == HEADER
@@ -125,44 +169,35 @@ def read_attributes(path: Path, wanted: Sequence[str]) -> tuple[list[str], np.nd
             f'{path}, line 1: should be the number of faces. '
             f'Found {count:.40} and {len(faces)} faces. {_AGAIN}'
         )
-    columns = [header.index(name) + 1 for name in wanted]
-    labels = np.empty((len(faces), len(wanted)), np.int8)
-    for row, words in enumerate(faces):
-        if len(words) != len(header) + 1 or not {'1', '-1'}.issuperset(words[1:]):
+    for number, row in enumerate(faces, start=first):
+        if len(row) != len(header) + 1 or not {'1', '-1'}.issuperset(row[1:]):
             raise ValueError(
-                f'{path}, line {first + row}: should be an image and {len(header)} times 1 or -1. '
-                f'Found {" ".join(words[:4])} ... ({len(words)} words).'
+                f'{path}, line {number}: should be an image and {len(header)} times 1 or -1. '
+                f'Found {" ".join(row[:4])} ... ({len(row)} words).'
             )
-        labels[row] = [words[column] == '1' for column in columns]
-    names = [words[0] for words in faces]
-    ordered = sorted(names)
-    for one, other in zip(ordered, ordered[1:]):
-        if one == other:
-            raise ValueError(f'{path}: should have each image once. Found {one} twice.')
-    return names, labels
+    columns = [header.index(name) + 1 for name in wanted]
+    labels = np.array([[row[column] == '1' for column in columns] for row in faces], np.int8)
+    names, counts = np.unique([row[0] for row in faces], return_counts=True)
+    if counts.max() > 1:
+        raise ValueError(
+            f'{path}: should have each image once. Found {names[counts > 1][0]} twice.'
+        )
+    return [row[0] for row in faces], labels
 
 
 def read_partition(path: Path, names: Sequence[str]) -> np.ndarray:
-    """Reads ``list_eval_partition.txt``: a line a face, its image and 0, 1 or 2.
+    """``list_eval_partition.txt``, a line a face: (N,) int8 in the order of the images' names.
 
-    Args:
-        path: of the file.
-        names: the images, in their order.
-
-    Returns:
-        (N,) int8: 0 is train, 1 val, 2 test.
-
-    Raises:
-        ValueError: if the file is not of that form, or has other images.
+    0 is train, 1 val, 2 test.
     """
     faces = _rows(path)
     first = 2 if faces[0][0] == HEADER else 1
     faces = faces[first - 1 :]
-    for number, words in enumerate(faces, start=first):
-        if len(words) != 2 or words[1] not in ('0', '1', '2'):
+    for number, row in enumerate(faces, start=first):
+        if len(row) != 2 or row[1] not in ('0', '1', '2'):
             raise ValueError(
                 f'{path}, line {number}: should be an image and 0, 1 or 2. '
-                f'Found {" ".join(words):.80}.'
+                f'Found {" ".join(row):.80}.'
             )
     found = dict(faces)
     if set(found) != set(names) or len(faces) != len(names):
@@ -174,46 +209,17 @@ def read_partition(path: Path, names: Sequence[str]) -> np.ndarray:
     return np.array([int(found[name]) for name in names], np.int8)
 
 
-def check(
-    root: str | Path, progress: bool = True, tasks: Sequence[str] | None = None
-) -> tuple[list[str], dict[str, int]]:
-    """Checks the lists and reads every image.
-
-    Args:
-        root: the folder of the download.
-        progress: whether to draw a progress bar.
-        tasks: names of the attributes to check. None (default) checks all.
-
-    Returns:
-        One line for each problem; and the number of faces of each split.
-    """
-    try:
-        folder = FaceFolder(root, get_benchmark('celeba'), tasks)
-    except (ValueError, OSError) as error:
-        return [str(error)], {}
-    problems = []
-    tqdm = import_optional('tqdm').tqdm
-    # tqdm's None: no bar where nobody watches.
-    for index in tqdm(range(len(folder)), unit=' faces', disable=None if progress else True):
-        try:
-            folder.read(index, (8, 8))
-        except ValueError as error:
-            problems.append(str(error))
-    return problems, {name: len(part) for name, part in folder.splits.items()}
-
-
 def _find(root: Path, name: str) -> Path:
+    """The file or folder of that name, or the list as ``.csv``, wherever the download has it."""
     names = (name, name.replace('.txt', '.csv'))
     places = [Path(folder, each) for each in names for folder in FOLDERS]
     for path in places:
         if (root / path).exists():
             return root / path
+    how = '`python tools/prepare_data.py download celeba` says where to get it.'
     raise FileNotFoundError(
         f'{root}: should hold {name}, or one of {", ".join(filter(None, FOLDERS))} with it. '
-        + (
-            locate(root, places)
-            or '`python tools/prepare_data.py download celeba` says where to get it.'
-        )
+        f'{locate(root, places) or how}'
     )
 
 

@@ -25,16 +25,16 @@ SIXTEEN_BITS = 65535
 def open_picture(
     path: Path, formats: Sequence[str] | None = None, remedy: str = ''
 ) -> Iterator[Any]:
-    """Opens a picture; what goes wrong with it inside the block is told by the same error.
+    """Opens a picture; any error inside the block becomes one that names the file.
 
     Args:
         path: of the file.
         formats: Pillow's names of those that the file may have, whatever its name ends with. None:
             any that Pillow knows.
-        remedy: what the error says to do.
+        remedy: advice for the error.
 
     Raises:
-        ValueError: if it cannot be read whole; the message names the file.
+        ValueError: if it cannot be read whole.
     """
     try:
         with import_optional('PIL.Image').open(path, formats=formats) as picture:
@@ -48,13 +48,7 @@ def open_picture(
 
 
 def to_rgb(picture: Any) -> Any:
-    """Convert a picture as mmcv's loader does: upright by its EXIF, without transparency.
-
-    Args:
-        picture: as :func:`open_picture` gives it, of any mode. 16 bits become 8.
-
-    Returns:
-        Pillow's image of mode RGB.
+    """Convert any picture of :func:`open_picture` to mode RGB, upright, without transparency.
 
     Raises:
         ValueError: if its numbers are negative or need more than 16 bits.
@@ -65,13 +59,12 @@ def to_rgb(picture: Any) -> Any:
         turn = TURNS.get(picture.getexif().get(ORIENTATION))
     except Exception:  # damaged EXIF raises different errors, and tells no orientation
         turn = None
-    transpose = import_optional('PIL.Image').Transpose
     if picture.mode[0] in 'IF':
         picture = _to_bytes(picture)
     if 'transparency' in picture.info:  # else Pillow warns of some palettes
         picture = picture.convert('RGBA')
     picture = picture.convert('RGB')
-    return picture if turn is None else picture.transpose(transpose[turn])
+    return picture.transpose(import_optional('PIL.Image').Transpose[turn]) if turn else picture
 
 
 def _to_bytes(picture: Any) -> Any:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from go4align_plugins.data import Benchmark, get_benchmark
-from go4align_plugins.data.table import FACES, FRAMES, MOLECULES
+from go4align_plugins.data import FACES, FRAMES, MOLECULES, Benchmark, get_benchmark
 from go4align_plugins.libmtl.data import Loaders, build_loaders
 from go4align_plugins.libmtl.faces import build_face_loaders
 from go4align_plugins.libmtl.models import CNNS, DENSE_BACKBONES, MPNNS

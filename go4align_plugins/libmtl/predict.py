@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from go4align_plugins.data import get_benchmark
-from go4align_plugins.data.table import FRAMES
+from go4align_plugins.data import FRAMES, get_benchmark
 from go4align_plugins.libmtl import checkpoint
 from go4align_plugins.libmtl.train import build
 from go4align_plugins.tasks import MAPS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from go4align_plugins.data.table import FACES, FRAMES, MOLECULES, get_benchmark
+from go4align_plugins.data import FACES, FRAMES, MOLECULES, get_benchmark
 
 NAMES = SMALL, LIBMTL, PAPER = 'small', 'libmtl', 'paper'
 
@@ -68,9 +68,6 @@ PROTOCOLS: dict[str, dict[str, Protocol]] = {
     },
 }
 
-# CityScapes' smaller images come in larger batches.
-BATCH_SIZES = {(PAPER, 'cityscapes'): 8, (LIBMTL, 'cityscapes'): 64}
-
 
 def get_protocol(name: str, benchmark: str) -> Protocol:
     """Look up a protocol for a benchmark.
@@ -78,11 +75,12 @@ def get_protocol(name: str, benchmark: str) -> Protocol:
     Raises:
         ValueError: if there is none of that name.
     """
-    protocols = PROTOCOLS[get_benchmark(benchmark).inputs]
+    facts = get_benchmark(benchmark)
+    protocols = PROTOCOLS[facts.inputs]
     if name not in protocols:
         raise ValueError(
             f'Parameter `protocol` should be one of {", ".join(protocols)} for {benchmark}. '
             f'Found `{name}`.'
         )
     protocol = protocols[name]
-    return replace(protocol, batch_size=BATCH_SIZES.get((name, benchmark), protocol.batch_size))
+    return replace(protocol, batch_size=facts.batch_sizes.get(name, protocol.batch_size))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from go4align_plugins.data.augment import augment, flip, scale_crop
-from go4align_plugins.data.scenes import render
+from go4align_plugins.data.rooms import render
 
 
 def load(benchmark: str, index: int = 0) -> dict[str, torch.Tensor]:

@@ -139,7 +139,7 @@ def test_half_of_the_structures_are_named(tmp_path, kept):
         ({'y': np.full((12, 19), 'much')}, 'should hold the arrays'),
         ({'y': np.zeros(12)}, 'should hold the arrays'),
         ({'ptr': np.zeros((13, 1))}, 'one name, part and row'),
-        ({'ptr': np.arange(13)}, 'for every molecule, in their order'),
+        ({'ptr': np.arange(13)}, 'the atoms of every molecule, in their order'),
         ({'ptr': np.arange(7)}, 'one name, part and row'),
         ({'pos': np.zeros((3, 3))}, 'one position for each atom'),
         ({'target_names': np.array(['mu'])}, "Found: 'alpha'"),

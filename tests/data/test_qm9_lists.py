@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from go4align_plugins.data.qm9 import check, read_qm9
-from go4align_plugins.data.qm9_lists import read_excluded
+from go4align_plugins.data.sdf import read_excluded
 
 from .molecule_files import write_excluded, write_sdf
 

@@ -8,11 +8,11 @@ import sys
 import numpy as np
 import pytest
 
+from go4align_plugins.data import BENCHMARKS
 from go4align_plugins.data.rendering.raycast import Camera
 from go4align_plugins.data.rendering.rooms import build_room
 from go4align_plugins.data.rendering.sensors import record
-from go4align_plugins.data.scenes import DISPARITY, SENSORS, Frame, class_colours, render
-from go4align_plugins.data.table import BENCHMARKS
+from go4align_plugins.data.rooms import DISPARITY, SENSORS, Frame, render
 
 SIZE = (24, 32)
 BOTH = pytest.mark.parametrize('benchmark', ['rooms', 'streets'])
@@ -72,7 +72,7 @@ def test_no_global_random_state_is_touched() -> None:
 @BOTH
 def test_another_process_gives_the_same_bits(benchmark: str) -> None:
     script = (
-        'import sys; from go4align_plugins.data.scenes import render; '
+        'import sys; from go4align_plugins.data.rooms import render; '
         f'frame = render({benchmark!r}, 4, 7, {SIZE}); '
         'sys.stdout.buffer.write(frame.image.tobytes() + frame.depth.tobytes())'
     )
@@ -182,7 +182,7 @@ def test_every_class_occurs(benchmark: str, split: str) -> None:
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (('nyuv2', 0, 0), 'Parameter `benchmark` should be one of rooms, streets. Found `nyuv2`'),
+        (('nyuv2', 0, 0), 'Parameter `benchmark` should be one of .* Found .*nyuv2'),
         (('rooms', -1, 0), 'Parameter `seed` .* Found `seed = -1`'),
         (('rooms', 0, -1), 'Parameter `index` .* Found `index = -1`'),
         (('rooms', 0, 1.5), 'Parameter `index` .* Found `index = 1.5`'),
@@ -190,31 +190,9 @@ def test_every_class_occurs(benchmark: str, split: str) -> None:
         (('rooms', 0, 0, (96,)), 'Parameter `image_size` .* Found'),
         (('rooms', 0, 0, (96.5, 128)), 'Parameter `image_size` .* Found'),
         (('rooms', 0, 0, (10**6, 10**6)), 'Parameter `image_size` .* Found'),
-        (('rooms', 0, 0, (8, 8), 'test'), 'Parameter `split` should be one of train, val'),
+        (('rooms', 0, 0, (8, 8), 'test'), 'Parameter `split` should be one of .*train.*val'),
     ],
 )
 def test_bad_arguments_are_named(arguments: tuple, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         render(*arguments)
-
-
-@pytest.mark.parametrize('benchmark', [name for name in BENCHMARKS if BENCHMARKS[name].class_names])
-def test_every_benchmark_has_a_colour_for_each_class(benchmark: str) -> None:
-    colours = class_colours(benchmark)
-    assert colours.shape == (len(BENCHMARKS[benchmark].class_names), 3)
-    assert colours.dtype == np.uint8
-    gaps = np.abs(colours[:, None].astype(int) - colours[None]).sum(-1)
-    assert gaps[~np.eye(len(colours), dtype=bool)].min() > 40
-
-
-@pytest.mark.parametrize(
-    ('benchmark', 'message'),
-    [
-        ('kitti', 'Parameter `benchmark`'),
-        ('qm9', 'should be one that has classes. Found `qm9`'),
-        ('celeba', 'should be one that has classes. Found `celeba`'),
-    ],
-)
-def test_a_benchmark_without_classes_has_no_colours(benchmark: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        class_colours(benchmark)

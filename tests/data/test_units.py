@@ -8,7 +8,7 @@ import pytest
 
 from go4align_plugins.data import get_benchmark
 from go4align_plugins.data.mtan_layout import FrameFolder, check
-from go4align_plugins.data.scenes import render
+from go4align_plugins.data.rooms import render
 
 from .. import SHARED
 from .layout_files import SIZE, arrays, write

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from go4align_plugins.data.scenes import render
+from go4align_plugins.data.rooms import render
 
 SIZE = (32, 48)
 

@@ -2,6 +2,7 @@
 
 As MTAN's own download: the official split of 795 and 654 frames, 13 classes, the in-painted depth
 in metres. Unlike it, normals are fitted to that depth; MTAN's were taken from Eigen and Fergus.
+Copies of the file in another form are told from it, and refused.
 """
 
 from __future__ import annotations
@@ -9,21 +10,20 @@ from __future__ import annotations
 import json
 import warnings
 from functools import lru_cache, partial
+from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from go4align_plugins.data.array_checks import LARGEST
 from go4align_plugins.data.conversion.normals import Intrinsics, fit_normals
-from go4align_plugins.data.conversion.official_mat import (
-    count_frames,
-    read_frame,
-    require_metres,
-    require_official,
-)
 from go4align_plugins.data.conversion.resize import resize_image, resize_nearest
+from go4align_plugins.data.frame_rules import LARGEST
+from go4align_plugins.data.nyuv2 import NYUV2
 from go4align_plugins.data.prepare import write_dataset
-from go4align_plugins.data.table import NYUV2_CLASSES, get_benchmark
+from go4align_plugins.data.units import METRES, Other, describe
+from go4align_plugins.utils.files import describe_damage
+from go4align_plugins.utils.optional import import_optional
 
 # The colour camera's, to which the depth is registered, and the area that the depth camera sees,
 # both for 480 x 640 pixels (the official toolbox's camera_params.m and get_projection_mask.m,
@@ -31,6 +31,17 @@ from go4align_plugins.data.table import NYUV2_CLASSES, get_benchmark
 HEIGHT, WIDTH = 480, 640
 INTRINSICS = Intrinsics(fx=518.857901, fy=519.469611, cx=324.582449, cy=252.736166)
 SEEN_ROWS, SEEN_COLUMNS = (44, 471), (40, 601)
+
+ARRAYS = {'images': ('u', 'N3WH'), 'depths': ('f', 'NWH'), 'labels': ('iu', 'NWH')}
+"""The official arrays: the kinds of their numbers by numpy's letters, and the order of their axes:
+MATLAB's, read by HDF5, has columns before rows."""
+NOT_WHOLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
+"""The errors of h5py at a damaged file, whichever part of it is."""
+OFFICIAL = 'the official nyu_depth_v2_labeled.mat (HDF5, 2.8 GB)'
+WALL = 21
+"""The commonest of the 894 official labels; rare, or no label at all, where they were mapped."""
+LARGEST_MAPPED = 40
+_AS_DOWNLOADED = 'use the file as it was downloaded'
 
 
 def convert(
@@ -59,15 +70,14 @@ def convert(
         FileNotFoundError: if there is no such file.
         ValueError: if it is not the official file, or ``out`` holds something else.
     """
-    benchmark = get_benchmark('nyuv2')
-    size = size or benchmark.require_image_size()
+    size = size or NYUV2.require_image_size()
     mat = Path(mat).expanduser()
     num_frames = count_frames(mat)
     numbers = split_numbers(num_frames)
-    require_official(mat, num_frames)
+    _require_official(mat, num_frames)
     return write_dataset(
         out,
-        benchmark,
+        NYUV2,
         {'source': 'official', 'image_size': size, 'crop': crop},
         {split: len(chosen) for split, chosen in numbers.items()},
         partial(convert_frame, mat, numbers, size, crop),
@@ -84,37 +94,18 @@ def convert_frame(
     split: str,
     index: int,
 ) -> dict[str, np.ndarray]:
-    """Reads one official frame and brings it to the benchmark's classes, units and size.
-
-    Args:
-        mat: the official file.
-        numbers: the official numbers of each split's frames, as :func:`split_numbers` gives them.
-        size: height and width.
-        crop: whether to cut to the area that the depth camera sees.
-        split: ``'train'`` or ``'val'``.
-        index: within the split.
-
-    Returns:
-        ``'image'``, ``'segmentation'``, ``'depth'`` and ``'normal'`` of MTAN's layout.
-
-    Raises:
-        ValueError: if the frame cannot be read or holds an impossible value.
-    """
+    """Reads one of :func:`split_numbers`' and brings it to the benchmark's classes and size."""
     number = numbers[split][index]
-    image, depth, labels = read_frame(mat, number)
+    image, depth, labels = _read_frame(mat, number)
     classes = label_classes()
-    if not 0 <= labels.min() <= labels.max() < len(classes):
-        raise ValueError(
-            f'{mat}: labels of frame {number} should be 0 to {len(classes) - 1}. '
-            f'Found {labels.min()} to {labels.max()}.'
-        )
-    if not (depth.min() >= 0 and depth.max() <= LARGEST):
-        raise ValueError(
-            f'{mat}: depth of frame {number} should be finite and not negative. '
-            f'Found {depth.min()} to {depth.max()}.'
-        )
-    require_metres(mat, number, depth)
-
+    for name, array, largest, rule in (
+        ('labels', labels, len(classes) - 1, f'be 0 to {len(classes) - 1}'),
+        ('depth', depth, LARGEST, 'be finite and not negative'),
+    ):
+        if not (array.min() >= 0 and array.max() <= largest):
+            found = f'Found {array.min()} to {array.max()}.'
+            raise ValueError(f'{mat}: {name} of frame {number} should {rule}. {found}')
+    _require_metres(mat, number, depth)
     y, x = depth.shape[0] / HEIGHT, depth.shape[1] / WIDTH
     normal = fit_normals(depth, INTRINSICS.scaled(x, y))
     area = np.s_[:, :]
@@ -130,14 +121,7 @@ def convert_frame(
 
 
 def split_numbers(num_frames: int) -> dict[str, list[int]]:
-    """The official split: the numbers, from 1, of each split's frames, in rising order.
-
-    Args:
-        num_frames: in the file; official ones that are beyond it are left out, with a warning.
-
-    Raises:
-        ValueError: if a split is left without a frame.
-    """
+    """The official numbers, from 1, of each split's frames, of those that the file holds."""
     facts = _official()
     test = {number for number in facts['test'] if number <= num_frames}
     train = set(range(1, min(num_frames, facts['num_frames']) + 1)) - test
@@ -155,11 +139,11 @@ def split_numbers(num_frames: int) -> dict[str, list[int]]:
 @lru_cache(maxsize=1)
 def label_classes() -> np.ndarray:
     """(895,) int64: the class of each official label; -1 for label 0, which is none."""
-    facts = _official()
-    classes = np.full(facts['num_labels'] + 1, NYUV2_CLASSES.index('objects'))
+    facts, names = _official(), NYUV2.class_names
+    classes = np.full(facts['num_labels'] + 1, names.index('objects'))
     classes[0] = -1
     for name, labels in facts['labels'].items():
-        classes[labels] = NYUV2_CLASSES.index(name)
+        classes[labels] = names.index(name)
     return classes
 
 
@@ -167,3 +151,105 @@ def label_classes() -> np.ndarray:
 def _official() -> dict:
     path = Path(__file__).with_name('nyuv2_official.json')
     return dict(json.loads(path.read_text(encoding='utf-8')))
+
+
+def count_frames(mat: Path) -> int:
+    """The number of frames in the official file.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not HDF5, or lacks one of the official arrays.
+    """
+    h5py = import_optional('h5py')
+    if not mat.is_file():
+        raise FileNotFoundError(
+            f'No file {mat}. Where to get it: python tools/prepare_data.py download nyuv2'
+        )
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(ARRAYS, ())
+    dtypes: dict[str, Any] = dict.fromkeys(ARRAYS)
+    try:
+        with h5py.File(mat, 'r') as file:
+            for name in ARRAYS:
+                if file.get(name, getlink=True):
+                    _require_inside(file, name, mat)
+                    shapes[name], dtypes[name] = file[name].shape, file[name].dtype
+    except NOT_WHOLE as error:
+        damage = describe_damage(mat, error)
+        raise ValueError(f'{mat}: should be {OFFICIAL}, whole. Found: {damage}') from error
+    frames = shapes['depths']
+    right = len(frames) == 3 and 0 not in frames and frames[1] >= frames[2]
+    right &= shapes['labels'] == frames and shapes['images'] == (*frames[:1], 3, *frames[1:])
+    right &= all(dtype and dtype.kind in ARRAYS[name][0] for name, dtype in dtypes.items())
+    if not right or dtypes['images'] != np.uint8:
+        shown = {name: dtypes[name] and f'{shapes[name]} {dtypes[name]}' for name in ARRAYS}
+        raise ValueError(
+            f'{mat}: should be {OFFICIAL}, with images (N, 3, W, H) uint8, depths (N, W, H) float '
+            'in metres and labels (N, W, H) integer, W = 640 before H = 480. '
+            f'Found {shown}{describe(_find_order(shapes))}'
+        )
+    return frames[0]
+
+
+def _require_inside(file: Any, name: str, mat: Path) -> None:
+    """Refuse an array that HDF5 would read from another file, any on this machine."""
+    inside = isinstance(file.get(name, getlink=True), import_optional('h5py').HardLink)
+    if not inside or getattr(file[name], 'external', None) or getattr(file[name], 'is_virtual', 0):
+        raise ValueError(f'{mat}: should hold {name} itself. Found a link to other data.')
+
+
+def _read_frame(mat: Path, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A frame's image (H, W, 3), depth (H, W) and labels (H, W), by its number from 1."""
+    try:
+        with import_optional('h5py').File(mat, 'r') as file:
+            image, depth, labels = (np.asarray(file[name][number - 1]).T for name in ARRAYS)
+    except NOT_WHOLE as error:
+        raise ValueError(f'{mat}: frame {number} cannot be read: {error}') from error
+    return image, depth, labels
+
+
+def _require_metres(mat: Path, number: int, depth: np.ndarray) -> None:
+    if problem := METRES.find_problem(depth):
+        raise ValueError(f'{mat}: frame {number}: {problem}')
+
+
+def _require_official(mat: Path, num_frames: int) -> None:
+    """Refuse labels that were mapped and depth that was scaled, by a few frames from all over."""
+    numbers = range(1, num_frames + 1, 1 + num_frames // 16)
+    frames = [_read_frame(mat, number) for number in numbers]
+    for number, (_, depth, _) in zip(numbers, frames):
+        _require_metres(mat, number, depth)
+    if problem := METRES.find_shrunk(depth for _, depth, _ in frames):
+        raise ValueError(f'{mat}: {problem}')
+    labels = np.concatenate([label[(label > 0) & (label != 255)] for *_, label in frames])
+    if not labels.size or labels.min() == labels.max() or labels.max() > LARGEST_MAPPED:
+        return
+    # A few official frames may lack the rarer labels, but never walls.
+    if np.count_nonzero(labels == WALL) < labels.size / 10:
+        classes = 13 if labels.max() <= 13 else LARGEST_MAPPED
+        mapped = Other(f'as if mapped to {classes} classes', _AS_DOWNLOADED)
+        raise ValueError(
+            f'{mat}: labels should be the official ones, which go to 894. Found none above '
+            f'{labels.max()} in {len(frames)} frames{describe(mapped)}'
+        )
+
+
+def _find_order(shapes: dict[str, tuple[int, ...]]) -> Other | None:
+    """The order that the axes are in; None if it is the official one, or unknown."""
+    orders = {
+        name: _order(axes, shapes[name])
+        for name, (_, axes) in ARRAYS.items()
+        if len(shapes[name]) == len(axes)
+    }
+    wrong = {name: order for name, order in orders.items() if order != ARRAYS[name][1]}
+    listed = ', '.join(f'{name} ({", ".join(order)})' for name, order in wrong.items())
+    rows = any(order.index('H') < order.index('W') for order in wrong.values())
+    return Other(f'{listed}{", so in row order" * rows}', _AS_DOWNLOADED) if wrong else None
+
+
+def _order(official: str, shape: tuple[int, ...]) -> str:
+    """The letters of the axes in the order of a shape, by three colours and frames of 4:3."""
+    for order in map(''.join, permutations(official)):
+        sizes = dict(zip(order, shape))
+        if sizes.get('3', 3) == 3 and 3 * sizes['W'] == 4 * sizes['H']:
+            return order
+    return official if shape[-2] >= shape[-1] else official.replace('WH', 'HW')

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from go4align_plugins.data.nyuv2 import NYUV2
 from go4align_plugins.data.rendering.solids import Solid, ball, box, cylinder, shadeless
 from go4align_plugins.data.rendering.textures import Draw, Material
-from go4align_plugins.data.table import NYUV2_CLASSES
 
-LABEL = {name: number for number, name in enumerate(NYUV2_CLASSES)}
+LABEL = {name: number for number, name in enumerate(NYUV2.class_names)}
 OBJECTS = LABEL['objects']
 
 

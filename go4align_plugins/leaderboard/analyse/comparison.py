@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from go4align_plugins.data.table import Benchmark
+from go4align_plugins.data import Benchmark
 from go4align_plugins.leaderboard.analyse.variants import Variant
 from go4align_plugins.leaderboard.report.build import build_report
 from go4align_plugins.leaderboard.report.formats import Report

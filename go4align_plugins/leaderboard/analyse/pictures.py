@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from go4align_plugins.data.table import Benchmark, get_benchmark
+from go4align_plugins.data import Benchmark, get_benchmark
 from go4align_plugins.leaderboard.report.table import ARROWS, printed_unit
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run, by_method
 from go4align_plugins.plots.canvas import GREY, PALETTE, new_figure, save

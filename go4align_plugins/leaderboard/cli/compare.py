@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from go4align_plugins.data.table import get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard.analyse.comparison import compare
 from go4align_plugins.leaderboard.analyse.comparison_pictures import draw_counts, draw_dots
 from go4align_plugins.leaderboard.analyse.variants import (

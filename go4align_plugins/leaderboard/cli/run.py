@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from go4align_plugins.data import BENCHMARKS, get_benchmark
-from go4align_plugins.data.embedded import render_if_missing
+from go4align_plugins.data.rooms import render_if_missing
 from go4align_plugins.leaderboard.cli.options import add_command
 from go4align_plugins.leaderboard.run.cli_values import literal
 from go4align_plugins.leaderboard.run.cluster import CLUSTERS, ClusterLauncher

@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import inf, isfinite, isnan, nan
 from statistics import fmean, stdev
 
-from go4align_plugins.data.table import Benchmark
+from go4align_plugins.data import Benchmark
 from go4align_plugins.leaderboard.report.comparable import check_comparable
 from go4align_plugins.leaderboard.report.formats import Report
 from go4align_plugins.leaderboard.report.published import published_remark, published_rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from go4align_plugins.data.table import Benchmark
+from go4align_plugins.data import Benchmark
 from go4align_plugins.leaderboard.run.runs import Run, by_method
 
 SHARED = (

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from go4align_plugins.data.table import get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard.run.cli_values import as_list, tokens, unique
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK
 from go4align_plugins.utils.files import save_bytes

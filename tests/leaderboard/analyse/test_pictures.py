@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from go4align_plugins.data import get_benchmark
-from go4align_plugins.data.scenes import class_colours
 from go4align_plugins.leaderboard import Run, learning_curves, predictions_grid, weights_heatmap
 
 from ... import TOOLS
@@ -106,7 +105,7 @@ def test_grid_shows_class_colours_and_blanks(tmp_path):
     frame['truth'] = {'segmentation': np.full(SIZE, 4)}
     frame['predictions'] = {'EW': {'segmentation': np.full(SIZE, 7)}}
     predictions_grid([frame], tmp_path / 'grid.png', ROOMS)
-    palette = [tuple(colour) for colour in class_colours('rooms').tolist()]
+    palette = list(get_benchmark('rooms').palette)
     colours = colours_in(tmp_path / 'grid.png')
     assert {palette[4], palette[7]} <= colours
     assert palette[2] not in colours

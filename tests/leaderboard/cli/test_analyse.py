@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from go4align_plugins.data.scenes import render
+from go4align_plugins.data.rooms import render
 from go4align_plugins.leaderboard.cli import main
 from go4align_plugins.leaderboard.run.plan import Plan, read_plan, save_plan
 from go4align_plugins.leaderboard.run.store import Entry, Store
