@@ -62,11 +62,7 @@ class Benchmark:
         return self.depth_unit == INVERSE_DEPTH
 
     def require_image_size(self) -> tuple[int, int]:
-        """Height and width of its images.
-
-        Raises:
-            ValueError: if it has no images.
-        """
+        """Height and width of its images; a ValueError if it has none."""
         if self.image_size is None:
             raise ValueError(
                 f'Parameter `benchmark` should be one that has images. Found `{self.name}`.'
@@ -74,11 +70,7 @@ class Benchmark:
         return self.image_size
 
     def task(self, name: str) -> Task:
-        """The task of that name.
-
-        Raises:
-            ValueError: if the benchmark has no such task.
-        """
+        """The task of that name; a ValueError if it has none."""
         for task in self.tasks:
             if task.name == name:
                 return task

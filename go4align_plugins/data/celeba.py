@@ -99,18 +99,7 @@ class FaceFolder:
         return len(self.names)
 
     def read(self, index: int, size: tuple[int, int]) -> np.ndarray:
-        """One face, resized as a whole as in FAMO's code: nothing is cut off.
-
-        Args:
-            index: of the face.
-            size: height and width.
-
-        Returns:
-            (H, W, 3) uint8.
-
-        Raises:
-            ValueError: if the image cannot be read; the message names it.
-        """
+        """One face, (H, W, 3) uint8, resized as a whole as in FAMO's code: nothing is cut off."""
         with open_picture(self._images / self.names[index], FORMATS) as picture:
             bilinear = import_optional('PIL.Image').Resampling.BILINEAR
             return np.asarray(to_rgb(picture).resize(size[::-1], bilinear))
@@ -119,16 +108,7 @@ class FaceFolder:
 def check(
     root: str | Path, progress: bool = True, tasks: Sequence[str] | None = None
 ) -> tuple[list[str], dict[str, int]]:
-    """Checks the lists and reads every image.
-
-    Args:
-        root: the folder of the download.
-        progress: whether to draw a progress bar.
-        tasks: names of the attributes to check. None (default) checks all.
-
-    Returns:
-        One line for each problem; and the number of faces of each split.
-    """
+    """Checks the lists and every image: a line for each problem, and the faces of each split."""
     try:
         folder = FaceFolder(root, CELEBA, tasks)
     except (ValueError, OSError) as error:
@@ -154,51 +134,36 @@ def read_attributes(path: Path, wanted: Sequence[str]) -> tuple[list[str], np.nd
     """
     rows = _rows(path)
     in_csv = rows[0][0] == HEADER
-    first = 2 if in_csv else 3
-    header = rows[first - 2][in_csv:] if rows[first - 2 :] else []
-    faces = rows[first - 1 :]
+    above = 1 if in_csv else 2
+    header, faces = rows[min(above, len(rows)) - 1][in_csv:], rows[above:]
     count = str(len(faces)) if in_csv else ' '.join(rows[0])
     missing = [name for name in wanted if name not in header]
     if missing:
         raise ValueError(
-            f'{path}, line {first - 1}: should name the attributes. '
-            f'Missing: {", ".join(missing[:5])}.'
+            f'{path}, line {above}: should name the attributes. Missing: {", ".join(missing[:5])}.'
         )
     if count != str(len(faces)) or not faces:
         raise ValueError(
             f'{path}, line 1: should be the number of faces. '
             f'Found {count:.40} and {len(faces)} faces. {_AGAIN}'
         )
-    for number, row in enumerate(faces, start=first):
-        if len(row) != len(header) + 1 or not {'1', '-1'}.issuperset(row[1:]):
-            raise ValueError(
-                f'{path}, line {number}: should be an image and {len(header)} times 1 or -1. '
-                f'Found {" ".join(row[:4])} ... ({len(row)} words).'
-            )
-    columns = [header.index(name) + 1 for name in wanted]
-    labels = np.array([[row[column] == '1' for column in columns] for row in faces], np.int8)
+    _check_rows(path, faces, above, len(header), {'1', '-1'}, f'{len(header)} times 1 or -1')
     names, counts = np.unique([row[0] for row in faces], return_counts=True)
     if counts.max() > 1:
         raise ValueError(
             f'{path}: should have each image once. Found {names[counts > 1][0]} twice.'
         )
+    columns = [header.index(name) + 1 for name in wanted]
+    labels = np.array([[row[column] == '1' for column in columns] for row in faces], np.int8)
     return [row[0] for row in faces], labels
 
 
 def read_partition(path: Path, names: Sequence[str]) -> np.ndarray:
-    """``list_eval_partition.txt``, a line a face: (N,) int8 in the order of the images' names.
-
-    0 is train, 1 val, 2 test.
-    """
+    """The split of each image, (N,) int8: 0 is train, 1 val, 2 test."""
     faces = _rows(path)
-    first = 2 if faces[0][0] == HEADER else 1
-    faces = faces[first - 1 :]
-    for number, row in enumerate(faces, start=first):
-        if len(row) != 2 or row[1] not in ('0', '1', '2'):
-            raise ValueError(
-                f'{path}, line {number}: should be an image and 0, 1 or 2. '
-                f'Found {" ".join(row):.80}.'
-            )
+    above = int(faces[0][0] == HEADER)
+    faces = faces[above:]
+    _check_rows(path, faces, above, 1, {'0', '1', '2'}, '0, 1 or 2')
     found = dict(faces)
     if set(found) != set(names) or len(faces) != len(names):
         other = sorted(set(found) ^ set(names)) or ['an image twice']
@@ -207,6 +172,18 @@ def read_partition(path: Path, names: Sequence[str]) -> np.ndarray:
             f'{len(names)}; only in one of them: {", ".join(other[:3])}. {_AGAIN}'
         )
     return np.array([int(found[name]) for name in names], np.int8)
+
+
+def _check_rows(
+    path: Path, rows: list[list[str]], above: int, width: int, allowed: set[str], rule: str
+) -> None:
+    """Refuse rows below a heading that are no image and cells of the allowed ones."""
+    for number, row in enumerate(rows, start=above + 1):
+        if len(row) != width + 1 or not allowed.issuperset(row[1:]):
+            raise ValueError(
+                f'{path}, line {number}: should be an image and {rule}. '
+                f'Found {" ".join(row[:4]):.80} ({len(row)} words).'
+            )
 
 
 def _find(root: Path, name: str) -> Path:

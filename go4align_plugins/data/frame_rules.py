@@ -48,11 +48,7 @@ LABELS = {
 
 
 def load_array(path: Path) -> np.ndarray:
-    """Loads one .npy file; never a pickled object.
-
-    Raises:
-        ValueError: if it is missing, truncated or no array; the message names the file.
-    """
+    """Loads one .npy file; never a pickled object. An error names the file."""
     try:
         array = np.load(path, allow_pickle=False)
     except Exception as error:  # numpy raises a different one for every kind of damage
@@ -76,16 +72,15 @@ def is_whole(path: Path) -> bool:
 def find_problem(
     task: Task | None, array: np.ndarray, size: tuple[int, int] | None = None
 ) -> str | None:
-    """The rule of the layout that an array breaks.
+    """The rule of the layout that an array breaks, and the value found; None if all is well.
+
+    A file that is whole, but in another unit or order, has the advice how to mend it, which begins
+    with :data:`~.units.MEND`.
 
     Args:
-        task: of which it holds the truth, with its unit and number of classes; None: an image.
+        task: whose truth the array is, with its unit and number of classes; None: an image.
         array: as loaded.
         size: expected height and width; None accepts any.
-
-    Returns:
-        The rule and what was found. A file that is whole, but in another unit or order, has the
-        advice how to mend it, which begins with :data:`~.units.MEND`. None if all is well.
     """
     found = find_size(task, array.shape)
     if array.dtype.kind not in 'fiub':

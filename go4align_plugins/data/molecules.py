@@ -9,7 +9,7 @@ angstrom. A feature that a file does not tell is 0.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import groupby
@@ -19,7 +19,6 @@ import numpy as np
 ELEMENTS = (1, 6, 7, 8, 9)
 """The atomic numbers of H, C, N, O and F."""
 NUM_ATOM_FEATURES, NUM_EDGE_FEATURES = 11, 5
-NUM_BOND_TYPES = NUM_EDGE_FEATURES - 1
 KINDS = {'u': 'whole numbers from 0', 'i': 'whole numbers', 'f': 'real numbers'}
 ATOMIC_NUMBER, NUM_HYDROGENS = 5, 10  # among the atom's features
 
@@ -60,12 +59,7 @@ class Molecules:
         return len(self.names)
 
     def graph(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """One molecule of n atoms.
-
-        Returns:
-            The atoms (n, 11) float32; all ordered pairs of atoms (2, n (n - 1)) int64, sorted; and
-            the features (n (n - 1), 5) float32 of each pair.
-        """
+        """A molecule's atoms (n, 11), all ordered pairs (2, n (n - 1)), and features of pairs (_, 5)."""
         atoms = slice(*self.first_atom[index : index + 2])
         bonds = slice(*self.first_bond[index : index + 2])
         positions = self.positions[atoms]
@@ -83,11 +77,7 @@ class Molecules:
 
 @cache
 def all_pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The ordered pairs of that many atoms, without those of an atom with itself.
-
-    Returns:
-        The pairs (2, n (n - 1)) int64, sorted; and where each is among them, (n, n) int64.
-    """
+    """The ordered pairs of different atoms (2, n (n - 1)), and where each is among them (n, n)."""
     apart = ~np.eye(count, dtype=bool)
     place = np.full((count, count), -1)
     place[apart] = np.arange(count * (count - 1))
@@ -95,15 +85,7 @@ def all_pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def atom_features(numbers: np.ndarray, bonds: np.ndarray | None = None) -> np.ndarray:
-    """PyTorch Geometric's features: element, atomic number and, of bonds, number of hydrogens.
-
-    Args:
-        numbers: (A,) atomic numbers.
-        bonds: (2, E) atoms of each directed bond, counted over all A atoms; None: not known.
-
-    Returns:
-        (A, 11) uint8; ``aromatic``, ``sp``, ``sp2`` and ``sp3`` stay 0.
-    """
+    """(A, 11) uint8 of atomic numbers and, where they are known, bonds (2, E) between all atoms."""
     features = np.zeros((len(numbers), NUM_ATOM_FEATURES), np.uint8)
     features[:, : len(ELEMENTS)] = np.asarray(numbers)[:, None] == ELEMENTS
     features[:, ATOMIC_NUMBER] = numbers
@@ -116,14 +98,8 @@ def split(names: Sequence[str], seed: int = SPLIT_SEED) -> dict[str, np.ndarray]
     """A random split: 10,000 molecules each for validation and test, or a tenth if that is less.
 
     Molecules of one name stay together, so a held-out part may have a few more. The order is the
-    one of the names' SHA-256: it is the same everywhere, and whatever else a file holds.
-
-    Args:
-        names: (N,) of the molecules.
-        seed: of the order. The published runs drew their own; all of ours share one.
-
-    Raises:
-        ValueError: if there are too few molecules.
+    one of the names' SHA-256: it is the same everywhere, and whatever else a file holds. The
+    published runs drew their own seeds; all of ours share one.
     """
     digests = [hashlib.sha256(f'{seed} {name}'.encode()).digest() for name in names]
     order = sorted(range(len(names)), key=digests.__getitem__)
@@ -140,8 +116,8 @@ def split(names: Sequence[str], seed: int = SPLIT_SEED) -> dict[str, np.ndarray]
 def cut(order: np.ndarray) -> dict[str, np.ndarray]:
     """LibMTL's split: the first of an order are for testing, the next for validation."""
     size = _held_out(len(order))
-    test, val, train = np.split(order, [size, 2 * size])
-    return {'train': np.sort(train), 'val': np.sort(val), 'test': np.sort(test)}
+    test, val, train = map(np.sort, np.split(order, [size, 2 * size]))
+    return {'train': train, 'val': val, 'test': test}
 
 
 def _held_out(count: int) -> int:
@@ -175,39 +151,23 @@ def find_problems(molecules: Molecules) -> Iterator[str]:
             found = f'Found {name} {first[0]} to {first[-1]}, and {count} {name}.'
             yield f'should have the {name} of every molecule, in their order. {found}'
             return
-    sizes = np.diff(m.first_atom)
-    owner = np.repeat(np.arange(num_molecules), sizes)
-    of_bond = np.repeat(sizes, np.diff(m.first_bond))
-    numbers, (one, other) = m.atoms[:, ATOMIC_NUMBER], m.bonds
-    apart = (m.bonds >= 0).all(0) & (m.bonds < of_bond).all(0) & (one != other)
-    # Which are right, the rule, and a wrong one in words.
-    rules: tuple[tuple[np.ndarray, str, Callable[[int], str]], ...] = (
+    index = np.arange(num_molecules)
+    of_atom, of_bond = (np.repeat(index, np.diff(first)) for first in (m.first_atom, m.first_bond))
+    numbers, sizes = m.atoms[:, ATOMIC_NUMBER], np.diff(m.first_atom)[of_bond]
+    joins_two = (m.bonds >= 0).all(0) & (m.bonds < sizes).all(0) & (m.bonds[0] != m.bonds[1])
+    for rule, right, values, owner in (
+        ('atomic numbers of H, C, N, O and F', np.isin(numbers, ELEMENTS), numbers, of_atom),
         (
-            np.isin(numbers, ELEMENTS),
-            'atoms of H, C, N, O and F',
-            lambda atom: f'atomic number {numbers[atom]} in {m.names[owner[atom]]}',
-        ),
-        (
-            (np.abs(m.positions) <= FARTHEST).all(1),
             f'finite positions, of at most {FARTHEST:g} angstrom',
-            lambda atom: f'{m.positions[atom].tolist()} in {m.names[owner[atom]]}',
+            (np.abs(m.positions) <= FARTHEST).all(1),
+            m.positions,
+            of_atom,
         ),
-        (
-            np.isfinite(m.targets).all(1),
-            'finite targets',
-            lambda row: f'{m.targets[row].tolist()} for {m.names[row]}',
-        ),
-        (
-            np.isin(m.bond_types, range(NUM_BOND_TYPES)),
-            f'bonds of type 0 to {NUM_BOND_TYPES - 1}',
-            lambda bond: str(m.bond_types[bond]),
-        ),
-        (
-            apart,
-            "bonds between two of a molecule's atoms",
-            lambda bond: f'one of {one[bond]} and {other[bond]} among {of_bond[bond]} atoms',
-        ),
-    )
-    for right, rule, describe in rules:
+        ('finite targets', np.isfinite(m.targets).all(1), m.targets, index),
+        ('bonds of type 0 to 3', np.isin(m.bond_types, range(4)), m.bond_types, of_bond),
+        ("bonds between two of a molecule's atoms", joins_two, m.bonds.T, of_bond),
+    ):
         if not right.all():
-            yield f'should have {rule}. Found {describe(int(np.argmin(right)))}.'
+            wrong = np.argmin(right)
+            found = f'{values[wrong].tolist()} in {m.names[owner[wrong]]}'
+            yield f'should have {rule}. Found {found}.'

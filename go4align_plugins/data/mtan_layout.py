@@ -29,7 +29,6 @@ from go4align_plugins.utils.optional import import_optional
 
 SPLITS = ('train', 'val')
 DESCRIPTION = 'dataset.json'
-_RESTORE = 'Put the file back as it was, or delete the folder and prepare the data again.'
 
 
 class FrameFolder:
@@ -85,9 +84,7 @@ class FrameFolder:
             ``'normal'`` (H, W, 3): those asked for, contiguous, float32 but for the labels.
 
         Raises:
-            IndexError: if there is no such frame.
-            ValueError: if a file cannot be read or breaks a rule of the layout; the message names
-                the file, the rule and the value found.
+            ValueError: if a file breaks a rule; the message names it, the rule and the value.
         """
         if not 0 <= index < len(self):
             raise IndexError(f'Frame {index} is out of range: there are {len(self)}.')
@@ -125,8 +122,7 @@ def check(
     Args:
         root: the folder that holds ``train`` and ``val``.
         benchmark: whose tasks the dataset should have.
-        size: height and width that all frames should have. None (default): the commonest among
-            the first files, of those that are in order.
+        size: height and width of all frames. None (default): the commonest of the first files.
         progress: whether to draw a progress bar.
         num_classes: of the segmentation. None (default) takes the benchmark's.
         tasks: names of the tasks to check. None (default) checks all of the benchmark's.
@@ -199,25 +195,20 @@ def count_frames(root: str | Path, split: str) -> int:
 
 
 def read_description(root: Path) -> dict | None:
-    """The ``dataset.json`` that ``prepare_data.py`` leaves beside the splits; None without one.
-
-    Raises:
-        ValueError: if it cannot be read, or its ``num_frames`` are no numbers of splits.
-    """
+    """The ``dataset.json`` that ``prepare_data.py`` leaves beside the splits; None without one."""
     path = root / DESCRIPTION
     if not path.exists():
         return None
     try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        damage = describe_damage(path, error)
-        raise DataError(f'{path}: should be a JSON object. Found: {damage}. {_RESTORE}') from error
-    frames = found.get('num_frames', {}) if isinstance(found, dict) else None
-    if not isinstance(frames, dict) or not all(type(count) is int for count in frames.values()):
+        found: dict = json.loads(path.read_bytes())
+        if not all(type(count) is int for count in found.get('num_frames', {}).values()):
+            raise ValueError(f'{found!r:.200}')
+    except (OSError, ValueError, RecursionError, AttributeError) as error:  # or no dict
         raise DataError(
             f'{path}: should be a JSON object with `num_frames` of each split. '
-            f'Found {found!r:.200}. {_RESTORE}'
-        )
+            f'Found: {describe_damage(path, error)}. Put the file back as it was, or delete the '
+            'folder and prepare the data again.'
+        ) from error
     return found
 
 

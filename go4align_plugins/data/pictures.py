@@ -25,16 +25,9 @@ SIXTEEN_BITS = 65535
 def open_picture(
     path: Path, formats: Sequence[str] | None = None, remedy: str = ''
 ) -> Iterator[Any]:
-    """Opens a picture; any error inside the block becomes one that names the file.
+    """Opens a picture of the given formats; any error inside the block names the file.
 
-    Args:
-        path: of the file.
-        formats: Pillow's names of those that the file may have, whatever its name ends with. None:
-            any that Pillow knows.
-        remedy: advice for the error.
-
-    Raises:
-        ValueError: if it cannot be read whole.
+    Formats are Pillow's names, whatever the file's name ends with; the remedy is advice.
     """
     try:
         with import_optional('PIL.Image').open(path, formats=formats) as picture:
@@ -48,11 +41,7 @@ def open_picture(
 
 
 def to_rgb(picture: Any) -> Any:
-    """Convert any picture of :func:`open_picture` to mode RGB, upright, without transparency.
-
-    Raises:
-        ValueError: if its numbers are negative or need more than 16 bits.
-    """
+    """Convert any picture of :func:`open_picture` to mode RGB, upright, without transparency."""
     picture.filename = ''  # else Pillow 13 maps a TIFF into memory, and mixes up its axes
     picture.load()  # Pillow itself turns a TIFF here
     try:

@@ -36,7 +36,7 @@ def write_dataset(
     workers: int | None = None,
     progress: bool = True,
 ) -> int:
-    """Writes every frame that is not there yet, or not whole.
+    """Writes every frame that is not there yet, or not whole, and returns how many they were.
 
     Args:
         root: the dataset's folder, made if need be.
@@ -48,14 +48,6 @@ def write_dataset(
             module's function or a ``functools.partial`` of one: it runs in other processes.
         workers: number of processes. None (default): one a core; 1: this one alone.
         progress: whether to draw a progress bar.
-
-    Returns:
-        The number of frames written; those already there are not counted.
-
-    Raises:
-        ValueError: if the folder holds a dataset made with other options, or not by this function,
-            or if ``num_frames`` or ``workers`` is less than 1.
-        OSError: if a file cannot be written; the message names it.
     """
     workers = check_whole('workers', workers, 1, np.inf) if workers is not None else os.cpu_count()
     enough = min(num_frames.values()) >= 1

@@ -85,13 +85,7 @@ With LibMTL's examples/qm9/random_split.t beside either, the split is LibMTL's."
 
 
 def read_qm9(root: str | Path) -> Molecules:
-    """Reads and checks the molecules in a folder.
-
-    Raises:
-        FileNotFoundError: if there is none of the files.
-        ValueError: if a file cannot be read or breaks a rule; the message names the file, the rule
-            and the value found.
-    """
+    """Reads and checks the molecules in a folder; an error names the file and the rule."""
     molecules, problems = _read(root)
     if problems:
         raise ValueError(problems[0])
@@ -99,11 +93,7 @@ def read_qm9(root: str | Path) -> Molecules:
 
 
 def check(root: str | Path) -> tuple[list[str], dict[str, int]]:
-    """Checks the molecules in a folder.
-
-    Returns:
-        One line for each problem; and the number of molecules of each split, if there is none.
-    """
+    """Checks the molecules in a folder: a line for each problem, or the size of each split."""
     try:
         molecules, problems = _read(root)
     except (ValueError, OSError) as error:

@@ -119,7 +119,7 @@ def render_dataset(
     num_frames: Mapping[str, int] | None = None,
     workers: int | None = None,
 ) -> int:
-    """Renders the frames of an embedded benchmark that are not there yet.
+    """Renders the frames of an embedded benchmark that are not there yet; returns how many.
 
     Args:
         name: ``rooms`` or ``streets``.
@@ -128,13 +128,6 @@ def render_dataset(
         size: height and width in pixels. None (default): the benchmark's.
         num_frames: of each split. None (default): the benchmark's.
         workers: number of processes. None (default): one a core.
-
-    Returns:
-        The number of frames rendered.
-
-    Raises:
-        ValueError: if there is no such embedded benchmark, or the folder holds other data; see
-            :func:`~go4align_plugins.data.prepare.write_dataset`.
     """
     benchmark = EMBEDDED[check_choice('name', name, EMBEDDED)]
     size = size or benchmark.require_image_size()
@@ -146,12 +139,7 @@ def render_dataset(
 
 
 def render_if_missing(name: str, root: str | Path) -> None:
-    """Renders an embedded benchmark as it is by default, if there is no other data in the folder.
-
-    Args:
-        name: ``rooms`` or ``streets``.
-        root: the folder of the data. Frames that are there and were made otherwise stay.
-    """
+    """Renders an embedded benchmark as it is by default, unless the folder holds other data."""
     root, benchmark = Path(root), EMBEDDED[name]
     size, num_frames = [*benchmark.require_image_size()], dict(benchmark.num_frames)
     usual = {'benchmark': name, 'seed': 0, 'image_size': size, 'num_frames': num_frames}

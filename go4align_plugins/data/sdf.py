@@ -33,11 +33,9 @@ def records(path: Path) -> Iterator[list[str]]:
 def parse(
     path: Path, record: Sequence[str]
 ) -> tuple[list[tuple[float, ...]], list[tuple[int, int, int]]]:
-    """Reads one molecule.
+    """A molecule's atoms (atomic number, x, y, z), and its bonds (atom, atom, type) both ways.
 
-    Returns:
-        The atoms as (atomic number, x, y, z), and the bonds as (atom, atom, type): in both
-        directions, atoms from 0, types 0 to 3 for single, double, triple and aromatic.
+    Atoms count from 0; types are 0 to 3 for single, double, triple and aromatic.
     """
     try:
         num_atoms, num_bonds = int(record[3][:3]), int(record[3][3:6])

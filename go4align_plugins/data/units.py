@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,19 +16,12 @@ DISPARITY = 0.209 * 2262 / 256
 one metre; MTAN's download has it divided by 256, which keeps it below 0.5."""
 
 
-@dataclass(frozen=True)
-class Other:
-    """Another unit, set or order that values may be in.
-
-    Attributes:
-        name: in words.
-        mend: how to bring the values to the right one.
-        largest: of its values.
-    """
+class Other(NamedTuple):
+    """Another unit, set or order that values may be in, and how to bring them to the right one."""
 
     name: str
     mend: str
-    largest: float = np.inf
+    largest: float = np.inf  # of its values
 
 
 def describe(other: Other | None) -> str:
@@ -42,23 +36,15 @@ def find_other(largest: float, others: Sequence[Other]) -> Other | None:
 
 @dataclass(frozen=True)
 class DepthUnit:
-    """A unit of depth.
+    """A unit of depth, and the signs of another one."""
 
-    Attributes:
-        name: in tables of results.
-        rule: about its values, in words.
-        limit: of a measurement.
-        beyond: the share of a frame's measurements that may lie beyond the limit.
-        others: units that are found in its place, those with smaller values first.
-        scene: largest distance and smallest one, in this unit: no data set lies wholly within the
-            first and has something nearer than the second. None where nothing is known.
-    """
-
-    name: str
-    rule: str
-    limit: float
-    beyond: float
-    others: tuple[Other, ...]
+    name: str  # in tables of results
+    rule: str  # about its values, in words
+    limit: float  # of a measurement
+    beyond: float  # share of a frame's measurements that may lie beyond the limit
+    others: tuple[Other, ...]  # that are found in its place, those with smaller values first
+    # Largest distance and smallest one: no data set lies wholly within the first and has something
+    # nearer than the second. None where nothing is known.
     scene: tuple[float, float] | None = None
 
     def find_problem(self, depth: np.ndarray) -> str | None:

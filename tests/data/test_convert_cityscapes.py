@@ -1,3 +1,5 @@
+"""CityScapes' official tree: converted frame by frame; other labels and units are refused."""
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -71,17 +73,20 @@ def test_nineteen_classes_in_folders_of_the_zip_files(official, tmp_path):
 
 
 def test_bad_tree(official, tmp_path):
-    label = official / 'gtFine' / 'train' / 'aachen' / 'aachen_000001_000019_gtFine_labelIds.png'
+    label, disparity = (
+        official / folder / 'train' / 'aachen' / f'aachen_000001_000019{end}'
+        for folder, end in (*cityscapes.FILES.values(),)[1:]
+    )
     Image.fromarray(np.zeros((16, 64), np.uint8)).save(label)
     with pytest.raises(ValueError, match=r'labelIds.png: should have the size of its image'):
         convert_tree(official, tmp_path / 'out')
-    disparity = official / 'disparity' / 'train' / 'aachen' / 'aachen_000001_000019_disparity.png'
     disparity.write_bytes(disparity.read_bytes()[:-500])
     with pytest.raises(ValueError, match=r'aachen_000001.*disparity.png: should be a whole image'):
         convert_tree(official, tmp_path / 'out')
-    label.unlink()
-    with pytest.raises(FileNotFoundError, match=r'1 in all:\n.*aachen_000001.*labelIds'):
+    label.rename(label.with_name(label.name.replace('labelIds', 'labelTrainIds')))
+    with pytest.raises(FileNotFoundError, match=r'1 in all:\n.*aachen_000001.*labelIds') as caught:
         convert_tree(official, tmp_path / 'new')
+    assert 'gtFine_labelIds.png; labelTrainIds are not used' in str(caught.value)
     (official / 'disparity').rename(official / 'depth')
     with pytest.raises(FileNotFoundError, match=r'No folder .*disparity.*download cityscapes'):
         convert_tree(official, tmp_path / 'new')
@@ -124,7 +129,6 @@ def train_ids(number, label):
         (lambda number, label: np.where(label > 18, 0, label), 'values up to 18: train ids'),
         (lambda number, label: label * 0 + 255, 'train ids, of which 255 is void'),
         (lambda number, label: label + 10, 'up to 43: other labels'),
-        (lambda number, label: label * 7, 'other labels'),
     ],
 )
 def test_other_labels_are_refused(official, tmp_path, make, found):
@@ -140,7 +144,6 @@ def test_other_labels_are_refused(official, tmp_path, make, found):
 def test_one_frame_of_train_ids_is_refused(official):
     write_labels(official, lambda number, label: train_ids(0, label) if number == 1 else label)
     frames = {'train': cityscapes.find_frames(official, 'train')}
-    cityscapes.convert_frame(frames, (16, 32), 7, 'train', 0)
     with pytest.raises(ValueError, match=r'aachen_000001.*labelIds\.png: labels .*train ids'):
         cityscapes.convert_frame(frames, (16, 32), 7, 'train', 1)
 
@@ -151,7 +154,6 @@ def test_one_frame_of_train_ids_is_refused(official):
         lambda number, label: np.where(label == 26, 255, label),  # licence plates, -1
         lambda number, label: np.where(label > 18, 7, label),  # a tunnel: road is the commonest
         lambda number, label: label % 4,  # the own car, the border, and nothing labelled
-        lambda number, label: label * 0,
         lambda number, label: label * 0 + 8,
         lambda number, label: label if number == 3 else label % 2,
     ],
@@ -159,15 +161,6 @@ def test_one_frame_of_train_ids_is_refused(official):
 def test_label_ids_are_never_refused(official, tmp_path, make):
     write_labels(official, make)
     assert convert_tree(official, tmp_path / 'out') == 4
-
-
-def test_missing_labels_say_that_train_ids_are_not_used(official, tmp_path):
-    for path in official.glob('gtFine/*/*/*_labelIds.png'):
-        path.rename(path.with_name(path.name.replace('labelIds', 'labelTrainIds')))
-    with pytest.raises(
-        FileNotFoundError, match=r'gtFine_labelIds\.png; labelTrainIds are not used'
-    ):
-        convert_tree(official, tmp_path / 'out')
 
 
 @pytest.mark.parametrize(
@@ -187,7 +180,7 @@ def test_disparity_in_another_unit_is_refused(official, tmp_path, make, found):
     assert found in str(caught.value)
 
 
-@pytest.mark.parametrize('value', [0, 1, 257, 32768])
+@pytest.mark.parametrize('value', [0, 257, 32768])
 def test_disparity_of_a_few_pixels_is_right(official, tmp_path, value):
     disparity = np.zeros((32, 64), np.uint16)
     disparity[:2] = value

@@ -52,25 +52,11 @@ def convert(
     workers: int | None = None,
     progress: bool = True,
 ) -> int:
-    """Converts the official tree; frames that are there already are kept.
+    """Converts the official tree at ``root``; frames that are there already are kept.
 
-    Frames are numbered in the order of their official names; MTAN's numbering is not known.
-
-    Args:
-        root: the folder that holds ``leftImg8bit``, ``gtFine`` and ``disparity``, or the folders
-            that their zip files are named after.
-        out: the dataset's folder.
-        size: height and width. None (default): the benchmark's, 128 x 256.
-        num_classes: 7, the categories (default), or 19, the classes of the official evaluation.
-        workers: number of processes. None (default): one a core.
-        progress: whether to draw a progress bar.
-
-    Returns:
-        The number of frames written.
-
-    Raises:
-        FileNotFoundError: if a folder, or the partner of an image, is missing.
-        ValueError: if ``num_classes`` is another, or ``out`` holds something else.
+    Each of its folders may lie in one that its zip file is named after. Frames are numbered in the
+    order of their official names; MTAN's numbering is not known. Classes are the 7 categories, or
+    the 19 of the official evaluation. Returns the number of frames written.
     """
     label_classes(num_classes)
     size = size or CITYSCAPES.require_image_size()
@@ -122,16 +108,7 @@ def convert_frame(
 def find_frames(
     root: Path, split: str, parts: Collection[str] = tuple(FILES)
 ) -> list[dict[str, Path]]:
-    """The files of each frame of a split, in the order of the official names.
-
-    Args:
-        root: the folder that holds the official folders.
-        split: ``'train'`` or ``'val'``.
-        parts: those to find beside the image. Default: all.
-
-    Raises:
-        FileNotFoundError: if a folder, or the partner of an image, is missing.
-    """
+    """The files of each frame's image and parts, in the order of the official names."""
     files = {part: FILES[part] for part in ('image', *parts)}
     folders = {part: _find_folder(root, name) / split for part, (name, _) in files.items()}
     ending = FILES['image'][1]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import warnings
 from functools import lru_cache, partial
-from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +31,16 @@ HEIGHT, WIDTH = 480, 640
 INTRINSICS = Intrinsics(fx=518.857901, fy=519.469611, cx=324.582449, cy=252.736166)
 SEEN_ROWS, SEEN_COLUMNS = (44, 471), (40, 601)
 
-ARRAYS = {'images': ('u', 'N3WH'), 'depths': ('f', 'NWH'), 'labels': ('iu', 'NWH')}
-"""The official arrays: the kinds of their numbers by numpy's letters, and the order of their axes:
-MATLAB's, read by HDF5, has columns before rows."""
+ARRAYS = {'images': 'u', 'depths': 'f', 'labels': 'iu'}
+"""The official arrays, and the kinds of their numbers by numpy's letters."""
 NOT_WHOLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
 """The errors of h5py at a damaged file, whichever part of it is."""
+FACTS = json.loads(Path(__file__).with_name('nyuv2_official.json').read_text(encoding='utf-8'))
 OFFICIAL = 'the official nyu_depth_v2_labeled.mat (HDF5, 2.8 GB)'
 WALL = 21
 """The commonest of the 894 official labels; rare, or no label at all, where they were mapped."""
 LARGEST_MAPPED = 40
-_AS_DOWNLOADED = 'use the file as it was downloaded'
+AS_DOWNLOADED = 'use the file as it was downloaded'
 
 
 def convert(
@@ -52,23 +51,10 @@ def convert(
     workers: int | None = None,
     progress: bool = True,
 ) -> int:
-    """Converts the official file; frames that are there already are kept.
+    """Converts the official file (HDF5); frames that are there already are kept.
 
-    Args:
-        mat: the official file, HDF5.
-        out: the dataset's folder.
-        size: height and width. None (default): the benchmark's, 288 x 384.
-        crop: whether to cut frames to the area that the depth camera sees, as MTAN's author
-            reports to have done. Default: whole frames.
-        workers: number of processes. None (default): one a core.
-        progress: whether to draw a progress bar.
-
-    Returns:
-        The number of frames written.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is not the official file, or ``out`` holds something else.
+    ``crop`` cuts frames to the area that the depth camera sees, as MTAN's author reports to have
+    done. Without a size it is the benchmark's. Returns the number of frames written.
     """
     size = size or NYUV2.require_image_size()
     mat = Path(mat).expanduser()
@@ -95,17 +81,7 @@ def convert_frame(
     index: int,
 ) -> dict[str, np.ndarray]:
     """Reads one of :func:`split_numbers`' and brings it to the benchmark's classes and size."""
-    number = numbers[split][index]
-    image, depth, labels = _read_frame(mat, number)
-    classes = label_classes()
-    for name, array, largest, rule in (
-        ('labels', labels, len(classes) - 1, f'be 0 to {len(classes) - 1}'),
-        ('depth', depth, LARGEST, 'be finite and not negative'),
-    ):
-        if not (array.min() >= 0 and array.max() <= largest):
-            found = f'Found {array.min()} to {array.max()}.'
-            raise ValueError(f'{mat}: {name} of frame {number} should {rule}. {found}')
-    _require_metres(mat, number, depth)
+    image, depth, labels = _read_frame(mat, numbers[split][index])
     y, x = depth.shape[0] / HEIGHT, depth.shape[1] / WIDTH
     normal = fit_normals(depth, INTRINSICS.scaled(x, y))
     area = np.s_[:, :]
@@ -114,7 +90,7 @@ def convert_frame(
         area = np.s_[slice(*rows), slice(*columns)]
     return {
         'image': resize_image(image[area], size),
-        'segmentation': resize_nearest(classes[labels[area]], size),
+        'segmentation': resize_nearest(label_classes()[labels[area]], size),
         'depth': resize_nearest(depth[area], size)[..., None],
         'normal': resize_nearest(normal[area], size),
     }
@@ -122,12 +98,11 @@ def convert_frame(
 
 def split_numbers(num_frames: int) -> dict[str, list[int]]:
     """The official numbers, from 1, of each split's frames, of those that the file holds."""
-    facts = _official()
-    test = {number for number in facts['test'] if number <= num_frames}
-    train = set(range(1, min(num_frames, facts['num_frames']) + 1)) - test
-    if num_frames != facts['num_frames']:
+    test = {number for number in FACTS['test'] if number <= num_frames}
+    train = set(range(1, min(num_frames, FACTS['num_frames']) + 1)) - test
+    if num_frames != FACTS['num_frames']:
         warnings.warn(
-            f'The file holds {num_frames} frames, the official one {facts["num_frames"]}: '
+            f'The file holds {num_frames} frames, the official one {FACTS["num_frames"]}: '
             f'{len(train)} of them are for training and {len(test)} for testing.',
             stacklevel=2,
         )
@@ -139,27 +114,16 @@ def split_numbers(num_frames: int) -> dict[str, list[int]]:
 @lru_cache(maxsize=1)
 def label_classes() -> np.ndarray:
     """(895,) int64: the class of each official label; -1 for label 0, which is none."""
-    facts, names = _official(), NYUV2.class_names
-    classes = np.full(facts['num_labels'] + 1, names.index('objects'))
+    names = NYUV2.class_names
+    classes = np.full(FACTS['num_labels'] + 1, names.index('objects'))
     classes[0] = -1
-    for name, labels in facts['labels'].items():
+    for name, labels in FACTS['labels'].items():
         classes[labels] = names.index(name)
     return classes
 
 
-@lru_cache(maxsize=1)
-def _official() -> dict:
-    path = Path(__file__).with_name('nyuv2_official.json')
-    return dict(json.loads(path.read_text(encoding='utf-8')))
-
-
 def count_frames(mat: Path) -> int:
-    """The number of frames in the official file.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is not HDF5, or lacks one of the official arrays.
-    """
+    """The number of frames in the official file; refuses one that is no HDF5 or another."""
     h5py = import_optional('h5py')
     if not mat.is_file():
         raise FileNotFoundError(
@@ -179,13 +143,13 @@ def count_frames(mat: Path) -> int:
     frames = shapes['depths']
     right = len(frames) == 3 and 0 not in frames and frames[1] >= frames[2]
     right &= shapes['labels'] == frames and shapes['images'] == (*frames[:1], 3, *frames[1:])
-    right &= all(dtype and dtype.kind in ARRAYS[name][0] for name, dtype in dtypes.items())
+    right &= all(dtype and dtype.kind in ARRAYS[name] for name, dtype in dtypes.items())
     if not right or dtypes['images'] != np.uint8:
         shown = {name: dtypes[name] and f'{shapes[name]} {dtypes[name]}' for name in ARRAYS}
         raise ValueError(
             f'{mat}: should be {OFFICIAL}, with images (N, 3, W, H) uint8, depths (N, W, H) float '
             'in metres and labels (N, W, H) integer, W = 640 before H = 480. '
-            f'Found {shown}{describe(_find_order(shapes))}'
+            f'Found {shown}{describe(Other("another form", AS_DOWNLOADED))}'
         )
     return frames[0]
 
@@ -204,20 +168,22 @@ def _read_frame(mat: Path, number: int) -> tuple[np.ndarray, np.ndarray, np.ndar
             image, depth, labels = (np.asarray(file[name][number - 1]).T for name in ARRAYS)
     except NOT_WHOLE as error:
         raise ValueError(f'{mat}: frame {number} cannot be read: {error}') from error
-    return image, depth, labels
-
-
-def _require_metres(mat: Path, number: int, depth: np.ndarray) -> None:
+    for name, array, largest, rule in (
+        ('labels', labels, FACTS['num_labels'], f'be 0 to {FACTS["num_labels"]}'),
+        ('depth', depth, LARGEST, 'be finite and not negative'),
+    ):
+        if not (array.min() >= 0 and array.max() <= largest):
+            found = f'Found {array.min()} to {array.max()}.'
+            raise ValueError(f'{mat}: {name} of frame {number} should {rule}. {found}')
     if problem := METRES.find_problem(depth):
         raise ValueError(f'{mat}: frame {number}: {problem}')
+    return image, depth, labels
 
 
 def _require_official(mat: Path, num_frames: int) -> None:
     """Refuse labels that were mapped and depth that was scaled, by a few frames from all over."""
     numbers = range(1, num_frames + 1, 1 + num_frames // 16)
     frames = [_read_frame(mat, number) for number in numbers]
-    for number, (_, depth, _) in zip(numbers, frames):
-        _require_metres(mat, number, depth)
     if problem := METRES.find_shrunk(depth for _, depth, _ in frames):
         raise ValueError(f'{mat}: {problem}')
     labels = np.concatenate([label[(label > 0) & (label != 255)] for *_, label in frames])
@@ -226,30 +192,8 @@ def _require_official(mat: Path, num_frames: int) -> None:
     # A few official frames may lack the rarer labels, but never walls.
     if np.count_nonzero(labels == WALL) < labels.size / 10:
         classes = 13 if labels.max() <= 13 else LARGEST_MAPPED
-        mapped = Other(f'as if mapped to {classes} classes', _AS_DOWNLOADED)
+        mapped = Other(f'as if mapped to {classes} classes', AS_DOWNLOADED)
         raise ValueError(
             f'{mat}: labels should be the official ones, which go to 894. Found none above '
             f'{labels.max()} in {len(frames)} frames{describe(mapped)}'
         )
-
-
-def _find_order(shapes: dict[str, tuple[int, ...]]) -> Other | None:
-    """The order that the axes are in; None if it is the official one, or unknown."""
-    orders = {
-        name: _order(axes, shapes[name])
-        for name, (_, axes) in ARRAYS.items()
-        if len(shapes[name]) == len(axes)
-    }
-    wrong = {name: order for name, order in orders.items() if order != ARRAYS[name][1]}
-    listed = ', '.join(f'{name} ({", ".join(order)})' for name, order in wrong.items())
-    rows = any(order.index('H') < order.index('W') for order in wrong.values())
-    return Other(f'{listed}{", so in row order" * rows}', _AS_DOWNLOADED) if wrong else None
-
-
-def _order(official: str, shape: tuple[int, ...]) -> str:
-    """The letters of the axes in the order of a shape, by three colours and frames of 4:3."""
-    for order in map(''.join, permutations(official)):
-        sizes = dict(zip(order, shape))
-        if sizes.get('3', 3) == 3 and 3 * sizes['W'] == 4 * sizes['H']:
-            return order
-    return official if shape[-2] >= shape[-1] else official.replace('WH', 'HW')
