@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
-from go4align_plugins.data import BENCHMARKS, FRAMES, celeba, get_benchmark, qm9
+from go4align_plugins.data import BENCHMARKS, FACES, FRAMES, celeba, get_benchmark, qm9
 from go4align_plugins.data.conversion import cityscapes, nyuv2
 from go4align_plugins.data.mtan_layout import SPLITS, check, count_frames, is_damage, repair
 from go4align_plugins.data.rooms import render_dataset
@@ -23,11 +23,6 @@ EXAMPLES = """examples:
   prepare_data.py download cityscapes
 
 Ctrl-C stops at any time; the same command again goes on where it was stopped."""
-
-CHECKS: dict[str, Callable[[str, Sequence[str]], tuple[list[str], dict[str, int]]]] = {
-    'qm9': lambda root, tasks: qm9.check(root),  # one table holds all targets
-    'celeba': lambda root, tasks: celeba.check(root, tasks=tasks),
-}
 
 
 def prepare(options: argparse.Namespace) -> int:
@@ -47,50 +42,38 @@ def prepare(options: argparse.Namespace) -> int:
         written = render_dataset(
             benchmark.name, options.out, options.seed, size, counts, options.workers
         )
-    print(f'{options.out}: {_counts(options.out)} frames of {size[0]} x {size[1]}, {written} new.')
+    found = _say({split: count_frames(options.out, split) for split in SPLITS})
+    print(f'{options.out}: {found} frames of {size[0]} x {size[1]}, {written} new.')
     return report_problems(options) if options.check else 0
 
 
 def report_problems(options: argparse.Namespace) -> int:
     """Checks a dataset and prints every problem; 1 if there are any."""
     making = options.command != 'check'
-    benchmark = get_benchmark(options.command if making else options.dataset)
-    if benchmark.inputs != FRAMES:
-        return report_samples(options)
-    root = options.out if making else options.root
-    size = tuple(options.size) if options.size else None
-    num_classes, tasks = (getattr(options, name, None) for name in ('classes', 'tasks'))
-    problems = check(root, benchmark, size, num_classes=num_classes, tasks=tasks)
-    print(''.join(f'{problem}\n' for problem in problems), end='')
-    published = ' + '.join(f'{count} {split}' for split, count in benchmark.num_frames.items())
-    if not benchmark.embedded and _counts(root) != published:
-        print(f'note: {_counts(root)} frames; the published {benchmark.title} has {published}.')
-    print(f'{root}: problems found in {_counts(root)} frames: {len(problems) or "none"}.')
-    has_frames = any(count_frames(root, split) for split in SPLITS)
-    if has_frames and any(map(is_damage, problems)):
-        print(repair(root, benchmark, 'damaged files'))
-    return 1 if problems else 0
-
-
-def report_samples(options: argparse.Namespace) -> int:
-    """Checks molecules or faces and prints every problem; 1 if there are any."""
-    if options.size or options.classes:
+    root, name = (options.out, options.command) if making else (options.root, options.dataset)
+    benchmark = get_benchmark(name)
+    num_classes, names = (getattr(options, each, None) for each in ('classes', 'tasks'))
+    tasks = [task.name for task in benchmark.select(names)]
+    if benchmark.inputs == FRAMES:
+        size = tuple(options.size) if options.size else None
+        problems = check(root, benchmark, size, num_classes=num_classes, tasks=tasks)
+        counts = {split: count_frames(root, split) for split in SPLITS}
+    elif options.size or num_classes:
         raise ValueError(
-            f'Parameters `size` and `classes` should be left out for {options.dataset}, '
-            'which has no frames.'
+            f'Parameters `size` and `classes` should be left out for {name}, which has no frames.'
         )
-    benchmark = get_benchmark(options.dataset)
-    tasks = [task.name for task in benchmark.select(options.tasks)]
-    problems, lengths = CHECKS[benchmark.name](options.root, tasks)
+    elif benchmark.inputs == FACES:
+        problems, counts = celeba.check(root, tasks=tasks)
+    else:
+        problems, counts = qm9.check(root)  # one table holds all targets
     print(''.join(f'{problem}\n' for problem in problems), end='')
-    found, published = (
-        ' + '.join(f'{count} {split}' for split, count in counts.items())
-        for counts in (lengths, benchmark.num_frames)
-    )
-    if lengths and found != published:
+    found, published = f'{_say(counts)} {benchmark.inputs}', _say(benchmark.num_frames)
+    if counts and not benchmark.embedded and _say(counts) != published:
         print(f'note: {found}; the published {benchmark.title} has {published}.')
-    count = f' in {found} {benchmark.inputs}' if lengths else ''
-    print(f'{options.root}: problems found{count}: {len(problems) or "none"}.')
+    where = f' in {found}' if counts else ''
+    print(f'{root}: problems found{where}: {len(problems) or "none"}.')
+    if benchmark.inputs == FRAMES and any(counts.values()) and any(map(is_damage, problems)):
+        print(repair(root, benchmark, 'damaged files'))
     return 1 if problems else 0
 
 
@@ -178,8 +161,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _counts(root: str) -> str:
-    return ' + '.join(f'{count_frames(root, split)} {split}' for split in SPLITS)
+def _say(counts: Mapping[str, int]) -> str:
+    return ' + '.join(f'{count} {split}' for split, count in counts.items())
 
 
 if __name__ == '__main__':
