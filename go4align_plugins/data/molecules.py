@@ -59,7 +59,7 @@ class Molecules:
         return len(self.names)
 
     def graph(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The atoms (n, 11), all ordered pairs (2, n (n - 1)), and the features of each pair (5)."""
+        """The atoms (n, 11), all ordered pairs (2, n (n - 1)), and their features (_, 5)."""
         atoms = slice(*self.first_atom[index : index + 2])
         bonds = slice(*self.first_bond[index : index + 2])
         positions = self.positions[atoms]

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -205,27 +206,23 @@ def _read_sdf(path: Path) -> Molecules:
     rows = _read_targets(table)
     excluded = read_excluded(path.with_name('uncharacterized.txt'), len(rows))
     names, numbers, positions, bonds, targets = [], [], [], [], []
-    count = 0
-    for count, record in enumerate(records(path), start=1):
-        name = ''.join(record[:1]).strip()
-        found, values = rows[count - 1] if count <= len(rows) else (None, None)
-        if found != name:
+    for count, (record, row) in enumerate(zip_longest(records(path), rows), start=1):
+        name = ''.join(record[:1]).strip() if record is not None else None
+        expected, values = row or (None, None)
+        if name != expected:
             raise ValueError(
-                f'{table}: should have the molecules of {path.name}. '
-                f'Found {found} as number {count} in place of {name}.'
+                f'{path}: should hold the {len(rows)} molecules of {table.name}, in their order. '
+                f'Found {name} as number {count} in place of {expected}.'
             )
-        if count in excluded:
-            continue
-        atoms, pairs = parse(path, record)
-        names.append(name)
-        numbers.append(np.array([atom[0] for atom in atoms], np.uint8))
-        positions.append(np.array([atom[1:] for atom in atoms], np.float32))
-        bonds.append(np.array(pairs, np.int64).reshape(-1, 3))
-        targets.append(values)
-    if count < len(rows) or not names:
-        raise ValueError(
-            f'{path}: should hold the {len(rows)} molecules of {table.name}. Found {count}.'
-        )
+        if count not in excluded:
+            atoms, pairs = parse(path, record)
+            names.append(str(name))
+            numbers.append(np.array([atom[0] for atom in atoms], np.uint8))
+            positions.append(np.array([atom[1:] for atom in atoms], np.float32))
+            bonds.append(np.array(pairs, np.int64).reshape(-1, 3))
+            targets.append(values)
+    if not names:
+        raise ValueError(f'{path}: should hold molecules. Found none.')
     first_atom = _starts([len(part) for part in numbers])
     lengths = [len(part) for part in bonds]
     joined = np.concatenate(bonds).T

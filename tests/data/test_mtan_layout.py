@@ -1,6 +1,5 @@
 """Folders of frames in MTAN's layout: they are read, and each problem is named."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -125,22 +124,16 @@ def changed(name, place, value):
 
 FAULTS = [
     (changed('label', (2, 3), 13), 'from -1 (none) to 12. Found 13 at row 2, column 3 (1 values'),
-    (changed('label', (2, 3), -2), 'Found -2 at row 2'),
     (changed('label', (2, 3), 1.5), 'Found 1.5 at row 2'),
     (changed('label', (2, 3), np.nan), 'Found nan at row 2'),
     (changed('depth', (0, 1), np.nan), 'depth should be finite and not negative'),
-    (changed('depth', (0, 1), -1), 'Found -1 at row 0, column 1'),
     ({'depth': np.full((*SIZE, 1), 1e83)}, 'not negative (0: not measured). Found 1e+83'),
     ({'depth': np.full((*SIZE, 1), np.inf, np.float16)}, 'not measured). Found inf at row 0'),
     (changed('image', (3, 0, 1), 1.5), 'should lie in [0, 1]. Found 1.5 at row 3, column 0'),
-    (changed('image', (3, 0, 1), np.nan), 'Found nan at row 3, column 0'),
     (changed('normal', (1, 1), [0, 2, 0]), 'Found length 2 at row 1, column 1'),
     (changed('normal', (1, 1), [0, np.nan, 0]), 'Found length nan at row 1, column 1'),
     ({'normal': np.full((*SIZE, 3), 0.3)}, 'Found a mean length of 0.52'),
-    ({'image': np.full((5, 6, 3), 0.5)}, 'should have shape (4, 6, 3). Found (5, 6, 3)'),
-    ({'label': np.zeros((6, 4))}, 'should have shape (4, 6). Found (6, 4)'),
     ({'depth': np.zeros((4, 6, 3))}, 'should have shape (4, 6, 1). Found (4, 6, 3)'),
-    ({'normal': np.zeros(SIZE)}, 'should have shape (4, 6, 3). Found (4, 6)'),
     ({'depth': np.zeros((0,))}, 'should have shape (4, 6, 1). Found (0,)'),
     ({'depth': np.ones((*SIZE, 1), complex)}, 'should hold real numbers. Found dtype complex128'),
 ]
@@ -227,24 +220,20 @@ def test_parameters(root):
             FrameFolder(root, ROOMS, 'train').read(index)
 
 
-def pickled(path):
-    np.save(path, np.array([{'a': 1}], dtype=object), allow_pickle=True)
+SPOILS = {
+    'cut': truncate,
+    'cut in the header': lambda path: path.write_bytes(path.read_bytes()[:40]),
+    'no header': lambda path: path.write_bytes(path.read_bytes().replace(b'}', b'\xb1', 1)),
+    'objects': lambda path: np.save(path, np.array([{'a': 1}], dtype=object), allow_pickle=True),
+    'archive': lambda path: [np.savez(path, np.zeros(3)), Path(f'{path}.npz').replace(path)],
+    'missing': Path.unlink,
+}
 
 
-def archive(path):
-    with path.open('wb') as file:
-        np.savez(file, np.zeros(3))
-
-
-SPOILS = [truncate, pickled, archive, Path.unlink]
-SPOILS += [lambda path: path.write_bytes(path.read_bytes()[:40])]
-SPOILS += [lambda path: path.write_bytes(path.read_bytes().replace(b'}', b'\xb1', 1))]
-
-
-@pytest.mark.parametrize('spoil', SPOILS)
-def test_an_unreadable_file_is_named(root, spoil):
+@pytest.mark.parametrize('how', SPOILS)
+def test_an_unreadable_file_is_named(root, how):
     frames = FrameFolder(root, ROOMS, 'train')
-    spoil(root / 'train' / 'depth' / '2.npy')
+    SPOILS[how](root / 'train' / 'depth' / '2.npy')
     with pytest.raises(ValueError, match=r'depth.2\.npy: should be a (whole )?\.npy file'):
         frames.read(2)
     (problem,) = problems_of(root)
@@ -263,20 +252,15 @@ def test_a_damaged_frame_says_how_to_get_it_again(root, prepared):
 
 
 def test_an_interrupted_preparation_is_seen(root):
-    description = {'num_frames': {'train': 5, 'val': 2}}
-    (root / 'dataset.json').write_text(json.dumps(description), encoding='utf-8-sig')
+    path = root / 'dataset.json'
+    path.write_text('{"num_frames": {"train": 5, "val": 2}}', encoding='utf-8-sig')
     with pytest.raises(ValueError, match=r'missing: 3, 4.*run the same command again'):
         FrameFolder(root, ROOMS, 'train')
     assert len(FrameFolder(root, ROOMS, 'val')) == 2
-
-
-@pytest.mark.parametrize(
-    'text', ['{"num_', '[]', '{"num_frames": []}', '{"num_frames": {"val": null}}', '[' * 10**5]
-)
-def test_other_descriptions_are_named(root, text):
-    (root / 'dataset.json').write_text(text)
-    with pytest.raises(ValueError, match=r'dataset\.json: should be a JSON object.*as it was, or'):
-        FrameFolder(root, ROOMS, 'train')
+    for text in ('{"num_', '[]', '{"num_frames": []}', '{"num_frames": {"a": null}}', '[' * 10**5):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=r'dataset\.json: should be a JSON object.*as it was'):
+            FrameFolder(root, ROOMS, 'train')
 
 
 @pytest.mark.integration

@@ -41,16 +41,6 @@ def contents(root):
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob('*.*')}
 
 
-def run(*arguments, **options):
-    return subprocess.run(
-        [sys.executable, str(TOOL), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, 'PYTHONPATH': str(ROOT)},
-        **options,
-    )
-
-
 def test_frames_by_hand(tmp_path):
     assert write(tmp_path, seed=3) == 5
     assert np.load(tmp_path / 'val' / 'depth' / '1.npy')[3, 5].tolist() == [11 / 64]
@@ -210,17 +200,17 @@ def test_errors_on_the_command_line(tool, tmp_path):
 
 @pytest.mark.integration
 @pytest.mark.parametrize('name', ['rooms', 'streets'])
-def test_render_on_the_command_line(tmp_path, name):
+def test_render_on_the_command_line(tool, tmp_path, name):
     small = ('--train', 3, '--val', 1, '--size', 24, 32, '--check')
-    done = run(name, '--out', tmp_path / 'two', *small, '--workers', 2)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert 'problems found in 3 train + 1 val frames: none' in done.stdout
+    code, out, errors = tool(name, '--out', tmp_path / 'two', *small, '--workers', 2)
+    assert code == 0, out + errors
+    assert 'problems found in 3 train + 1 val frames: none' in out
     assert FrameFolder(tmp_path / 'two', get_benchmark(name), 'val').image_size == (24, 32)
-    run(name, '--out', tmp_path / 'one', *small, '--workers', 1)
+    tool(name, '--out', tmp_path / 'one', *small, '--workers', 1)
     assert contents(tmp_path / 'one') == contents(tmp_path / 'two')
-    other = run(name, '--out', tmp_path / 'one', *small, '--seed', 1)
-    assert other.returncode == 2
-    assert 'made with seed = 0 and not 1' in other.stderr
+    code, _, errors = tool(name, '--out', tmp_path / 'one', *small, '--seed', 1)
+    assert code == 2
+    assert 'made with seed = 0 and not 1' in errors
 
 
 @pytest.mark.integration
@@ -228,11 +218,11 @@ def test_render_on_the_command_line(tmp_path, name):
 @pytest.mark.parametrize(
     ('kill', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGKILL, -9)]
 )
-def test_stopped_and_run_again(tmp_path, kill, code):
-    arguments = ('rooms', '--train', 20, '--val', 4, '--size', 48, 64, '--workers', 2)
+def test_stopped_and_run_again(tool, tmp_path, kill, code):
+    arguments = ['rooms', '--train', '20', '--val', '4', '--size', '48', '64', '--workers', '2']
     root = tmp_path / 'stopped'
     process = subprocess.Popen(
-        [sys.executable, str(TOOL), *map(str, arguments), '--out', str(root)],
+        [sys.executable, str(TOOL), *arguments, '--out', str(root)],
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -253,7 +243,6 @@ def test_stopped_and_run_again(tmp_path, kill, code):
         assert 'the same command again goes on from here' in errors
         assert 'Traceback' not in errors
     assert check(root, get_benchmark('rooms'), progress=False) != []
-
-    assert run(*arguments, '--out', root).returncode == 0
-    assert run(*arguments, '--out', tmp_path / 'whole').returncode == 0
+    for folder in (root, tmp_path / 'whole'):
+        assert tool(*arguments, '--out', folder)[0] == 0
     assert contents(root) == contents(tmp_path / 'whole')

@@ -5,7 +5,6 @@ import pytest
 
 from go4align_plugins.data import get_benchmark
 from go4align_plugins.data.mtan_layout import FrameFolder, check
-from go4align_plugins.data.rooms import render
 
 from .layout_files import SIZE, arrays, write
 
@@ -149,16 +148,6 @@ RIGHT = [
 @pytest.mark.parametrize(('benchmark', 'name', 'array'), RIGHT)
 def test_right_data_is_not_refused(tmp_path, benchmark, name, array):
     assert problems_of(tmp_path, benchmark, name, array) == ([], '')
-
-
-@pytest.mark.parametrize('benchmark', [ROOMS, STREETS])
-def test_rendered_frames_are_right(tmp_path, benchmark):
-    for index in range(4):
-        frame = vars(render(benchmark.name, index, index, (16, 24)))
-        parts = {name: array for name, array in frame.items() if array is not None}
-        for split in ('train', 'val'):
-            write(tmp_path, split, index, parts)
-    assert check(tmp_path, benchmark, progress=False) == []
 
 
 def test_images_on_their_side_leave_the_right_files_alone(tmp_path):
