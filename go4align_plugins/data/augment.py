@@ -41,13 +41,8 @@ def scale_crop(
     A scene that looks ``scale`` times larger is ``scale`` times closer: the depth is divided by it,
     as in MTAN's protocol, and an inverse depth multiplied (the papers' code divides CityScapes'
     inverse depth, too). Normals keep their length, and pixels without a normal stay without.
-
-    Args:
-        frame: the parts; H and W are those of its image.
-        scale: at least 1; the window has the full size divided by it, rounded down.
-        top: the window's first row.
-        left: the window's first column.
-        inverse_depth: whether ``depth`` holds inverse depths.
+    The window begins at row ``top`` and column ``left``, and has the image's size divided by the
+    scale, which is at least 1, rounded down.
     """
     size = frame['image'].shape[-2:]
     height, width = (int(length / scale) for length in size)
@@ -73,11 +68,7 @@ def augment(
 ) -> Frame:
     """MTAN's augmentation: one of the zoom factors at a random place, and a flip every other time.
 
-    Args:
-        frame: the parts.
-        generator: all randomness comes from it.
-        scales: the zoom factors to choose from.
-        inverse_depth: whether ``depth`` holds inverse depths.
+    All randomness comes from the generator.
     """
 
     def below(limit: int) -> int:

@@ -22,9 +22,8 @@ from go4align_plugins.utils.texts import read_text
 
 SPLITS = ('train', 'val', 'test')
 """In the order of the numbers that stand for them in the file."""
-IMAGES, ATTRIBUTES, PARTITION = (
-    'img_align_celeba', 'list_attr_celeba.txt', 'list_eval_partition.txt'
-)  # fmt: skip
+IMAGES = 'img_align_celeba'
+ATTRIBUTES, PARTITION = 'list_attr_celeba.txt', 'list_eval_partition.txt'
 FOLDERS = ('', 'Img', 'Anno', 'Eval', 'celeba')
 FORMATS = ('JPEG', 'PNG')
 HEADER = 'image_id'
@@ -150,9 +149,8 @@ def read_attributes(path: Path, wanted: Sequence[str]) -> tuple[list[str], np.nd
     _check_rows(path, faces, above, len(header), {'1', '-1'}, f'{len(header)} times 1 or -1')
     names, counts = np.unique([row[0] for row in faces], return_counts=True)
     if counts.max() > 1:
-        raise ValueError(
-            f'{path}: should have each image once. Found {names[counts > 1][0]} twice.'
-        )
+        twice = names[counts > 1][0]
+        raise ValueError(f'{path}: should have each image once. Found {twice} twice.')
     columns = [header.index(name) + 1 for name in wanted]
     labels = np.array([[row[column] == '1' for column in columns] for row in faces], np.int8)
     return [row[0] for row in faces], labels

@@ -77,14 +77,9 @@ class FrameFolder:
         return self._length
 
     def read(self, index: int) -> dict[str, np.ndarray]:
-        """Reads and checks one frame.
+        """Reads and checks one frame: the parts asked for, float32 but for the labels, int64.
 
-        Returns:
-            ``'image'`` (H, W, 3), ``'segmentation'`` (H, W) int64, ``'depth'`` (H, W, 1) and
-            ``'normal'`` (H, W, 3): those asked for, contiguous, float32 but for the labels.
-
-        Raises:
-            ValueError: if a file breaks a rule; the message names it, the rule and the value.
+        A file that breaks a rule is a :class:`DataError`, which names file, rule and value.
         """
         if not 0 <= index < len(self):
             raise IndexError(f'Frame {index} is out of range: there are {len(self)}.')
@@ -117,7 +112,7 @@ def check(
     num_classes: int | None = None,
     tasks: Sequence[str] | None = None,
 ) -> list[str]:
-    """Checks every file of both splits.
+    """Checks every file of both splits: a line for each problem, which begins with the path.
 
     Args:
         root: the folder that holds ``train`` and ``val``.
@@ -126,9 +121,6 @@ def check(
         progress: whether to draw a progress bar.
         num_classes: of the segmentation. None (default) takes the benchmark's.
         tasks: names of the tasks to check. None (default) checks all of the benchmark's.
-
-    Returns:
-        One line for each problem, beginning with the file or folder; empty if all is well.
     """
     root = Path(root).expanduser()
     if not any((root / split).is_dir() for split in SPLITS):
@@ -147,9 +139,8 @@ def check(
                 for path in sorted({*folder.glob('*.npy')} - {*paths})
             ]
     size = size or _usual_size(files)
-    tqdm = import_optional('tqdm').tqdm
     pairs = [(task, path) for task, paths in files for path in paths]
-    for task, path in tqdm(pairs, unit=' files', disable=not progress):
+    for task, path in import_optional('tqdm').tqdm(pairs, unit=' files', disable=not progress):
         try:
             problem = find_problem(task, load_array(path), size)
             problems += [f'{path}: {problem}'] if problem else []

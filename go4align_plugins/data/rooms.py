@@ -78,19 +78,10 @@ def render(
     image_size: tuple[int, int] = (96, 128),
     split: str = 'train',
 ) -> Frame:
-    """Renders one frame of the embedded data.
+    """Renders a frame of ``rooms`` or ``streets`` by its number within a split.
 
-    The frame depends on the arguments alone, the scene in it on all but ``image_size``.
-
-    Args:
-        benchmark: ``rooms`` or ``streets``.
-        seed: of the whole data set, not negative.
-        index: number of the frame within its split, not negative.
-        image_size: height and width in pixels, each between 8 and 4096.
-        split: ``train`` or ``val``; the same index shows another scene in each.
-
-    Raises:
-        ValueError: if a parameter is none of these.
+    The frame depends on the arguments alone, the scene in it on all but ``image_size``: height and
+    width in pixels, between 8 and 4096. The same number shows another scene in each split.
     """
     check_choice('benchmark', benchmark, BUILDERS)
     check_choice('split', split, SPLITS)
@@ -119,15 +110,9 @@ def render_dataset(
     num_frames: Mapping[str, int] | None = None,
     workers: int | None = None,
 ) -> int:
-    """Renders the frames of an embedded benchmark that are not there yet; returns how many.
+    """Renders the frames of ``rooms`` or ``streets`` that are not there yet; returns how many.
 
-    Args:
-        name: ``rooms`` or ``streets``.
-        root: the folder of the data, made if need be.
-        seed: of the scenes.
-        size: height and width in pixels. None (default): the benchmark's.
-        num_frames: of each split. None (default): the benchmark's.
-        workers: number of processes. None (default): one a core.
+    Size and numbers of frames are the benchmark's, if not given; workers are one a core.
     """
     benchmark = EMBEDDED[check_choice('name', name, EMBEDDED)]
     size = size or benchmark.require_image_size()

@@ -52,11 +52,10 @@ def convert(
     workers: int | None = None,
     progress: bool = True,
 ) -> int:
-    """Converts the official tree at ``root``; frames that are there already are kept.
+    """Converts the official tree, numbered by its names; frames that are there already are kept.
 
-    Each of its folders may lie in one that its zip file is named after. Frames are numbered in the
-    order of their official names; MTAN's numbering is not known. Classes are the 7 categories, or
-    the 19 of the official evaluation. Returns the number of frames written.
+    Each of its folders may lie in one that its zip file is named after. Classes are the 7
+    categories, or the 19 of the official evaluation. Returns the number of frames written.
     """
     label_classes(num_classes)
     size = size or CITYSCAPES.require_image_size()
@@ -83,8 +82,7 @@ def convert_frame(
     """Reads one of :func:`find_frames`' and brings it to the benchmark's classes, unit and size."""
     files = frames[split][index]
     image = _read(files['image'], 3, 'uint8')
-    # Pillow reads 16 bits as one or the other.
-    dtypes = {'segmentation': ('uint8',), 'depth': ('uint16', 'int32')}
+    dtypes = {'segmentation': ('uint8',), 'depth': ('uint16', 'int32')}  # Pillow's of 16 bits
     maps = {part: _read(files[part], 2, *dtypes[part]) for part in dtypes if part in files}
     for part, array in maps.items():
         if array.shape != image.shape[:2]:

@@ -126,9 +126,8 @@ def count_frames(mat: Path) -> int:
     """The number of frames in the official file; refuses one that is no HDF5 or another."""
     h5py = import_optional('h5py')
     if not mat.is_file():
-        raise FileNotFoundError(
-            f'No file {mat}. Where to get it: python tools/prepare_data.py download nyuv2'
-        )
+        how = 'Where to get it: python tools/prepare_data.py download nyuv2'
+        raise FileNotFoundError(f'No file {mat}. {how}')
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(ARRAYS, ())
     dtypes: dict[str, Any] = dict.fromkeys(ARRAYS)
     try:
