@@ -78,7 +78,7 @@ def report_problems(options: argparse.Namespace) -> int:
 
 
 def show_download(options: argparse.Namespace) -> int:
-    """Says where to get what cannot be fetched without a browser."""
+    """Says where to get a dataset that cannot be fetched without a browser."""
     print(get_benchmark(options.dataset).download)
     return 0
 

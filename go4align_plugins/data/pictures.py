@@ -17,7 +17,7 @@ TURNS = {
     2: 'FLIP_LEFT_RIGHT', 3: 'ROTATE_180', 4: 'FLIP_TOP_BOTTOM', 5: 'TRANSPOSE',
     6: 'ROTATE_270', 7: 'TRANSVERSE', 8: 'ROTATE_90',
 }  # fmt: skip
-"""EXIF's orientation -> Pillow's way to turn such a picture upright."""
+"""EXIF's orientation -> Pillow's way to turn the picture upright."""
 SIXTEEN_BITS = 65535
 
 

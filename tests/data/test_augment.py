@@ -1,4 +1,4 @@
-"""Augmentation: what happens to each part of a frame, by hand and against geometry."""
+"""Augmentation: each part of a frame, by hand and against geometry."""
 
 from __future__ import annotations
 

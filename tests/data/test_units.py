@@ -23,7 +23,7 @@ def street_frame(**changes):
 
 
 def problems_of(folder, benchmark, name, array, num_classes=None):
-    """What the checker finds, and the reader says, of a folder of which one part is other."""
+    """The findings of checker and reader in a folder of which one part is another array."""
     make = arrays if benchmark is ROOMS else street_frame
     for split, index in (('train', 0), ('train', 1), ('val', 0)):
         write(folder, split, index, {**make(), name: array})

@@ -2,7 +2,7 @@
 
 As MTAN's own download: the official split of 795 and 654 frames, 13 classes, the in-painted depth
 in metres. Unlike it, normals are fitted to that depth; MTAN's were taken from Eigen and Fergus.
-Copies of the file in another form are told from it, and refused.
+Copies of the file in another form are refused.
 """
 
 from __future__ import annotations
