@@ -173,30 +173,20 @@ def _read_npz(path: Path) -> Molecules:
     """Atomic numbers and positions alone; pickled objects are refused."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            names = file['smiles'] if 'smiles' in file else file['ids']
+            names = [str(name) for name in file['smiles' if 'smiles' in file else 'ids'].tolist()]
             first_atom = file['ptr'].astype(np.int64)
             column = {str(name): index for index, name in enumerate(file['target_names'])}
             values = file['y'].astype(np.float64)
             targets = _select(lambda name: values[:, column[name]])
             # Without clipping, 262 would turn into a carbon atom's 6.
-            numbers = np.clip(file['Z'], 0, 255).astype(np.uint8)
+            atoms = atom_features(np.clip(file['Z'], 0, 255).astype(np.uint8))
             positions = file['pos'].astype(np.float32)
-            lengths = (names.size, first_atom.size - 1, len(targets))
-            flat = (names.ndim, first_atom.ndim, numbers.ndim, targets.ndim) == (1, 1, 1, 2)
     except Exception as error:  # numpy raises a different one for every kind of damage
         raise ValueError(
             f'{path}: should hold the arrays Z, pos, ptr, y, target_names, and smiles or ids. '
             f'Found: {describe_damage(path, error)}'
         ) from error
-    if len(set(lengths)) > 1 or not flat or positions.shape != (*numbers.shape, 3):
-        raise ValueError(
-            f'{path}: should have one name, part and row of targets for each molecule and one '
-            f'position for each atom. Found {lengths}, and positions of shape {positions.shape} '
-            f'for atoms of shape {numbers.shape}.'
-        )
     none, first_bond = np.zeros((2, 0), np.int64), np.zeros_like(first_atom)
-    atoms = atom_features(numbers)
-    names = [str(name) for name in names]
     return Molecules(names, atoms, positions, first_atom, none, none[0], first_bond, targets)
 
 
