@@ -20,7 +20,7 @@ from torch import Tensor
 
 from benchmarks.timing import Comparison, compare
 from go4align_plugins.data import get_benchmark
-from go4align_plugins.data.embedded import render_dataset
+from go4align_plugins.data.rooms import render_dataset
 from go4align_plugins.leaderboard.analyse.workloads import (
     build_workload,
     perceptron_workload,

@@ -16,8 +16,8 @@ import pytest
 import torch
 
 from go4align_plugins.data import get_benchmark
-from go4align_plugins.data.array_checks import load_array
 from go4align_plugins.data.celeba import FaceFolder
+from go4align_plugins.data.frame_rules import load_array
 from go4align_plugins.data.qm9 import read_qm9
 from go4align_plugins.leaderboard.cli import main
 from go4align_plugins.leaderboard.report import build_report

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
-from go4align_plugins.data import celeba, qm9
+from go4align_plugins.data import BENCHMARKS, FACES, FRAMES, celeba, get_benchmark, qm9
 from go4align_plugins.data.conversion import cityscapes, nyuv2
-from go4align_plugins.data.embedded import render_dataset
 from go4align_plugins.data.mtan_layout import SPLITS, check, count_frames, is_damage, repair
-from go4align_plugins.data.table import BENCHMARKS, FRAMES, get_benchmark
+from go4align_plugins.data.rooms import render_dataset
 from go4align_plugins.utils.files import advise
 
 EXAMPLES = """examples:
@@ -24,42 +23,6 @@ EXAMPLES = """examples:
   prepare_data.py download cityscapes
 
 Ctrl-C stops at any time; the same command again goes on where it was stopped."""
-
-DOWNLOADS = {
-    'nyuv2': """NYUv2, prepared by MTAN's authors (288 x 384, as most papers; 8 GB):
-  https://www.dropbox.com/sh/86nssgwm6hm3vkb/AACrnUQ4GxpdrBbLjb6n-mWNa?dl=0
-  Unpack it, then: python tools/prepare_data.py check nyuv2 FOLDER
-
-NYUv2, official (nyu_depth_v2_labeled.mat, 2.8 GB):
-  https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html, "Labeled dataset"
-  Then: python tools/prepare_data.py nyuv2 --mat nyu_depth_v2_labeled.mat --out FOLDER""",
-    'cityscapes': """CityScapes, prepared by MTAN's authors (128 x 256, as most papers; 2.4 GB):
-  https://www.dropbox.com/sh/gaw6vh6qusoyms6/AADwWi0Tp3E3M4B2xzeGlsEna?dl=0
-  Unpack it, then: python tools/prepare_data.py check cityscapes FOLDER
-
-CityScapes, official (registration needed): https://www.cityscapes-dataset.com/downloads/
-  leftImg8bit_trainvaltest.zip, gtFine_trainvaltest.zip, disparity_trainvaltest.zip
-  Unpack all three into one folder, then:
-  python tools/prepare_data.py cityscapes --root OFFICIAL --out FOLDER""",
-    'qm9': """QM9, as PyTorch Geometric downloads and prepares it:
-  python -c "from torch_geometric.datasets import QM9; QM9('FOLDER')"
-  Then: python tools/prepare_data.py check qm9 FOLDER
-
-QM9, raw (gdb9.sdf, gdb9.sdf.csv and uncharacterized.txt into one folder):
-  https://deepchemdata.s3-us-west-1.amazonaws.com/datasets/molnet_publish/qm9.zip
-  https://ndownloader.figshare.com/files/3195404 (save it as uncharacterized.txt)
-
-With LibMTL's examples/qm9/random_split.t beside either, the split is LibMTL's.""",
-    'celeba': """CelebA, aligned and cropped (1.4 GB):
-  https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, "Align&Cropped Images"
-  Img/img_align_celeba.zip (unpack it), Anno/list_attr_celeba.txt, Eval/list_eval_partition.txt
-  into one folder, with or without Img, Anno and Eval. Kaggle's archive, unpacked, will do, too.
-  Then: python tools/prepare_data.py check celeba FOLDER""",
-}
-CHECKS: dict[str, Callable[[str, Sequence[str]], tuple[list[str], dict[str, int]]]] = {
-    'qm9': lambda root, tasks: qm9.check(root),  # one table holds all targets
-    'celeba': lambda root, tasks: celeba.check(root, tasks=tasks),
-}
 
 
 def prepare(options: argparse.Namespace) -> int:
@@ -79,56 +42,44 @@ def prepare(options: argparse.Namespace) -> int:
         written = render_dataset(
             benchmark.name, options.out, options.seed, size, counts, options.workers
         )
-    print(f'{options.out}: {_counts(options.out)} frames of {size[0]} x {size[1]}, {written} new.')
+    found = _say({split: count_frames(options.out, split) for split in SPLITS})
+    print(f'{options.out}: {found} frames of {size[0]} x {size[1]}, {written} new.')
     return report_problems(options) if options.check else 0
 
 
 def report_problems(options: argparse.Namespace) -> int:
     """Checks a dataset and prints every problem; 1 if there are any."""
     making = options.command != 'check'
-    benchmark = get_benchmark(options.command if making else options.dataset)
-    if benchmark.inputs != FRAMES:
-        return report_samples(options)
-    root = options.out if making else options.root
-    size = tuple(options.size) if options.size else None
-    num_classes, tasks = (getattr(options, name, None) for name in ('classes', 'tasks'))
-    problems = check(root, benchmark, size, num_classes=num_classes, tasks=tasks)
+    root, name = (options.out, options.command) if making else (options.root, options.dataset)
+    benchmark = get_benchmark(name)
+    num_classes, names = (getattr(options, each, None) for each in ('classes', 'tasks'))
+    tasks = [task.name for task in benchmark.select(names)]
+    if benchmark.inputs == FRAMES:
+        size = tuple(options.size) if options.size else None
+        problems = check(root, benchmark, size, num_classes=num_classes, tasks=tasks)
+        counts = {split: count_frames(root, split) for split in SPLITS}
+    elif options.size or num_classes:
+        raise ValueError(
+            f'Parameters `size` and `classes` should be left out for {name}, which has no frames.'
+        )
+    elif benchmark.inputs == FACES:
+        problems, counts = celeba.check(root, tasks=tasks)
+    else:
+        problems, counts = qm9.check(root)  # one table holds all targets
     print(''.join(f'{problem}\n' for problem in problems), end='')
-    published = ' + '.join(f'{count} {split}' for split, count in benchmark.num_frames.items())
-    if not benchmark.embedded and _counts(root) != published:
-        print(f'note: {_counts(root)} frames; the published {benchmark.title} has {published}.')
-    print(f'{root}: problems found in {_counts(root)} frames: {len(problems) or "none"}.')
-    has_frames = any(count_frames(root, split) for split in SPLITS)
-    if has_frames and any(map(is_damage, problems)):
+    found, published = f'{_say(counts)} {benchmark.inputs}', _say(benchmark.num_frames)
+    if counts and not benchmark.embedded and _say(counts) != published:
+        print(f'note: {found}; the published {benchmark.title} has {published}.')
+    where = f' in {found}' if counts else ''
+    print(f'{root}: problems found{where}: {len(problems) or "none"}.')
+    if benchmark.inputs == FRAMES and any(counts.values()) and any(map(is_damage, problems)):
         print(repair(root, benchmark, 'damaged files'))
     return 1 if problems else 0
 
 
-def report_samples(options: argparse.Namespace) -> int:
-    """Checks molecules or faces and prints every problem; 1 if there are any."""
-    if options.size or options.classes:
-        raise ValueError(
-            f'Parameters `size` and `classes` should be left out for {options.dataset}, '
-            'which has no frames.'
-        )
-    benchmark = get_benchmark(options.dataset)
-    tasks = [task.name for task in benchmark.select(options.tasks)]
-    problems, lengths = CHECKS[benchmark.name](options.root, tasks)
-    print(''.join(f'{problem}\n' for problem in problems), end='')
-    found, published = (
-        ' + '.join(f'{count} {split}' for split, count in counts.items())
-        for counts in (lengths, benchmark.num_frames)
-    )
-    if lengths and found != published:
-        print(f'note: {found}; the published {benchmark.title} has {published}.')
-    count = f' in {found} {benchmark.inputs}' if lengths else ''
-    print(f'{options.root}: problems found{count}: {len(problems) or "none"}.')
-    return 1 if problems else 0
-
-
 def show_download(options: argparse.Namespace) -> int:
-    """Says where to get what cannot be fetched without a browser."""
-    print(DOWNLOADS[options.dataset])
+    """Says where to get a dataset that cannot be fetched without a browser."""
+    print(get_benchmark(options.dataset).download)
     return 0
 
 
@@ -189,7 +140,8 @@ def build_parser() -> argparse.ArgumentParser:
     checker.add_argument('--tasks', nargs='+', metavar='TASK', help='to check; default: all')
     checker.set_defaults(run=report_problems)
     download = commands.add_parser('download', help='say where to get a real dataset')
-    download.add_argument('dataset', choices=DOWNLOADS, metavar='DATASET', help='|'.join(DOWNLOADS))
+    known = [name for name, benchmark in BENCHMARKS.items() if benchmark.download]
+    download.add_argument('dataset', choices=known, metavar='DATASET', help='|'.join(known))
     download.set_defaults(run=show_download)
     return parser
 
@@ -209,8 +161,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _counts(root: str) -> str:
-    return ' + '.join(f'{count_frames(root, split)} {split}' for split in SPLITS)
+def _say(counts: Mapping[str, int]) -> str:
+    return ' + '.join(f'{count} {split}' for split, count in counts.items())
 
 
 if __name__ == '__main__':

@@ -1,6 +1,29 @@
-"""The benchmarks: facts, readers and checks. No training framework is imported here."""
+"""The benchmarks: one file each for its facts, reader and check. No framework is imported here."""
 
-from go4align_plugins.data.table import BENCHMARKS, Benchmark, get_benchmark
+from go4align_plugins.data.benchmark import FACES, FRAMES, MOLECULES, Benchmark
+from go4align_plugins.data.celeba import CELEBA
+from go4align_plugins.data.cityscapes import CITYSCAPES
+from go4align_plugins.data.nyuv2 import NYUV2
+from go4align_plugins.data.qm9 import QM9
+from go4align_plugins.data.rooms import ROOMS, STREETS
 from go4align_plugins.tasks import Metric, Task
 
-__all__ = ['BENCHMARKS', 'Benchmark', 'Metric', 'Task', 'get_benchmark']
+__all__ = [
+    'BENCHMARKS', 'FACES', 'FRAMES', 'MOLECULES', 'Benchmark', 'Metric', 'Task', 'get_benchmark'
+]  # fmt: skip
+
+BENCHMARKS: dict[str, Benchmark] = {
+    benchmark.name: benchmark for benchmark in (NYUV2, CITYSCAPES, ROOMS, STREETS, QM9, CELEBA)
+}
+
+
+def get_benchmark(name: str) -> Benchmark:
+    """The benchmark of that name.
+
+    Raises:
+        ValueError: if there is none; the message lists the names.
+    """
+    if name not in BENCHMARKS:
+        known = ', '.join(BENCHMARKS)
+        raise ValueError(f'Parameter `benchmark` should be one of {known}. Found `{name}`.')
+    return BENCHMARKS[name]

@@ -38,17 +38,11 @@ def scale_crop(
 ) -> Frame:
     """Cut out a window and enlarge it to the full size again, as if coming closer.
 
-    What looks ``scale`` times larger is taken to be ``scale`` times closer: the depth is divided by
-    it, as in MTAN's protocol, and an inverse depth multiplied (the papers' code divides CityScapes'
-    inverse depth, too). Directions do not change, but between two pixels the interpolated normal is
-    shorter: it is brought back to length 1, and pixels without a normal stay without.
-
-    Args:
-        frame: the parts; H and W are those of its image.
-        scale: at least 1; the window has the full size divided by it, rounded down.
-        top: the window's first row.
-        left: the window's first column.
-        inverse_depth: whether ``depth`` holds inverse depths.
+    A scene that looks ``scale`` times larger is ``scale`` times closer: the depth is divided by it,
+    as in MTAN's protocol, and an inverse depth multiplied (the papers' code divides CityScapes'
+    inverse depth, too). Normals keep their length, and pixels without a normal stay without.
+    The window begins at row ``top`` and column ``left``, and has the image's size divided by the
+    scale, which is at least 1, rounded down.
     """
     size = frame['image'].shape[-2:]
     height, width = (int(length / scale) for length in size)
@@ -74,20 +68,15 @@ def augment(
 ) -> Frame:
     """MTAN's augmentation: one of the zoom factors at a random place, and a flip every other time.
 
-    Args:
-        frame: the parts.
-        generator: all randomness comes from it.
-        scales: the zoom factors to choose from.
-        inverse_depth: whether ``depth`` holds inverse depths.
+    All randomness comes from the generator.
     """
-    scale = scales[_below(len(scales), generator)]
+
+    def below(limit: int) -> int:
+        return int(torch.randint(limit, (), generator=generator))
+
+    scale = scales[below(len(scales))]
     height, width = frame['image'].shape[-2:]
-    top = _below(height - int(height / scale) + 1, generator)
-    left = _below(width - int(width / scale) + 1, generator)
+    top, left = (below(side - int(side / scale) + 1) for side in (height, width))
     if scale != 1:
         frame = scale_crop(frame, scale, top, left, inverse_depth)
-    return flip(frame) if _below(2, generator) else frame
-
-
-def _below(limit: int, generator: torch.Generator) -> int:
-    return int(torch.randint(limit, (), generator=generator))
+    return flip(frame) if below(2) else frame

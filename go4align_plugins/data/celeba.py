@@ -1,4 +1,4 @@
-"""Reads and checks CelebA as it is downloaded: aligned faces, attributes, official split.
+"""CelebA: 40 attributes of aligned faces, read as it is downloaded, in its official split.
 
 ``img_align_celeba/``, ``list_attr_celeba.txt`` and ``list_eval_partition.txt`` lie in one folder,
 in the download's ``Img``, ``Anno`` and ``Eval``, or in torchvision's ``celeba``. Kaggle's form will
@@ -13,21 +13,44 @@ from pathlib import Path
 
 import numpy as np
 
+from go4align_plugins.data.benchmark import FACES, Benchmark
 from go4align_plugins.data.pictures import open_picture, to_rgb
-from go4align_plugins.data.table import Benchmark, get_benchmark
+from go4align_plugins.tasks import attribute
 from go4align_plugins.utils.files import locate
 from go4align_plugins.utils.optional import import_optional
 from go4align_plugins.utils.texts import read_text
 
 SPLITS = ('train', 'val', 'test')
 """In the order of the numbers that stand for them in the file."""
-IMAGES, ATTRIBUTES, PARTITION = (
-    'img_align_celeba', 'list_attr_celeba.txt', 'list_eval_partition.txt'
-)  # fmt: skip
+IMAGES = 'img_align_celeba'
+ATTRIBUTES, PARTITION = 'list_attr_celeba.txt', 'list_eval_partition.txt'
 FOLDERS = ('', 'Img', 'Anno', 'Eval', 'celeba')
 FORMATS = ('JPEG', 'PNG')
 HEADER = 'image_id'
 _AGAIN = 'If a list is cut, download it again.'
+
+NAMES = (
+    '5_o_Clock_Shadow', 'Arched_Eyebrows', 'Attractive', 'Bags_Under_Eyes', 'Bald', 'Bangs',
+    'Big_Lips', 'Big_Nose', 'Black_Hair', 'Blond_Hair', 'Blurry', 'Brown_Hair', 'Bushy_Eyebrows',
+    'Chubby', 'Double_Chin', 'Eyeglasses', 'Goatee', 'Gray_Hair', 'Heavy_Makeup',
+    'High_Cheekbones', 'Male', 'Mouth_Slightly_Open', 'Mustache', 'Narrow_Eyes', 'No_Beard',
+    'Oval_Face', 'Pale_Skin', 'Pointy_Nose', 'Receding_Hairline', 'Rosy_Cheeks', 'Sideburns',
+    'Smiling', 'Straight_Hair', 'Wavy_Hair', 'Wearing_Earrings', 'Wearing_Hat',
+    'Wearing_Lipstick', 'Wearing_Necklace', 'Wearing_Necktie', 'Young',
+)  # fmt: skip
+CELEBA = Benchmark(
+    'celeba',
+    'CelebA',
+    tuple(map(attribute, NAMES)),
+    {'train': 162770, 'val': 19867, 'test': 19962},
+    (64, 64),  # the single tasks' results are not published one by one
+    inputs=FACES,
+    download="""CelebA, aligned and cropped (1.4 GB):
+  https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, "Align&Cropped Images"
+  Img/img_align_celeba.zip (unpack it), Anno/list_attr_celeba.txt, Eval/list_eval_partition.txt
+  into one folder, with or without Img, Anno and Eval. Kaggle's archive, unpacked, will do, too.
+  Then: python tools/prepare_data.py check celeba FOLDER""",
+)
 
 
 class FaceFolder:
@@ -45,7 +68,7 @@ class FaceFolder:
     Raises:
         FileNotFoundError: if a file or the folder of images is missing.
         ValueError: if a file breaks a rule, or an image is missing; the message names the file, the
-            rule and what was found.
+            rule and the value found.
     """
 
     def __init__(
@@ -75,120 +98,18 @@ class FaceFolder:
         return len(self.names)
 
     def read(self, index: int, size: tuple[int, int]) -> np.ndarray:
-        """One face, resized as a whole as in FAMO's code: nothing is cut off.
-
-        Args:
-            index: of the face.
-            size: height and width.
-
-        Returns:
-            (H, W, 3) uint8.
-
-        Raises:
-            ValueError: if the image cannot be read; the message names it.
-        """
-        path = self._images / self.names[index]
-        with open_picture(path, FORMATS) as picture:
+        """One face, (H, W, 3) uint8, resized as a whole as in FAMO's code: nothing is cut off."""
+        with open_picture(self._images / self.names[index], FORMATS) as picture:
             bilinear = import_optional('PIL.Image').Resampling.BILINEAR
             return np.asarray(to_rgb(picture).resize(size[::-1], bilinear))
-
-
-def read_attributes(path: Path, wanted: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """Reads ``list_attr_celeba.txt``: a count, the attributes' names, then a line a face.
-
-    A ``.csv`` has no count, and ``image_id`` before the names.
-
-    Args:
-        path: of the file.
-        wanted: names of the attributes to keep.
-
-    Returns:
-        The images' names; and (N, T) int8, 1 where the attribute is there (1), 0 else (-1).
-
-    Raises:
-        ValueError: if the file is not of that form.
-    """
-    rows = _rows(path)
-    in_csv = rows[0][0] == HEADER
-    first = 2 if in_csv else 3
-    header = rows[first - 2][in_csv:] if rows[first - 2 :] else []
-    faces = rows[first - 1 :]
-    count = str(len(faces)) if in_csv else ' '.join(rows[0])
-    missing = [name for name in wanted if name not in header]
-    if missing:
-        raise ValueError(
-            f'{path}, line {first - 1}: should name the attributes. '
-            f'Missing: {", ".join(missing[:5])}.'
-        )
-    if count != str(len(faces)) or not faces:
-        raise ValueError(
-            f'{path}, line 1: should be the number of faces. '
-            f'Found {count:.40} and {len(faces)} faces. {_AGAIN}'
-        )
-    columns = [header.index(name) + 1 for name in wanted]
-    labels = np.empty((len(faces), len(wanted)), np.int8)
-    for row, words in enumerate(faces):
-        if len(words) != len(header) + 1 or not {'1', '-1'}.issuperset(words[1:]):
-            raise ValueError(
-                f'{path}, line {first + row}: should be an image and {len(header)} times 1 or -1. '
-                f'Found {" ".join(words[:4])} ... ({len(words)} words).'
-            )
-        labels[row] = [words[column] == '1' for column in columns]
-    names = [words[0] for words in faces]
-    ordered = sorted(names)
-    for one, other in zip(ordered, ordered[1:]):
-        if one == other:
-            raise ValueError(f'{path}: should have each image once. Found {one} twice.')
-    return names, labels
-
-
-def read_partition(path: Path, names: Sequence[str]) -> np.ndarray:
-    """Reads ``list_eval_partition.txt``: a line a face, its image and 0, 1 or 2.
-
-    Args:
-        path: of the file.
-        names: the images, in their order.
-
-    Returns:
-        (N,) int8: 0 is train, 1 val, 2 test.
-
-    Raises:
-        ValueError: if the file is not of that form, or has other images.
-    """
-    faces = _rows(path)
-    first = 2 if faces[0][0] == HEADER else 1
-    faces = faces[first - 1 :]
-    for number, words in enumerate(faces, start=first):
-        if len(words) != 2 or words[1] not in ('0', '1', '2'):
-            raise ValueError(
-                f'{path}, line {number}: should be an image and 0, 1 or 2. '
-                f'Found {" ".join(words):.80}.'
-            )
-    found = dict(faces)
-    if set(found) != set(names) or len(faces) != len(names):
-        other = sorted(set(found) ^ set(names)) or ['an image twice']
-        raise ValueError(
-            f'{path}: should have the faces of {Path(ATTRIBUTES).stem}. Found {len(faces)} and not '
-            f'{len(names)}; only in one of them: {", ".join(other[:3])}. {_AGAIN}'
-        )
-    return np.array([int(found[name]) for name in names], np.int8)
 
 
 def check(
     root: str | Path, progress: bool = True, tasks: Sequence[str] | None = None
 ) -> tuple[list[str], dict[str, int]]:
-    """Checks the lists and reads every image.
-
-    Args:
-        root: the folder of the download.
-        progress: whether to draw a progress bar.
-        tasks: names of the attributes to check. None (default) checks all.
-
-    Returns:
-        One line for each problem; and the number of faces of each split.
-    """
+    """Checks the lists and every image: a line for each problem, and the faces of each split."""
     try:
-        folder = FaceFolder(root, get_benchmark('celeba'), tasks)
+        folder = FaceFolder(root, CELEBA, tasks)
     except (ValueError, OSError) as error:
         return [str(error)], {}
     problems = []
@@ -202,18 +123,78 @@ def check(
     return problems, {name: len(part) for name, part in folder.splits.items()}
 
 
+def read_attributes(path: Path, wanted: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """Reads ``list_attr_celeba.txt``: a count, the attributes' names, then a line a face.
+
+    A ``.csv`` has no count, and ``image_id`` before the names.
+
+    Returns:
+        The images' names; and (N, T) int8, 1 where a wanted attribute is there (1), 0 else (-1).
+    """
+    rows = _rows(path)
+    in_csv = rows[0][0] == HEADER
+    above = 1 if in_csv else 2
+    header, faces = rows[min(above, len(rows)) - 1][in_csv:], rows[above:]
+    count = str(len(faces)) if in_csv else ' '.join(rows[0])
+    missing = [name for name in wanted if name not in header]
+    if missing:
+        raise ValueError(
+            f'{path}, line {above}: should name the attributes. Missing: {", ".join(missing[:5])}.'
+        )
+    if count != str(len(faces)) or not faces:
+        raise ValueError(
+            f'{path}, line 1: should be the number of faces. '
+            f'Found {count:.40} and {len(faces)} faces. {_AGAIN}'
+        )
+    _check_rows(path, faces, above, len(header), {'1', '-1'}, f'{len(header)} times 1 or -1')
+    names, counts = np.unique([row[0] for row in faces], return_counts=True)
+    if counts.max() > 1:
+        twice = names[counts > 1][0]
+        raise ValueError(f'{path}: should have each image once. Found {twice} twice.')
+    columns = [header.index(name) + 1 for name in wanted]
+    labels = np.array([[row[column] == '1' for column in columns] for row in faces], np.int8)
+    return [row[0] for row in faces], labels
+
+
+def read_partition(path: Path, names: Sequence[str]) -> np.ndarray:
+    """The split of each image, (N,) int8: 0 is train, 1 val, 2 test."""
+    faces = _rows(path)
+    above = int(faces[0][0] == HEADER)
+    faces = faces[above:]
+    _check_rows(path, faces, above, 1, {'0', '1', '2'}, '0, 1 or 2')
+    found = dict(faces)
+    if set(found) != set(names) or len(faces) != len(names):
+        other = sorted(set(found) ^ set(names)) or ['an image twice']
+        raise ValueError(
+            f'{path}: should have the faces of {Path(ATTRIBUTES).stem}. Found {len(faces)} and not '
+            f'{len(names)}; only in one of them: {", ".join(other[:3])}. {_AGAIN}'
+        )
+    return np.array([int(found[name]) for name in names], np.int8)
+
+
+def _check_rows(
+    path: Path, rows: list[list[str]], above: int, width: int, allowed: set[str], rule: str
+) -> None:
+    """Refuse rows below a heading that are no image and cells of the allowed ones."""
+    for number, row in enumerate(rows, start=above + 1):
+        if len(row) != width + 1 or not allowed.issuperset(row[1:]):
+            raise ValueError(
+                f'{path}, line {number}: should be an image and {rule}. '
+                f'Found {" ".join(row[:4]):.80} ({len(row)} words).'
+            )
+
+
 def _find(root: Path, name: str) -> Path:
+    """The file or folder of that name, or the list as ``.csv``, wherever the download has it."""
     names = (name, name.replace('.txt', '.csv'))
     places = [Path(folder, each) for each in names for folder in FOLDERS]
     for path in places:
         if (root / path).exists():
             return root / path
+    how = '`python tools/prepare_data.py download celeba` says where to get it.'
     raise FileNotFoundError(
         f'{root}: should hold {name}, or one of {", ".join(filter(None, FOLDERS))} with it. '
-        + (
-            locate(root, places)
-            or '`python tools/prepare_data.py download celeba` says where to get it.'
-        )
+        f'{locate(root, places) or how}'
     )
 
 

@@ -19,7 +19,6 @@ import numpy as np
 ELEMENTS = (1, 6, 7, 8, 9)
 """The atomic numbers of H, C, N, O and F."""
 NUM_ATOM_FEATURES, NUM_EDGE_FEATURES = 11, 5
-NUM_BOND_TYPES = NUM_EDGE_FEATURES - 1
 KINDS = {'u': 'whole numbers from 0', 'i': 'whole numbers', 'f': 'real numbers'}
 ATOMIC_NUMBER, NUM_HYDROGENS = 5, 10  # among the atom's features
 
@@ -60,12 +59,7 @@ class Molecules:
         return len(self.names)
 
     def graph(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """One molecule of n atoms.
-
-        Returns:
-            The atoms (n, 11) float32; all ordered pairs of atoms (2, n (n - 1)) int64, sorted; and
-            the features (n (n - 1), 5) float32 of each pair.
-        """
+        """The atoms (n, 11), all ordered pairs (2, n (n - 1)), and their features (_, 5)."""
         atoms = slice(*self.first_atom[index : index + 2])
         bonds = slice(*self.first_bond[index : index + 2])
         positions = self.positions[atoms]
@@ -77,17 +71,13 @@ class Molecules:
 
     @cached_property
     def splits(self) -> dict[str, np.ndarray]:
-        """The numbers of the molecules of ``train``, ``val`` and ``test``: see :func:`split`."""
+        """The sorted numbers of the molecules of ``train``, ``val`` and ``test``."""
         return split(self.names) if self.order is None else cut(self.order)
 
 
 @cache
 def all_pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The ordered pairs of that many atoms, without those of an atom with itself.
-
-    Returns:
-        The pairs (2, n (n - 1)) int64, sorted; and where each is among them, (n, n) int64.
-    """
+    """The ordered pairs of different atoms (2, n (n - 1)), and where each is among them (n, n)."""
     apart = ~np.eye(count, dtype=bool)
     place = np.full((count, count), -1)
     place[apart] = np.arange(count * (count - 1))
@@ -95,18 +85,7 @@ def all_pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def atom_features(numbers: np.ndarray, bonds: np.ndarray | None = None) -> np.ndarray:
-    """Derive PyTorch Geometric's features from atomic numbers, and from bonds where known.
-
-    Without bonds that is the element and the atomic number; with them the number of hydrogens, too.
-    ``aromatic``, ``sp``, ``sp2`` and ``sp3`` stay 0.
-
-    Args:
-        numbers: (A,) atomic numbers.
-        bonds: (2, E) atoms of each directed bond, counted over all A atoms.
-
-    Returns:
-        (A, 11) uint8.
-    """
+    """(A, 11) uint8 of atomic numbers and, where they are known, bonds (2, E) between all atoms."""
     features = np.zeros((len(numbers), NUM_ATOM_FEATURES), np.uint8)
     features[:, : len(ELEMENTS)] = np.asarray(numbers)[:, None] == ELEMENTS
     features[:, ATOMIC_NUMBER] = numbers
@@ -118,18 +97,9 @@ def atom_features(numbers: np.ndarray, bonds: np.ndarray | None = None) -> np.nd
 def split(names: Sequence[str], seed: int = SPLIT_SEED) -> dict[str, np.ndarray]:
     """A random split: 10,000 molecules each for validation and test, or a tenth if that is less.
 
-    Molecules of one name stay together, so a held-out part may have a few more. The order is that
-    of the names' SHA-256: it is the same everywhere, and whatever else a file holds.
-
-    Args:
-        names: (N,) of the molecules.
-        seed: of the order. The published runs drew their own; all of ours share one.
-
-    Returns:
-        The sorted numbers of the molecules of ``train``, ``val`` and ``test``.
-
-    Raises:
-        ValueError: if there are too few molecules.
+    Molecules of one name stay together, so a held-out part may have a few more. The order is the
+    one of the names' SHA-256: it is the same everywhere, and whatever else a file holds. The
+    published runs drew their own seeds; all of ours share one.
     """
     digests = [hashlib.sha256(f'{seed} {name}'.encode()).digest() for name in names]
     order = sorted(range(len(names)), key=digests.__getitem__)
@@ -144,17 +114,10 @@ def split(names: Sequence[str], seed: int = SPLIT_SEED) -> dict[str, np.ndarray]
 
 
 def cut(order: np.ndarray) -> dict[str, np.ndarray]:
-    """LibMTL's split: the first of an order are for testing, the next for validation.
-
-    Args:
-        order: (N,) the numbers of all molecules.
-
-    Returns:
-        As :func:`split`.
-    """
+    """LibMTL's split: the first of an order are for testing, the next for validation."""
     size = _held_out(len(order))
-    test, val, train = np.split(order, [size, 2 * size])
-    return {'train': np.sort(train), 'val': np.sort(val), 'test': np.sort(test)}
+    test, val, train = map(np.sort, np.split(order, [size, 2 * size]))
+    return {'train': train, 'val': val, 'test': test}
 
 
 def _held_out(count: int) -> int:
@@ -162,76 +125,49 @@ def _held_out(count: int) -> int:
 
 
 def find_problems(molecules: Molecules) -> Iterator[str]:
-    """The rules that the arrays break.
-
-    Yields:
-        The rule and what was found, one text for each rule broken.
-    """
-    for name, (shape, kinds) in _forms(molecules).items():
-        array = getattr(molecules, name)
-        if array.shape != shape or array.dtype.kind not in kinds:
-            yield (
-                f'should have {name} of shape {shape}, {KINDS[kinds]}. '
-                f'Found {array.shape} of {array.dtype}.'
-            )
-            return
-    first = molecules.first_atom
-    if first[0] != 0 or first[-1] != len(molecules.positions) or (np.diff(first) < 1).any():
-        yield (
-            'should have atoms for every molecule, in their order. '
-            f'Found {len(molecules)} molecules of atoms {first[0]} to {first[-1]}, '
-            f'and {len(molecules.positions)} atoms.'
-        )
-        return
-    first_bond, num_bonds = molecules.first_bond, len(molecules.bond_types)
-    if first_bond[0] != 0 or first_bond[-1] != num_bonds or (np.diff(first_bond) < 0).any():
-        yield (
-            'should have the bonds of every molecule, in their order. '
-            f'Found bonds {first_bond[0]} to {first_bond[-1]}, and {num_bonds} bonds.'
-        )
-        return
-    owner = np.repeat(np.arange(len(molecules)), np.diff(first))
-    numbers = molecules.atoms[:, ATOMIC_NUMBER]
-    for atom in np.flatnonzero(~np.isin(numbers, ELEMENTS))[:1]:
-        yield (
-            'should have atoms of H, C, N, O and F. '
-            f'Found atomic number {numbers[atom]} in {molecules.names[owner[atom]]}.'
-        )
-    for atom in np.flatnonzero(~(np.abs(molecules.positions) <= FARTHEST).all(1))[:1]:
-        yield (
-            f'should have finite positions, of at most {FARTHEST:g} angstrom. '
-            f'Found {molecules.positions[atom].tolist()} in {molecules.names[owner[atom]]}.'
-        )
-    for row in np.flatnonzero(~np.isfinite(molecules.targets).all(1))[:1]:
-        yield (
-            'should have finite targets. '
-            f'Found {molecules.targets[row].tolist()} for {molecules.names[row]}.'
-        )
-    for bond in np.flatnonzero(~np.isin(molecules.bond_types, range(NUM_BOND_TYPES)))[:1]:
-        yield (
-            f'should have bonds of type 0 to {NUM_BOND_TYPES - 1}. '
-            f'Found {molecules.bond_types[bond]}.'
-        )
-    sizes = np.repeat(np.diff(first), np.diff(first_bond))
-    one, other = molecules.bonds
-    wrong = (molecules.bonds < 0).any(0) | (molecules.bonds >= sizes).any(0) | (one == other)
-    for bond in np.flatnonzero(wrong)[:1]:
-        yield (
-            "should have bonds between two of a molecule's atoms. "
-            f'Found one of {one[bond]} and {other[bond]} among {sizes[bond]} atoms.'
-        )
-
-
-def _forms(molecules: Molecules) -> dict[str, tuple[tuple[int, ...], str]]:
-    """The shape of each array, and the kind of its numbers by numpy's letter."""
-    num_molecules, num_atoms = len(molecules), len(molecules.positions)
-    num_bonds = len(molecules.bond_types)
-    return {
+    """The rules that the arrays break, and the values found."""
+    m, num_molecules = molecules, len(molecules)
+    num_atoms, num_bonds = len(m.positions), len(m.bond_types)
+    forms = {
         'atoms': ((num_atoms, NUM_ATOM_FEATURES), 'u'),
         'positions': ((num_atoms, 3), 'f'),
         'first_atom': ((num_molecules + 1,), 'i'),
         'bonds': ((2, num_bonds), 'i'),
         'bond_types': ((num_bonds,), 'i'),
         'first_bond': ((num_molecules + 1,), 'i'),
-        'targets': ((num_molecules, *molecules.targets.shape[1:]), 'f'),
+        'targets': ((num_molecules, *m.targets.shape[1:]), 'f'),
     }
+    for name, (shape, kind) in forms.items():
+        array = getattr(m, name)
+        if array.shape != shape or array.dtype.kind != kind:
+            found = f'Found {array.shape} of {array.dtype}.'
+            yield f'should have {name} of shape {shape}, {KINDS[kind]}. {found}'
+            return
+    for name, first, least, count in (
+        ('atoms', m.first_atom, 1, num_atoms),
+        ('bonds', m.first_bond, 0, num_bonds),
+    ):
+        if first[0] != 0 or first[-1] != count or (np.diff(first) < least).any():
+            found = f'Found {name} {first[0]} to {first[-1]}, and {count} {name}.'
+            yield f'should have the {name} of every molecule, in their order. {found}'
+            return
+    index = np.arange(num_molecules)
+    of_atom, of_bond = (np.repeat(index, np.diff(first)) for first in (m.first_atom, m.first_bond))
+    numbers, sizes = m.atoms[:, ATOMIC_NUMBER], np.diff(m.first_atom)[of_bond]
+    joins_two = (m.bonds >= 0).all(0) & (m.bonds < sizes).all(0) & (m.bonds[0] != m.bonds[1])
+    for rule, right, values, owner in (
+        ('atomic numbers of H, C, N, O and F', np.isin(numbers, ELEMENTS), numbers, of_atom),
+        (
+            f'finite positions, of at most {FARTHEST:g} angstrom',
+            (np.abs(m.positions) <= FARTHEST).all(1),
+            m.positions,
+            of_atom,
+        ),
+        ('finite targets', np.isfinite(m.targets).all(1), m.targets, index),
+        ('bonds of type 0 to 3', np.isin(m.bond_types, range(4)), m.bond_types, of_bond),
+        ("bonds between two of a molecule's atoms", joins_two, m.bonds.T, of_bond),
+    ):
+        if not right.all():
+            wrong = np.argmin(right)
+            found = f'{values[wrong].tolist()} in {m.names[owner[wrong]]}'
+            yield f'should have {rule}. Found {found}.'

@@ -11,24 +11,24 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from go4align_plugins.data.array_checks import CHANNELS, find_problems, find_size, load_array
-from go4align_plugins.data.table import Benchmark
-from go4align_plugins.data.units import MEND, DepthUnit
-from go4align_plugins.tasks import IMAGE_FOLDER, MAPS
+from go4align_plugins.data.benchmark import Benchmark
+from go4align_plugins.data.frame_rules import find_problem, find_shapes, find_size, load_array
+from go4align_plugins.data.units import MEND
+from go4align_plugins.tasks import IMAGE_FOLDER, MAPS, Task
 from go4align_plugins.utils.files import DataError, describe_damage, locate
 from go4align_plugins.utils.optional import import_optional
 
 SPLITS = ('train', 'val')
-FOLDERS = {'image': IMAGE_FOLDER, **{name: kind.folder for name, kind in MAPS.items()}}
 DESCRIPTION = 'dataset.json'
-_RESTORE = 'Put the file back as it was, or delete the folder and prepare the data again.'
 
 
 class FrameFolder:
@@ -44,7 +44,6 @@ class FrameFolder:
 
     Attributes:
         image_size: height and width of the first frame, which all others must have.
-        parts: what :meth:`read` returns: ``'image'`` and the tasks' names.
 
     Raises:
         FileNotFoundError: if a folder is missing.
@@ -64,57 +63,44 @@ class FrameFolder:
             raise ValueError(
                 f'Parameter `split` should be one of {", ".join(SPLITS)}. Found `{split}`.'
             )
-        self.parts = ('image', *(task.name for task in benchmark.select(tasks)))
-        self.num_classes = num_classes or len(benchmark.class_names)
-        self._depth_unit = benchmark.depth_unit
         root = Path(root).expanduser()
-        self._folders = {part: _folder(root, split, part, self.num_classes) for part in self.parts}
-
-        missing = [str(folder) for folder in self._folders.values() if not folder.is_dir()]
-        if missing:
-            raise FileNotFoundError(
-                f'No folder {", ".join(missing)}. {_remedy(root, benchmark, split)}'
-            )
-        self._length, problems = _survey(root, split, self._folders)
+        self.parts = list_parts(root / split, benchmark, tasks, num_classes)
+        self._length, problems = _survey(root / split, self.parts)
         if problems:
-            raise DataError(f'{problems[0]} {_remedy(root, benchmark, split)}')
-        self._remedy = repair(root, benchmark)
+            whole = all(part.folder.is_dir() for part in self.parts.values())
+            error = DataError if whole else FileNotFoundError
+            raise error(f'{problems[0]} {_remedy(root, benchmark, split)}')
+        self._repair = repair(root, benchmark)
         self.image_size: tuple[int, int] = self._load('image', 0, None).shape[:2]
 
     def __len__(self) -> int:
         return self._length
 
     def read(self, index: int) -> dict[str, np.ndarray]:
-        """Reads and checks one frame.
+        """Reads and checks one frame: the parts asked for, float32 but for the labels, int64.
 
-        Returns:
-            ``'image'`` (H, W, 3), ``'segmentation'`` (H, W) int64, ``'depth'`` (H, W, 1) and
-            ``'normal'`` (H, W, 3): those asked for, contiguous, float32 but for the labels.
-
-        Raises:
-            IndexError: if there is no such frame.
-            ValueError: if a file cannot be read or breaks a rule of the layout; the message names
-                the file, the rule and the value found.
+        A file that breaks a rule is a :class:`DataError`, which names file, rule and value.
         """
         if not 0 <= index < len(self):
             raise IndexError(f'Frame {index} is out of range: there are {len(self)}.')
         frame = {}
-        for part in self.parts:
-            array = self._load(part, index, self.image_size)
-            dtype = MAPS[part].dtype if part in MAPS else np.float32
-            shape = (*self.image_size, *CHANNELS[part][0])
-            frame[part] = np.ascontiguousarray(array.reshape(shape), dtype=dtype)
+        for name, (task, _) in self.parts.items():
+            shape = (*self.image_size, *find_shapes(task)[0])
+            array = self._load(name, index, self.image_size).reshape(shape)
+            dtype = MAPS[task.kind.name].dtype if task else np.float32
+            frame[name] = np.ascontiguousarray(array, dtype=dtype)
         return frame
 
-    def _load(self, part: str, index: int, size: tuple[int, int] | None) -> np.ndarray:
-        path = self._folders[part] / f'{index}.npy'
+    def _load(self, name: str, index: int, size: tuple[int, int] | None) -> np.ndarray:
+        task, folder = self.parts[name]
+        path = folder / f'{index}.npy'
         try:
             array = load_array(path)
         except ValueError as error:
-            raise DataError(f'{error.args[0].rstrip(".")}. {self._remedy}') from error
-        for problem in find_problems(part, array, size, self.num_classes, self._depth_unit):
-            remedy = f' {self._remedy}' if is_damage(problem) else ''
-            raise DataError(f'{path}: {problem}{remedy}')
+            raise DataError(f'{error.args[0].rstrip(".")}. {self._repair}') from error
+        if problem := find_problem(task, array, size):
+            advice = f' {self._repair}' if is_damage(problem) else ''
+            raise DataError(f'{path}: {problem}{advice}')
         return array
 
 
@@ -126,86 +112,94 @@ def check(
     num_classes: int | None = None,
     tasks: Sequence[str] | None = None,
 ) -> list[str]:
-    """Checks every file of both splits.
+    """Checks every file of both splits: a line for each problem, which begins with the path.
 
     Args:
         root: the folder that holds ``train`` and ``val``.
         benchmark: whose tasks the dataset should have.
-        size: height and width that all frames should have. None (default): what most of the
-            first files have, of those that are in order.
+        size: height and width of all frames. None (default): the commonest of the first files.
         progress: whether to draw a progress bar.
         num_classes: of the segmentation. None (default) takes the benchmark's.
         tasks: names of the tasks to check. None (default) checks all of the benchmark's.
-
-    Returns:
-        One line for each problem, beginning with the file or folder; empty if all is well.
     """
     root = Path(root).expanduser()
     if not any((root / split).is_dir() for split in SPLITS):
         lacking = f'should hold {" and ".join(SPLITS)}' if root.exists() else 'no such folder'
         return [f'{root}: {lacking}. {_remedy(root, benchmark, "train")}']
-    num_classes = num_classes or len(benchmark.class_names)
-    problems = []
-    files = []
+    problems: list[str] = []
+    files: list[tuple[Task | None, list[Path]]] = []
     for split in SPLITS:
-        folders = {
-            part: _folder(root, split, part, num_classes)
-            for part in ('image', *(task.name for task in benchmark.select(tasks)))
-        }
-        present = {part: folder for part, folder in folders.items() if folder.is_dir()}
-        problems += [
-            f'{folder}: no such folder.' for folder in folders.values() if not folder.is_dir()
-        ]
-        problems += _survey(root, split, present)[1]
-        for part, folder in present.items():
+        parts = list_parts(root / split, benchmark, tasks, num_classes)
+        problems += _survey(root / split, parts)[1]
+        for task, folder in parts.values():
+            paths = [folder / f'{number}.npy' for number in _numbers(folder)]
+            files.append((task, paths))
             problems += [
                 f'{path}: should be named by a frame number, like 0.npy.'
-                for path in sorted(folder.glob('*.npy'))
-                if _number(path) is None
+                for path in sorted({*folder.glob('*.npy')} - {*paths})
             ]
-            files += [(part, folder / f'{number}.npy') for number in _numbers(folder)]
-
     size = size or _usual_size(files)
-    tqdm = import_optional('tqdm').tqdm
-    for part, path in tqdm(files, unit=' files', disable=not progress):
+    pairs = [(task, path) for task, paths in files for path in paths]
+    for task, path in import_optional('tqdm').tqdm(pairs, unit=' files', disable=not progress):
         try:
-            array = load_array(path)
+            problem = find_problem(task, load_array(path), size)
+            problems += [f'{path}: {problem}'] if problem else []
         except ValueError as error:
             problems.append(str(error))
-            continue
-        found = find_problems(part, array, size, num_classes, benchmark.depth_unit)
-        problems += [f'{path}: {text}' for text in found]
-    measured = {task.name for task in benchmark.tasks if task.depth_unit}
-    depths = [path for part, path in files if part in measured]
-    return problems + [f'{root}: {text}' for text in _find_shrunk(depths, benchmark.depth_unit)]
+    for task in benchmark.select(tasks):
+        if task.depth_unit:
+            paths = [path for of, path in pairs if of == task]
+            problem = task.depth_unit.find_shrunk(_sample(task, paths))
+            problems += [f'{root}: {problem}'] if problem else []
+    return problems
+
+
+class Part(NamedTuple):
+    """The files of a task's truth, or the images where there is no task."""
+
+    task: Task | None
+    folder: Path
+
+
+def list_parts(
+    split: Path,
+    benchmark: Benchmark,
+    tasks: Sequence[str] | None = None,
+    num_classes: int | None = None,
+) -> dict[str, Part]:
+    """The parts of a split's frames: ``'image'``, and the tasks by their names."""
+    parts = {'image': Part(None, split / IMAGE_FOLDER)}
+    for task in benchmark.select(tasks):
+        kind = MAPS[task.kind.name]
+        folder = split / kind.folder
+        if kind.has_classes:
+            task = replace(task, channels=num_classes or task.channels)
+            counted = split / f'{kind.folder}_{task.channels}'
+            folder = counted if counted.is_dir() else folder
+        parts[task.name] = Part(task, folder)
+    return parts
 
 
 def count_frames(root: str | Path, split: str) -> int:
     """The number of images of a split; 0 if there is no such folder."""
-    folder = Path(root).expanduser() / split / 'image'
-    return len(_numbers(folder)) if folder.is_dir() else 0
+    return len(_numbers(Path(root).expanduser() / split / IMAGE_FOLDER))
 
 
 def read_description(root: Path) -> dict | None:
-    """The ``dataset.json`` that ``prepare_data.py`` leaves beside the splits; None without one.
-
-    Raises:
-        ValueError: if it cannot be read, or its ``num_frames`` are no numbers of splits.
-    """
+    """The ``dataset.json`` that ``prepare_data.py`` leaves beside the splits; None without one."""
     path = root / DESCRIPTION
     if not path.exists():
         return None
     try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        damage = describe_damage(path, error)
-        raise DataError(f'{path}: should be a JSON object. Found: {damage}. {_RESTORE}') from error
-    frames = found.get('num_frames', {}) if isinstance(found, dict) else None
-    if not isinstance(frames, dict) or not all(type(count) is int for count in frames.values()):
+        found: dict = json.loads(path.read_bytes())
+        if not all(type(count) is int for count in found.get('num_frames', {}).values()):
+            raise ValueError(f'{found!r:.200}')
+    except (OSError, ValueError, RecursionError, AttributeError) as error:  # or no dict
         raise DataError(
             f'{path}: should be a JSON object with `num_frames` of each split. '
-            f'Found {found!r:.200}. {_RESTORE}'
-        )
+            f'Found: {describe_damage(path, error)}. Put the file back as it was, or delete the '
+            'folder and prepare the data again.'
+        ) from error
     return found
 
 
@@ -220,58 +214,55 @@ def repair(root: str | Path, benchmark: Benchmark, files: str = 'it') -> str:
         how = 'prepare the data again: the command that made it writes what is missing'
     else:
         source = f': python tools/prepare_data.py download {benchmark.name}'
-        how = f'get the data again{"" if benchmark.embedded else source}'
+        how = f'get the data again{source if benchmark.download else ""}'
     return f'Delete {files} and {how}.'
 
 
-def _usual_size(files: Sequence[tuple[str, Path]]) -> tuple[int, int] | None:
+def _remedy(root: Path, benchmark: Benchmark, split: str) -> str:
+    """Where missing frames may be, or how to get them."""
+    if elsewhere := locate(root, [f'{split}/{IMAGE_FOLDER}']):
+        return elsewhere
+    if read_description(root):
+        return 'If its preparation was interrupted, run the same command again to go on.'
+    how = f'{benchmark.name} --out {root}' if benchmark.embedded else f'download {benchmark.name}'
+    return f'To get the data: python tools/prepare_data.py {how}'
+
+
+def _usual_size(files: Sequence[tuple[Task | None, list[Path]]]) -> tuple[int, int] | None:
     """The commonest size among the first files of each part; None if none of them is in order."""
     sizes: Counter[tuple[int, int]] = Counter()
-    for part in FOLDERS:
-        for path in [path for of_part, path in files if of_part == part][:20]:
+    for task, paths in files:
+        for path in paths[:20]:
             with suppress(ValueError):
-                if size := find_size(part, load_array(path).shape):
+                if size := find_size(task, load_array(path).shape):
                     sizes[size] += 1
     return sizes.most_common(1)[0][0] if sizes else None
 
 
-def _find_shrunk(paths: Sequence[Path], unit: DepthUnit | None) -> Iterator[str]:
-    """The problem of depth that was scaled to [0, 1], by a few files without another problem."""
-    depths = []
+def _sample(task: Task, paths: Sequence[Path]) -> Iterator[np.ndarray]:
+    """The arrays of a few files from all over that have no other problem."""
     for path in paths[:: 1 + len(paths) // 16]:
         with suppress(ValueError):
-            depth = load_array(path)
-            if not any(find_problems('depth', depth, None, 0, unit)):
-                depths.append(depth)
-    if unit and (problem := unit.find_shrunk(depths)):
-        yield problem
-
-
-def _folder(root: Path, split: str, part: str, num_classes: int) -> Path:
-    folder = root / split / FOLDERS[part]
-    counted = folder.with_name(f'{folder.name}_{num_classes}')
-    return counted if part in MAPS and MAPS[part].has_classes and counted.is_dir() else folder
-
-
-def _number(path: Path) -> int | None:
-    return int(path.stem) if re.fullmatch(r'0|[1-9][0-9]*', path.stem) else None
+            array = load_array(path)
+            if not find_problem(task, array):
+                yield array
 
 
 def _numbers(folder: Path) -> list[int]:
-    numbers = (_number(path) for path in folder.glob('*.npy'))
-    return sorted(number for number in numbers if number is not None)
+    """The numbers of the frames in a folder, rising."""
+    stems = [path.stem for path in folder.glob('*.npy')]
+    return sorted(int(stem) for stem in stems if re.fullmatch(r'0|[1-9][0-9]*', stem))
 
 
-def _survey(root: Path, split: str, folders: dict[str, Path]) -> tuple[int, list[str]]:
+def _survey(split: Path, parts: Mapping[str, Part]) -> tuple[int, list[str]]:
     """The number of frames that a split should have, and the folders that lack some of them."""
-    numbers = {folder: set(_numbers(folder)) for folder in folders.values()}
-    length = max((max(found) + 1 for found in numbers.values() if found), default=0)
-    description = read_description(root)
-    if description:
-        length = max(length, description.get('num_frames', {}).get(split, 0))
+    folders = [part.folder for part in parts.values()]
+    problems = [f'{folder}: no such folder.' for folder in folders if not folder.is_dir()]
+    numbers = {folder: set(_numbers(folder)) for folder in folders if folder.is_dir()}
+    announced = (read_description(split.parent) or {}).get('num_frames', {}).get(split.name, 0)
+    length = max(announced, *(max(found) + 1 for found in numbers.values() if found), 0)
     if not length:
-        return 0, [f'{root / split}: should hold frames named 0.npy, 1.npy, ... Found none.']
-    problems = []
+        problems += [f'{split}: should hold frames named 0.npy, 1.npy, ... Found none.']
     for folder, found in numbers.items():
         if len(found) < length:
             missing = islice((str(index) for index in range(length) if index not in found), 5)
@@ -281,13 +272,3 @@ def _survey(root: Path, split: str, folders: dict[str, Path]) -> tuple[int, list
                 f'Found {len(found)}; missing: {listed}.'
             )
     return length, problems
-
-
-def _remedy(root: Path, benchmark: Benchmark, split: str) -> str:
-    elsewhere = locate(root, [f'{split}/image'])
-    if elsewhere:
-        return elsewhere
-    if read_description(root):
-        return 'If its preparation was interrupted, run the same command again to go on.'
-    how = f'{benchmark.name} --out {root}' if benchmark.embedded else f'download {benchmark.name}'
-    return f'To get the data: python tools/prepare_data.py {how}'

@@ -17,7 +17,7 @@ TURNS = {
     2: 'FLIP_LEFT_RIGHT', 3: 'ROTATE_180', 4: 'FLIP_TOP_BOTTOM', 5: 'TRANSPOSE',
     6: 'ROTATE_270', 7: 'TRANSVERSE', 8: 'ROTATE_90',
 }  # fmt: skip
-"""EXIF's orientation -> Pillow's way to turn such a picture upright."""
+"""EXIF's orientation -> Pillow's way to turn the picture upright."""
 SIXTEEN_BITS = 65535
 
 
@@ -25,16 +25,9 @@ SIXTEEN_BITS = 65535
 def open_picture(
     path: Path, formats: Sequence[str] | None = None, remedy: str = ''
 ) -> Iterator[Any]:
-    """Opens a picture; what goes wrong with it inside the block is told by the same error.
+    """Opens a picture of the given formats; any error inside the block names the file.
 
-    Args:
-        path: of the file.
-        formats: Pillow's names of those that the file may have, whatever its name ends with. None:
-            any that Pillow knows.
-        remedy: what the error says to do.
-
-    Raises:
-        ValueError: if it cannot be read whole; the message names the file.
+    Formats are Pillow's names, whatever the file's name ends with; the remedy is advice.
     """
     try:
         with import_optional('PIL.Image').open(path, formats=formats) as picture:
@@ -48,30 +41,19 @@ def open_picture(
 
 
 def to_rgb(picture: Any) -> Any:
-    """Convert a picture as mmcv's loader does: upright by its EXIF, without transparency.
-
-    Args:
-        picture: as :func:`open_picture` gives it, of any mode. 16 bits become 8.
-
-    Returns:
-        Pillow's image of mode RGB.
-
-    Raises:
-        ValueError: if its numbers are negative or need more than 16 bits.
-    """
+    """Convert any picture of :func:`open_picture` to mode RGB, upright, without transparency."""
     picture.filename = ''  # else Pillow 13 maps a TIFF into memory, and mixes up its axes
     picture.load()  # Pillow itself turns a TIFF here
     try:
         turn = TURNS.get(picture.getexif().get(ORIENTATION))
     except Exception:  # damaged EXIF raises different errors, and tells no orientation
         turn = None
-    transpose = import_optional('PIL.Image').Transpose
     if picture.mode[0] in 'IF':
         picture = _to_bytes(picture)
     if 'transparency' in picture.info:  # else Pillow warns of some palettes
         picture = picture.convert('RGBA')
     picture = picture.convert('RGB')
-    return picture if turn is None else picture.transpose(transpose[turn])
+    return picture.transpose(import_optional('PIL.Image').Transpose[turn]) if turn else picture
 
 
 def _to_bytes(picture: Any) -> Any:

@@ -11,19 +11,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from itertools import product
 from multiprocessing import connection, parent_process
 from pathlib import Path
 
 import numpy as np
 
-from go4align_plugins.data.array_checks import is_whole
-from go4align_plugins.data.mtan_layout import DESCRIPTION, FOLDERS, read_description
-from go4align_plugins.data.table import Benchmark
+from go4align_plugins.data.benchmark import Benchmark
+from go4align_plugins.data.frame_rules import is_whole
+from go4align_plugins.data.mtan_layout import DESCRIPTION, list_parts, read_description
 from go4align_plugins.utils.files import save_bytes
 from go4align_plugins.utils.optional import import_optional
+from go4align_plugins.utils.options import check_whole, require
 
-Frame = tuple[str, int]
+Frame = tuple[str, int, dict[str, Path]]
 MakeFrame = Callable[[str, int], Mapping[str, np.ndarray]]
 
 
@@ -36,54 +36,47 @@ def write_dataset(
     workers: int | None = None,
     progress: bool = True,
 ) -> int:
-    """Writes every frame that is not there yet, or not whole.
+    """Writes every frame that is not there yet, or not whole, and returns how many they were.
 
     Args:
         root: the dataset's folder, made if need be.
         benchmark: whose tasks the frames have.
-        options: what the frames depend on, for ``dataset.json``. A later run with other options
-            is refused, so that a dataset is never a mixture.
+        options: of the frames, for ``dataset.json``. A later run with other options is refused, so
+            that a dataset is never a mixture.
         num_frames: of each split.
         make_frame: ``(split, index)`` to a frame's arrays, ``'image'`` and the tasks' names. A
             module's function or a ``functools.partial`` of one: it runs in other processes.
         workers: number of processes. None (default): one a core; 1: this one alone.
         progress: whether to draw a progress bar.
-
-    Returns:
-        The number of frames written; those already there are not counted.
-
-    Raises:
-        ValueError: if the folder holds a dataset made with other options, or not by this function,
-            or if ``num_frames`` or ``workers`` is less than 1.
-        OSError: if a file cannot be written; the message names it.
     """
-    if workers is not None and workers < 1:
-        raise ValueError(f'Parameter `workers` should be at least 1. Found `workers = {workers}`.')
-    if min(num_frames.values()) < 1:
-        raise ValueError(
-            'Parameter `num_frames` should be at least 1 for every split. '
-            f'Found `num_frames = {dict(num_frames)}`.'
-        )
+    workers = check_whole('workers', workers, 1, np.inf) if workers is not None else os.cpu_count()
+    enough = min(num_frames.values()) >= 1
+    require(enough, 'num_frames', 'be at least 1 for every split', dict(num_frames))
     root = Path(root).expanduser()
     _claim(root, {'benchmark': benchmark.name, **options, 'num_frames': dict(num_frames)})
-    parts = ('image', *benchmark.task_names)
-    for split, part in product(num_frames, parts):
-        (root / split / FOLDERS[part]).mkdir(parents=True, exist_ok=True)
-    frames = [(split, index) for split, count in num_frames.items() for index in range(count)]
-    to_do = [frame for frame in frames if not _is_complete(root, parts, frame)]
-    done = len(frames) - len(to_do)
-    write = partial(_write_frame, root, parts, make_frame)
+    frames, done = [], 0
+    for split, count in num_frames.items():
+        folders = {name: part.folder for name, part in list_parts(root / split, benchmark).items()}
+        for folder in folders.values():
+            folder.mkdir(parents=True, exist_ok=True)
+        for index in range(count):
+            paths = {name: folder / f'{index}.npy' for name, folder in folders.items()}
+            if all(map(is_whole, paths.values())):
+                done += 1
+            else:
+                frames.append((split, index, paths))
     tqdm = import_optional('tqdm').tqdm
-    with tqdm(total=len(frames), initial=done, unit=' frames', disable=not progress) as bar:
-        for _ in _run(write, to_do, workers or os.cpu_count() or 1):
+    total = sum(num_frames.values())
+    with tqdm(total=total, initial=done, unit=' frames', disable=not progress) as bar:
+        for _ in _run(partial(_write_frame, make_frame), frames, workers or 1):
             bar.update()
-    return len(to_do)
+    return len(frames)
 
 
 def _claim(root: Path, description: Mapping[str, object]) -> None:
     """Leaves the description in a new dataset; refuses one that was made otherwise."""
-    description = json.loads(json.dumps(description))
-    found = read_description(root)
+    content = json.dumps(description, indent=2)
+    description, found = json.loads(content), read_description(root)
     if found is None:
         if next(root.glob('*/image/*.npy'), None):
             raise ValueError(
@@ -91,7 +84,7 @@ def _claim(root: Path, description: Mapping[str, object]) -> None:
                 'Choose another folder.'
             )
         root.mkdir(parents=True, exist_ok=True)
-        save_bytes(root / DESCRIPTION, json.dumps(description, indent=2).encode())
+        save_bytes(root / DESCRIPTION, content.encode())
     elif found != description:
         other = ', '.join(
             f'{key} = {found.get(key)} and not {description.get(key)}'
@@ -104,21 +97,13 @@ def _claim(root: Path, description: Mapping[str, object]) -> None:
         )
 
 
-def _path(root: Path, frame: Frame, part: str) -> Path:
-    split, index = frame
-    return root / split / FOLDERS[part] / f'{index}.npy'
-
-
-def _is_complete(root: Path, parts: Sequence[str], frame: Frame) -> bool:
-    return all(is_whole(_path(root, frame, part)) for part in parts)
-
-
-def _write_frame(root: Path, parts: Sequence[str], make_frame: MakeFrame, frame: Frame) -> None:
-    arrays = make_frame(*frame)
-    for part in parts:
+def _write_frame(make_frame: MakeFrame, frame: Frame) -> None:
+    split, index, paths = frame
+    arrays = make_frame(split, index)
+    for name, path in paths.items():
         buffer = io.BytesIO()
-        np.save(buffer, np.asarray(arrays[part], dtype=np.float32), allow_pickle=False)
-        save_bytes(_path(root, frame, part), buffer.getvalue())
+        np.save(buffer, np.asarray(arrays[name], dtype=np.float32), allow_pickle=False)
+        save_bytes(path, buffer.getvalue())
 
 
 def _run(write: Callable[[Frame], None], frames: Sequence[Frame], workers: int) -> Iterator[None]:

@@ -1,8 +1,8 @@
-"""Reads QM9 from the files that there are of it; none of them can run code.
+"""QM9: 11 properties of molecules, read from the files that there are of it; none can run code.
 
 A folder holds one of these, itself or in ``raw`` or ``processed``, the first that is found:
 
-- ``data_v3.pt``: PyTorch Geometric's processed data set; ``qm9_v3.pt``: what it downloads;
+- ``data_v3.pt``: PyTorch Geometric's processed data set; ``qm9_v3.pt``: its download;
 - ``gdb9.sdf`` and ``gdb9.sdf.csv``: the raw data; molecules that ``uncharacterized.txt`` lists are
   left out, as everywhere;
 - ``molecules.npz``: ``Z`` and ``pos`` of all atoms, ``ptr`` (where each molecule begins), ``y`` and
@@ -15,17 +15,18 @@ lies beside them, the split is LibMTL's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from go4align_plugins.data.benchmark import MOLECULES, Benchmark
 from go4align_plugins.data.molecules import Molecules, atom_features, find_problems
-from go4align_plugins.data.qm9_lists import read_excluded, read_order
-from go4align_plugins.data.qm9_targets import COLUMNS, from_geometric, select
-from go4align_plugins.data.sdf import parse, records
+from go4align_plugins.data.sdf import parse, read_excluded, records
+from go4align_plugins.tasks import regression
 from go4align_plugins.utils.files import describe_damage, load_tensors, locate
 from go4align_plugins.utils.optional import import_optional
 from go4align_plugins.utils.texts import read_table
@@ -34,197 +35,191 @@ FOLDERS = ('', 'processed', 'raw')
 ORDER = 'random_split.t'
 NOT_TENSORS = (TypeError, KeyError, ValueError, IndexError, AttributeError, RuntimeError)
 """The errors of reading something else as the tensors of a molecule."""
+HARTREE, KCAL = 27211.386246, 43.36414  # in meV
+
+
+class Target(NamedTuple):
+    """A property: its name and published unit, and where it is in the files."""
+
+    name: str
+    unit: str
+    column: str  # of the .csv
+    factor: float  # from there to the published unit
+    place: int  # of PyTorch Geometric's column, which has eV where the papers have meV
+    error: float  # published, of the task alone
+
+
+# The targets that LibMTL and NashMTL have: u0 to g298 are the energies of atomisation. The errors
+# are those of NashMTL's code (github.com/AvivNavon/nash-mtl, experiments/quantum_chemistry), which
+# FAMO's and GO4Align's tables are measured by.
+TARGETS = (
+    Target('mu', 'D', 'mu', 1.0, 0, 0.0671),
+    Target('alpha', 'bohr³', 'alpha', 1.0, 1, 0.1814),
+    Target('homo', 'meV', 'homo', HARTREE, 2, 60.576),
+    Target('lumo', 'meV', 'lumo', HARTREE, 3, 53.915),
+    Target('r2', 'bohr²', 'r2', 1.0, 5, 0.5027),
+    Target('zpve', 'meV', 'zpve', HARTREE, 6, 4.539),
+    Target('u0', 'meV', 'u0_atom', KCAL, 12, 58.838),
+    Target('u298', 'meV', 'u298_atom', KCAL, 13, 64.244),
+    Target('h298', 'meV', 'h298_atom', KCAL, 14, 63.852),
+    Target('g298', 'meV', 'g298_atom', KCAL, 15, 66.223),
+    Target('cv', 'cal/(mol K)', 'cv', 1.0, 11, 0.07212),
+)
+QM9 = Benchmark(
+    'qm9',
+    'QM9',
+    tuple(regression(target.name, target.unit) for target in TARGETS),
+    {'train': 110831, 'val': 10000, 'test': 10000},
+    single_task={target.name: {'MAE': target.error} for target in TARGETS},
+    inputs=MOLECULES,
+    num_groups=5,
+    download="""QM9, as PyTorch Geometric downloads and prepares it:
+  python -c "from torch_geometric.datasets import QM9; QM9('FOLDER')"
+  Then: python tools/prepare_data.py check qm9 FOLDER
+
+QM9, raw (gdb9.sdf, gdb9.sdf.csv and uncharacterized.txt into one folder):
+  https://deepchemdata.s3-us-west-1.amazonaws.com/datasets/molnet_publish/qm9.zip
+  https://ndownloader.figshare.com/files/3195404 (save it as uncharacterized.txt)
+
+With LibMTL's examples/qm9/random_split.t beside either, the split is LibMTL's.""",
+)
 
 
 def read_qm9(root: str | Path) -> Molecules:
-    """Reads and checks the molecules in a folder.
-
-    Raises:
-        FileNotFoundError: if there is none of the files.
-        ValueError: if a file cannot be read or breaks a rule; the message names the file, the rule
-            and what was found.
-    """
-    path, molecules = _read(root)
-    for problem in _problems(path, molecules):
-        raise ValueError(problem)
+    """Reads and checks the molecules in a folder; an error names the file and the rule."""
+    molecules, problems = _read(root)
+    if problems:
+        raise ValueError(problems[0])
     return molecules
 
 
 def check(root: str | Path) -> tuple[list[str], dict[str, int]]:
-    """Checks the molecules in a folder.
-
-    Returns:
-        One line for each problem; and the number of molecules of each split, if there is none.
-    """
+    """Checks the molecules in a folder: a line for each problem, or the size of each split."""
     try:
-        path, molecules = _read(root)
-        problems = _problems(path, molecules)
-        splits = {} if problems else molecules.splits
+        molecules, problems = _read(root)
     except (ValueError, OSError) as error:
         return [str(error)], {}
+    splits = {} if problems else molecules.splits
     return problems, {name: len(part) for name, part in splits.items()}
 
 
-def _problems(path: Path, molecules: Molecules) -> list[str]:
-    """The rules that the arrays break, and whether they can be split."""
+def _read(root: str | Path) -> tuple[Molecules, list[str]]:
+    """The molecules, and the rules that their arrays break."""
+    root = Path(root).expanduser()
+    path = next((path for name in READERS if (path := _find(root, name))), None)
+    if path is None:
+        places = [Path(folder, name) for name in READERS for folder in FOLDERS]
+        how = '`python tools/prepare_data.py download qm9` says where to get them.'
+        raise FileNotFoundError(
+            f'{root}: should hold {", ".join(READERS)}, or a folder `raw` or `processed` with one '
+            f'of them. {locate(root, places) or how}'
+        )
+    molecules = READERS[path.name](path)
+    if order := _find(root, ORDER):
+        molecules = replace(molecules, order=read_order(order, len(molecules)))
     try:
         problems = [f'{path}: {problem}' for problem in find_problems(molecules)]
         _ = problems or molecules.splits
     except (ValueError, IndexError, TypeError) as error:  # arrays that do not fit each other
         problems = [f'{path}: {error}']
-    return problems
-
-
-def _read(root: str | Path) -> tuple[Path, Molecules]:
-    root = Path(root).expanduser()
-    for name, reader in READERS.items():
-        path = _find(root, name)
-        if path is not None:
-            molecules = reader(path)
-            order = _find(root, ORDER)
-            if order is not None:
-                molecules = replace(molecules, order=read_order(order, len(molecules)))
-            return path, molecules
-    raise FileNotFoundError(
-        f'{root}: should hold {", ".join(READERS)}, or a folder `raw` or `processed` with one of '
-        'them. '
-        + (
-            locate(root, [Path(folder, name) for name in READERS for folder in FOLDERS])
-            or '`python tools/prepare_data.py download qm9` says where to get them.'
-        )
-    )
+    return molecules, problems
 
 
 def _find(root: Path, name: str) -> Path | None:
     return next((path for folder in FOLDERS if (path := root / folder / name).is_file()), None)
 
 
-def _read_processed(path: Path) -> Molecules:
-    """PyTorch Geometric's own file: all molecules in one dict of tensors, and where each begins."""
-    content = _load_tensors(path)
+def _read_geometric(path: Path) -> Molecules:
+    """The tensors of all molecules and where each begins, or a list of each one's tensors."""
+    # It declares its `Data` as harmless: the processed file names that class.
+    import_optional('torch_geometric.data', 'qm9', "PyTorch Geometric's files")
+    torch = import_optional('torch')
     try:
-        data, slices = content[:2]
+        content: Any = load_tensors(path)
+        if isinstance(content, list):
+            keys = ('x', 'pos', 'edge_index', 'edge_attr', 'y')
+            data = {
+                key: torch.cat([m[key] for m in content], int(key == 'edge_index')) for key in keys
+            }
+            data['name'] = [molecule['name'] for molecule in content]
+            counts = {'x': 0, 'edge_index': 1}
+            slices = {k: _starts([m[k].shape[dim] for m in content]) for k, dim in counts.items()}
+        else:
+            data, slices = content[:2]
+        factors = [1000.0 if target.unit == 'meV' else 1.0 for target in TARGETS]
+        targets = data['y'].numpy().astype(np.float64)[:, [target.place for target in TARGETS]]
         return Molecules(
             data['name'],
             data['x'].numpy().astype(np.uint8),
             data['pos'].numpy(),
-            slices['x'].numpy(),
+            np.asarray(slices['x']),
             data['edge_index'].numpy(),
             data['edge_attr'].argmax(1).numpy(),
-            slices['edge_index'].numpy(),
-            from_geometric(data['y']),
+            np.asarray(slices['edge_index']),
+            targets * factors,
         )
     except NOT_TENSORS as error:
-        raise _not_geometric(path, error) from error
-
-
-def _read_downloaded(path: Path) -> Molecules:
-    """Read PyTorch Geometric's download: a list with a dict of tensors for each molecule."""
-    torch = import_optional('torch')
-    content = _load_tensors(path)
-    try:
-        bonds = [molecule['edge_index'] for molecule in content]
-        return Molecules(
-            [molecule['name'] for molecule in content],
-            torch.cat([molecule['x'] for molecule in content]).numpy().astype(np.uint8),
-            torch.cat([molecule['pos'] for molecule in content]).numpy(),
-            _starts([len(molecule['x']) for molecule in content]),
-            torch.cat(bonds, 1).numpy(),
-            torch.cat([molecule['edge_attr'] for molecule in content]).argmax(1).numpy(),
-            _starts([bond.shape[1] for bond in bonds]),
-            from_geometric(torch.cat([molecule['y'] for molecule in content])),
-        )
-    except NOT_TENSORS as error:
-        raise _not_geometric(path, error) from error
-
-
-def _load_tensors(path: Path) -> Any:
-    # It declares its `Data` as harmless: the processed file names that class.
-    import_optional('torch_geometric.data', 'qm9', "PyTorch Geometric's files")
-    try:
-        return load_tensors(path)
-    except ValueError as error:
-        raise _not_geometric(path, error) from error
-
-
-def _not_geometric(path: Path, error: Exception) -> ValueError:
-    found = ' '.join(str(error).split())
-    torch = import_optional('torch')
-    if 'torch_geometric' in found and not hasattr(torch.serialization, 'add_safe_globals'):
-        # torch's own words advise to read it unsafely.
-        found = f'torch {torch.__version__}, which cannot read this file safely; 2.4 can.'
-    return ValueError(
-        f"{path}: should be PyTorch Geometric's QM9, tensors that need no code to be read. "
-        f'Found: {found}'
-    )
+        found = ' '.join(str(error).split())
+        if 'torch_geometric' in found and not hasattr(torch.serialization, 'add_safe_globals'):
+            # torch's own words advise to read it unsafely.
+            found = f'torch {torch.__version__}, which cannot read this file safely; 2.4 can.'
+        raise ValueError(
+            f"{path}: should be PyTorch Geometric's QM9, tensors that need no code to be read. "
+            f'Found: {found}'
+        ) from error
 
 
 def _read_npz(path: Path) -> Molecules:
     """Atomic numbers and positions alone; pickled objects are refused."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            names = file['smiles'] if 'smiles' in file else file['ids']
+            names = [str(name) for name in file['smiles' if 'smiles' in file else 'ids'].tolist()]
             first_atom = file['ptr'].astype(np.int64)
             column = {str(name): index for index, name in enumerate(file['target_names'])}
             values = file['y'].astype(np.float64)
-            targets = select(lambda name: values[:, column[name]])
+            targets = _select(lambda name: values[:, column[name]])
             # Without clipping, 262 would turn into a carbon atom's 6.
-            numbers = np.clip(file['Z'], 0, 255).astype(np.uint8)
+            atoms = atom_features(np.clip(file['Z'], 0, 255).astype(np.uint8))
             positions = file['pos'].astype(np.float32)
-            lengths = (names.size, first_atom.size - 1, len(targets))
-            flat = (names.ndim, first_atom.ndim, numbers.ndim, targets.ndim) == (1, 1, 1, 2)
     except Exception as error:  # numpy raises a different one for every kind of damage
         raise ValueError(
             f'{path}: should hold the arrays Z, pos, ptr, y, target_names, and smiles or ids. '
             f'Found: {describe_damage(path, error)}'
         ) from error
-    if len(set(lengths)) > 1 or not flat or positions.shape != (*numbers.shape, 3):
-        raise ValueError(
-            f'{path}: should have one name, part and row of targets for each molecule and one '
-            f'position for each atom. Found {lengths}, and positions of shape {positions.shape} '
-            f'for atoms of shape {numbers.shape}.'
-        )
-    none = np.zeros((2, 0), np.int64)
-    no_bonds = np.zeros(len(first_atom), np.int64)
-    names = [str(name) for name in names]
-    atoms = atom_features(numbers)
-    return Molecules(names, atoms, positions, first_atom, none, none[0], no_bonds, targets)
+    none, first_bond = np.zeros((2, 0), np.int64), np.zeros_like(first_atom)
+    return Molecules(names, atoms, positions, first_atom, none, none[0], first_bond, targets)
 
 
 def _read_sdf(path: Path) -> Molecules:
     """The raw structures and, beside them, the table of targets."""
     table = path.with_name('gdb9.sdf.csv')
-    rows = _read_table(table)
+    rows = _read_targets(table)
     excluded = read_excluded(path.with_name('uncharacterized.txt'), len(rows))
     names, numbers, positions, bonds, targets = [], [], [], [], []
-    index = -1
-    for index, record in enumerate(records(path)):
-        name = ''.join(record[:1]).strip()
-        found = rows[index].get('mol_id') if index < len(rows) else None
-        if found != name:
+    for count, (record, row) in enumerate(zip_longest(records(path), rows), start=1):
+        name = ''.join(record[:1]).strip() if record is not None else None
+        expected, values = row or (None, None)
+        if name != expected:
             raise ValueError(
-                f'{table}: should have the molecules of {path.name}. '
-                f'Found {found} as number {index + 1} in place of {name}.'
+                f'{path}: should hold the {len(rows)} molecules of {table.name}, in their order. '
+                f'Found {name} as number {count} in place of {expected}.'
             )
-        if index + 1 in excluded:
-            continue
-        atoms, pairs = parse(path, record)
-        names.append(name)
-        numbers.append(np.array([atom[0] for atom in atoms], np.uint8))
-        positions.append(np.array([atom[1:] for atom in atoms], np.float32))
-        bonds.append(np.array(pairs, np.int64).reshape(-1, 3))
-        targets.append(_targets(table, rows[index]))
-    if index + 1 < len(rows) or not names:
-        raise ValueError(
-            f'{path}: should hold the {len(rows)} molecules of {table.name}. Found {index + 1}.'
-        )
+        if count not in excluded:
+            atoms, pairs = parse(path, record)
+            names.append(str(name))
+            numbers.append(np.array([atom[0] for atom in atoms], np.uint8))
+            positions.append(np.array([atom[1:] for atom in atoms], np.float32))
+            bonds.append(np.array(pairs, np.int64).reshape(-1, 3))
+            targets.append(values)
+    if not names:
+        raise ValueError(f'{path}: should hold molecules. Found none.')
     first_atom = _starts([len(part) for part in numbers])
     lengths = [len(part) for part in bonds]
     joined = np.concatenate(bonds).T
-    offsets = np.repeat(first_atom[:-1], lengths)
+    ends = joined[:2] + np.repeat(first_atom[:-1], lengths)
     return Molecules(
         names,
-        atom_features(np.concatenate(numbers), joined[:2] + offsets),
+        atom_features(np.concatenate(numbers), ends),
         np.concatenate(positions),
         first_atom,
         joined[:2],
@@ -234,34 +229,54 @@ def _read_sdf(path: Path) -> Molecules:
     )
 
 
-def _read_table(path: Path) -> list[dict[str, str]]:
+def _read_targets(path: Path) -> list[tuple[str, np.ndarray]]:
+    """The molecules' names and targets from ``gdb9.sdf.csv``."""
     try:
         header, *rows = read_table(path) or [[]]
     except (OSError, ValueError) as error:
         raise ValueError(f'{path}: should be the table of targets. Found: {error}') from error
-    needed = ('mol_id', *(name for name, _, _ in COLUMNS.values()))
+    needed = ('mol_id', *(target.column for target in TARGETS))
     missing = [name for name in needed if name not in header]
     if missing:
         raise ValueError(f'{path}: should have columns {", ".join(needed)}. Missing: {missing[0]}.')
-    return [dict(zip(header, row)) for row in rows]
+    targets = []
+    for cells in rows:
+        row = dict(zip(header, cells))
+        try:
+            numbers = {target.column: float(row[target.column]) for target in TARGETS}
+        except (KeyError, ValueError) as error:
+            raise ValueError(
+                f'{path}: should have a number for every target. '
+                f'Found in {row.get("mol_id")}: {error}.'
+            ) from error
+        targets.append((row['mol_id'], _select(numbers.__getitem__)))
+    return targets
 
 
-def _targets(path: Path, row: Mapping[str, str]) -> list[float]:
-    try:
-        return select(lambda name: float(row[name])).tolist()
-    except (KeyError, ValueError) as error:
-        raise ValueError(
-            f'{path}: should have a number for every target. Found in {row.get("mol_id")}: {error}.'
-        ) from error
+def _select(column: Callable[[str], Any]) -> np.ndarray:
+    """The tasks' columns of the .csv, in the published units; tasks last."""
+    return np.stack([column(target.column) * target.factor for target in TARGETS], -1)
 
 
 def _starts(lengths: Sequence[int]) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
+def read_order(path: Path, count: int) -> np.ndarray:
+    """LibMTL's ``random_split.t``: the order of all molecules, by which it splits them."""
+    rule = f"{path}: should be LibMTL's order of the {count} molecules. Found"
+    try:
+        order = load_tensors(path).numpy()
+    except (ValueError, AttributeError, TypeError, RuntimeError) as error:
+        raise ValueError(f'{rule}: {" ".join(str(error).split())}') from error
+    if not np.array_equal(np.sort(order, axis=None), np.arange(count)):
+        raise ValueError(f'{rule} an array of shape {order.shape} that is none.')
+    return order.ravel().astype(np.int64)
+
+
 READERS: dict[str, Callable[[Path], Molecules]] = {
-    'data_v3.pt': _read_processed,
-    'qm9_v3.pt': _read_downloaded,
+    'data_v3.pt': _read_geometric,
+    'qm9_v3.pt': _read_geometric,
     'gdb9.sdf': _read_sdf,
     'molecules.npz': _read_npz,
 }

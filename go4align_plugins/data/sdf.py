@@ -1,4 +1,4 @@
-"""Molecules of H, C, N, O and F from an .sdf file, V2000: text in columns of fixed width."""
+"""QM9's raw structures, V2000: columns of fixed width; and the list of those to leave out."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from go4align_plugins.utils.files import find_stand_in
+from go4align_plugins.utils.texts import read_text
 
 SYMBOLS = {'H': 1, 'C': 6, 'N': 7, 'O': 8, 'F': 9}
+NUM_MOLECULES, NUM_EXCLUDED = 133_885, 3_054
+"""Of the official structures, and of the official list of those to leave out."""
 
 
 def records(path: Path) -> Iterator[list[str]]:
-    """The lines of each molecule in a file; the last one may lack its ``$$$$``.
-
-    Raises:
-        ValueError: if a web page or a pointer of Git LFS lies in place of the file.
-    """
+    """The lines of each molecule in a file; the last one may lack its ``$$$$``."""
     stand_in = find_stand_in(path)
     if stand_in:
         raise ValueError(f'{path}: should hold molecules in V2000 form. Found: {stand_in}.')
@@ -34,18 +33,9 @@ def records(path: Path) -> Iterator[list[str]]:
 def parse(
     path: Path, record: Sequence[str]
 ) -> tuple[list[tuple[float, ...]], list[tuple[int, int, int]]]:
-    """Reads one molecule.
+    """A molecule's atoms (atomic number, x, y, z), and its bonds (atom, atom, type) both ways.
 
-    Args:
-        path: of the file, for the message.
-        record: the molecule's lines.
-
-    Returns:
-        The atoms as (atomic number, x, y, z), and the bonds as (atom, atom, type): in both
-        directions, atoms from 0, types 0 to 3 for single, double, triple and aromatic.
-
-    Raises:
-        ValueError: if a line is missing or is none of that; the message names the molecule.
+    Atoms count from 0; types are 0 to 3 for single, double, triple and aromatic.
     """
     try:
         num_atoms, num_bonds = int(record[3][:3]), int(record[3][3:6])
@@ -70,3 +60,27 @@ def parse(
             f'Found in {record[0].strip()}: {error}.'
         ) from error
     return atoms, pairs
+
+
+def read_excluded(path: Path, num_molecules: int) -> set[int]:
+    """The numbers, from 1, in ``uncharacterized.txt``: under a heading, with a line at the end."""
+    if not path.exists():
+        return set()
+    rule = f'{path}: should list the molecules to leave out, to its end. Found'
+    try:
+        # Its numbers are ASCII, whatever its comments are written in.
+        text = read_text(path, errors='replace')
+        lines = [words for line in text.splitlines() if (words := line.split())]
+        numbers = {int(words[0]) for words in lines if len(words) > 2 and words[0].isdecimal()}
+    except (OSError, ValueError) as error:
+        raise ValueError(f'{rule}: {error}') from error
+    official = num_molecules == NUM_MOLECULES
+    if len(numbers) < (NUM_EXCLUDED if official else 1):
+        of = f' of {NUM_EXCLUDED}' if official else ''
+        raise ValueError(f'{rule} {len(numbers)}{of}. Download it again.')
+    headed, last = not lines[0][0].isdecimal(), lines[-1]
+    ended = not last[0].isdecimal() or (len(last) == 2 and last[0] == str(len(numbers)))
+    if headed and not ended and len(numbers) != NUM_EXCLUDED:
+        end = f'no end behind `{" ".join(last):.40}`'
+        raise ValueError(f'{rule} {len(numbers)} and {end}. Download it again.')
+    return numbers

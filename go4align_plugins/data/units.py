@@ -1,9 +1,10 @@
-"""Units of a frame's values: the right ones, and those that are often found in their place."""
+"""Units of depth: the right ones, and those that are often found in their place."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,68 +16,53 @@ DISPARITY = 0.209 * 2262 / 256
 one metre; MTAN's download has it divided by 256, which keeps it below 0.5."""
 
 
-@dataclass(frozen=True)
-class Other:
-    """Another unit that values may be in.
-
-    Attributes:
-        name: in words.
-        mend: how to bring the values to the right unit.
-        largest: of its values.
-    """
+class Other(NamedTuple):
+    """Another unit, set or order that values may be in, and how to bring them to the right one."""
 
     name: str
     mend: str
-    largest: float = np.inf
+    largest: float = np.inf  # of its values
+
+
+def describe(other: Other | None) -> str:
+    """The end of a sentence about a problem: which unit was found, and how to mend it."""
+    return f': {other.name}. {MEND}{other.mend}.' if other else '.'
+
+
+def find_other(largest: float, others: Sequence[Other]) -> Other | None:
+    """The first of some units that values up to the largest can be in."""
+    return next((other for other in others if largest <= other.largest), None)
 
 
 @dataclass(frozen=True)
 class DepthUnit:
-    """A unit of depth.
+    """A unit of depth, and the signs of another one."""
 
-    Attributes:
-        name: in tables of results.
-        rule: about its values, in words.
-        limit: of a measurement.
-        beyond: the share of a frame's measurements that may lie beyond the limit.
-        others: units that are found in its place, those with smaller values first.
-        scene: largest distance and smallest one, in this unit: no data set lies wholly within the
-            first and has something nearer than the second. None where nothing is known.
-    """
-
-    name: str
-    rule: str
-    limit: float
-    beyond: float
-    others: tuple[Other, ...]
+    name: str  # in tables of results
+    rule: str  # about its values, in words
+    limit: float  # of a measurement
+    beyond: float  # share of a frame's measurements that may lie beyond the limit
+    others: tuple[Other, ...]  # that are found in its place, those with smaller values first
+    # Largest distance and smallest one: no data set lies wholly within the first and has something
+    # nearer than the second. None where nothing is known.
     scene: tuple[float, float] | None = None
 
     def find_problem(self, depth: np.ndarray) -> str | None:
-        """The problem of depth in a larger unit; None if there is none.
-
-        Args:
-            depth: of one frame or several, not negative; 0 is no measurement.
-        """
+        """The problem of depth in a larger unit, not negative, 0 where nothing was measured."""
         if not depth.max() > self.limit:
             return None
         measured = depth[depth > 0]
         if np.count_nonzero(measured > self.limit) <= self.beyond * measured.size:
             return None
         found = f'a median of {np.median(measured):.6g} and a largest of {depth.max():.6g}'
-        return f'{self.rule} Found {found}{describe(_first(depth.max(), self.others))}'
+        return f'{self.rule} Found {found}{describe(find_other(depth.max(), self.others))}'
 
     def find_shrunk(self, frames: Iterable[np.ndarray]) -> str | None:
-        """The problem of depth that was scaled to [0, 1]; None if there is none.
-
-        Args:
-            frames: depth of several frames from all over a data set: one alone may be a close-up.
-        """
-        if self.scene is None:
-            return None
+        """The problem of depth that was scaled to [0, 1], by frames from all over a data set."""
         measured = [depth[depth > 0] for depth in frames]
         largest = max((float(part.max()) for part in measured if part.size), default=0)
         smallest = min((float(part.min()) for part in measured if part.size), default=np.inf)
-        if largest > self.scene[0] or smallest >= self.scene[1]:
+        if self.scene is None or largest > self.scene[0] or smallest >= self.scene[1]:
             return None
         other = Other('scaled to [0, 1]', 'multiply by the distance that 1 stands for')
         return f'{self.rule} Found none above {largest:.6g} in any frame{describe(other)}'
@@ -120,68 +106,3 @@ INVERSE_DEPTH = DepthUnit(
         Other('raw 16-bit values of disparity pictures', 'divide by 65535', 65535),
     ),
 )
-
-PICTURES = (
-    Other('a picture from 0 to 255', 'divide by 255', 255),
-    Other('a picture from 0 to 65535', 'divide by 65535', 65535),
-)
-LENGTH_TOLERANCE = 0.05  # of normals
-COLOURS = (
-    Other('colours from 0 to 1, (n + 1) / 2', 'multiply by 2 and subtract 1', 1.001),
-    Other('colours from 0 to 255', 'divide by 127.5 and subtract 1', 255),
-    Other('colours from 0 to 65535', 'divide by 32767.5 and subtract 1', 65535),
-)
-_LABEL_IDS = Other("CityScapes' official label ids", 'map them to the classes, void to -1', 33)
-LABELS = {
-    13: (
-        Other("NYUv2's 40 classes", 'map them to the 13 classes, no label to -1', 40),
-        Other("NYUv2's 894 official labels", 'map them to the 13 classes, no label to -1', 894),
-    ),
-    7: (
-        Other("CityScapes' 19 classes (train ids)", 'map them to the 7, or read 19 classes', 18),
-        _LABEL_IDS,
-    ),
-    19: (_LABEL_IDS,),
-}
-"""Number of classes -> other sets of labels of the same pictures."""
-
-
-def find_picture(image: np.ndarray) -> Other | None:
-    """The unit of an image that does not lie in [0, 1]; None if it is not known."""
-    if not np.count_nonzero((image < 0) | (image > 1)) > image.size / 10:
-        return None
-    if -10 < image.min() < 0 and image.max() < 10:
-        return Other('standardised values', 'multiply by the deviation and add the mean')
-    return _first(image.max(), PICTURES) if image.min() >= 0 else None
-
-
-def find_labels(label: np.ndarray, num_classes: int) -> Other | None:
-    """The set that labels beyond the classes belong to; None if it is not known."""
-    classes = label[label != 255]
-    largest = classes.max() if classes.size else -1
-    if classes.size < label.size and largest < num_classes:
-        return Other('255 for no label', 'set it to -1')
-    if largest < num_classes or label.min() < -1:
-        return None
-    if largest == num_classes and label.min() >= 0:
-        return Other('classes from 1, and 0 for no label', 'subtract 1')
-    return _first(largest, LABELS.get(num_classes, ()))
-
-
-def find_vectors(normal: np.ndarray, lengths: np.ndarray) -> Other | None:
-    """The unit of normals without length 1; None if it is not known."""
-    if normal.min() >= 0:
-        return _first(normal.max(), COLOURS)
-    off = (lengths > 0) & (abs(lengths - 1) > LENGTH_TOLERANCE)
-    if np.count_nonzero(off) > np.count_nonzero(lengths) / 2:
-        return Other('vectors of another length', 'divide each by its length')
-    return None
-
-
-def describe(other: Other | None) -> str:
-    """The end of a sentence about a problem: which unit was found, and how to mend it."""
-    return f': {other.name}. {MEND}{other.mend}.' if other else '.'
-
-
-def _first(largest: float, others: Sequence[Other]) -> Other | None:
-    return next((other for other in others if largest <= other.largest), None)

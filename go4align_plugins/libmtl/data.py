@@ -17,13 +17,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 
-from go4align_plugins.data import Benchmark
+from go4align_plugins.data import FACES, FRAMES, MOLECULES, Benchmark
 from go4align_plugins.data.augment import augment
 from go4align_plugins.data.celeba import FaceFolder
 from go4align_plugins.data.molecules import Molecules
 from go4align_plugins.data.mtan_layout import FrameFolder
 from go4align_plugins.data.qm9 import read_qm9
-from go4align_plugins.data.table import FACES, FRAMES, MOLECULES
 from go4align_plugins.tasks import to_tensors
 from go4align_plugins.utils.optional import import_optional
 from go4align_plugins.utils.options import require

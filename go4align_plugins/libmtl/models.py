@@ -10,7 +10,7 @@ from urllib.error import URLError
 from torch import Tensor, nn
 from torchvision.models.segmentation.deeplabv3 import DeepLabHead
 
-from go4align_plugins.data.table import FACES, FRAMES, MOLECULES
+from go4align_plugins.data import FACES, FRAMES, MOLECULES
 from go4align_plugins.libmtl.compat import LibMTL
 from go4align_plugins.models.cnn import CNN_CHANNELS, CNN_SMALL_CHANNELS, NineLayerCNN
 from go4align_plugins.models.mpnn import MPNN

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from go4align_plugins.data.table import FACES, FRAMES, MOLECULES, get_benchmark
+from go4align_plugins.data import FACES, FRAMES, MOLECULES, get_benchmark
 from go4align_plugins.utils.options import require
 
 NAMES = SMALL, LIBMTL, PAPER = 'small', 'libmtl', 'paper'
@@ -57,14 +57,11 @@ PROTOCOLS: dict[str, dict[str, Protocol]] = {
     },
 }
 
-# CityScapes' smaller images come in larger batches.
-BATCH_SIZES = {(PAPER, 'cityscapes'): 8, (LIBMTL, 'cityscapes'): 64}
-
 
 def get_protocol(name: str, benchmark: str) -> Protocol:
     """Look up a protocol for a benchmark; a ValueError names those that there are."""
     protocols = PROTOCOLS[get_benchmark(benchmark).inputs]
     rule = f'be one of {", ".join(protocols)} for {benchmark}'
     require(name in protocols, 'protocol', rule, name)
-    size = BATCH_SIZES.get((name, benchmark), protocols[name].batch_size)
+    size = get_benchmark(benchmark).batch_sizes.get(name, protocols[name].batch_size)
     return replace(protocols[name], batch_size=size)

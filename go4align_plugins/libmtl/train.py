@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from go4align_plugins.data.table import BENCHMARKS, FRAMES, get_benchmark
+from go4align_plugins.data import BENCHMARKS, FRAMES, get_benchmark
 from go4align_plugins.libmtl import checkpoint
 from go4align_plugins.libmtl.compat import LibMTL, default_device
 from go4align_plugins.libmtl.data import Loaders, build_loaders

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from go4align_plugins.data.scenes import class_colours
-from go4align_plugins.data.table import Benchmark
+from go4align_plugins.data import Benchmark
 from go4align_plugins.plots.canvas import new_figure
 from go4align_plugins.tasks import MAPS
 
@@ -40,7 +39,7 @@ class Legend:
     def of(cls, benchmark: Benchmark) -> Legend:
         """A benchmark's."""
         unit = benchmark.depth_unit.name if benchmark.depth_unit else ''
-        return cls(benchmark.class_names, class_colours(benchmark.name), unit)
+        return cls(benchmark.class_names, benchmark.palette, unit)
 
 
 def draw_maps(rows: Sequence[Mapping[str, Any]], legend: Legend) -> Figure:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from go4align_plugins.data.table import CELEBA_ATTRIBUTES
+from go4align_plugins.data.celeba import NAMES
 
 LAYOUTS = {
     'flat': ('', '', ''),
@@ -31,15 +31,15 @@ def write_faces(folder: Path, counts: tuple[int, int, int] = (40, 10, 10), layou
             colour = generator.integers(2, size=3)
             pixels = 60 + 120 * colour + generator.integers(-30, 30, size=(218, 178, 3))
             Image.fromarray(pixels.astype(np.uint8)).save(images / name)
-            signs = ('1' if colour[i % 3] else '-1' for i in range(len(CELEBA_ATTRIBUTES)))
+            signs = ('1' if colour[i % 3] else '-1' for i in range(len(NAMES)))
             lines.append(f'{name} {" ".join(f"{sign:>2}" for sign in signs)}')
             splits.append(f'{name} {split}')
     if layout == 'kaggle':
         lines = [','.join(line.split()) for line in lines]
-        lines.insert(0, ','.join(['image_id', *CELEBA_ATTRIBUTES]))
+        lines.insert(0, ','.join(['image_id', *NAMES]))
         splits = ['image_id,partition', *(line.replace(' ', ',') for line in splits)]
     else:
-        lines = [str(len(lines)), ' '.join(CELEBA_ATTRIBUTES) + ' ', *lines]
+        lines = [str(len(lines)), ' '.join(NAMES) + ' ', *lines]
     end = 'csv' if layout == 'kaggle' else 'txt'
     (attributes / f'list_attr_celeba.{end}').write_text('\n'.join(lines) + '\n')
     (partition / f'list_eval_partition.{end}').write_text('\n'.join(splits) + '\n')

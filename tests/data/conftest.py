@@ -7,7 +7,7 @@ from .layout_files import arrays, write
 FRAMES = SHARED / 'data' / 'nyuv2' / 'frames.npz'
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope='package')
 def shared():
     if not FRAMES.exists():
         pytest.skip('the real NYUv2 frames are not beside the repository')
@@ -21,13 +21,3 @@ def root(tmp_path):
         for index in range(count):
             write(tmp_path, split, index, arrays())
     return tmp_path
-
-
-@pytest.fixture
-def mat(tmp_path):
-    """Six planes in the structure of NYUv2's official file."""
-    from .mat_files import write_planes  # h5py is optional
-
-    path = tmp_path / 'official.mat'
-    write_planes(path)
-    return path

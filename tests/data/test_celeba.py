@@ -13,56 +13,40 @@ from .celeba_files import LAYOUTS, write_faces
 
 CELEBA = get_benchmark('celeba')
 FEW = (4, 2, 2)
+WHOLE = ([], {'train': 4, 'val': 2, 'test': 2})
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
-def test_every_layout(tmp_path, layout):
-    folder = FaceFolder(write_faces(tmp_path, FEW, layout), CELEBA)
+def test_every_layout_says_the_same(tmp_path, layout):
+    flat, folder = (
+        FaceFolder(write_faces(tmp_path / each, FEW, each), CELEBA) for each in ('flat', layout)
+    )
     assert {name: part.tolist() for name, part in folder.splits.items()} == {
         'train': [0, 1, 2, 3], 'val': [4, 5], 'test': [6, 7]
     }  # fmt: skip
+    assert folder.names == flat.names
     assert folder.labels.shape == (8, 40)
-    assert check(tmp_path, progress=False) == ([], {'train': 4, 'val': 2, 'test': 2})
-
-
-def test_lists_of_kaggle_say_the_same(tmp_path):
-    own, kaggle = (
-        FaceFolder(write_faces(tmp_path / layout, FEW, layout), CELEBA)
-        for layout in ('flat', 'kaggle')
-    )
-    assert own.names == kaggle.names
-    np.testing.assert_array_equal(own.labels, kaggle.labels)
-    np.testing.assert_array_equal(own.read(3, (8, 8)), kaggle.read(3, (8, 8)))
+    np.testing.assert_array_equal(folder.labels, flat.labels)
+    np.testing.assert_array_equal(folder.read(3, (8, 8)), flat.read(3, (8, 8)))
+    assert check(tmp_path / layout, progress=False) == WHOLE
 
 
 @pytest.mark.parametrize('layout', ['flat', 'kaggle'])
 @pytest.mark.parametrize('name', ['list_attr_celeba', 'list_eval_partition'])
-def test_lists_that_were_edited(tmp_path, layout, name):
+def test_lists_that_were_edited_or_cut(tmp_path, layout, name):
     """A byte order mark, Windows' line ends, and the empty rows of a spreadsheet."""
     (path,) = write_faces(tmp_path, FEW, layout).glob(f'{name}.*')
+    content = path.read_bytes()
     empty = b',,,\r\n' if layout == 'kaggle' else b'\r\n'
-    path.write_bytes(b'\xef\xbb\xbf' + path.read_bytes().replace(b'\n', b'\r\n') + empty)
-    assert check(tmp_path, progress=False) == ([], {'train': 4, 'val': 2, 'test': 2})
+    path.write_bytes(b'\xef\xbb\xbf' + content.replace(b'\n', b'\r\n') + empty)
+    assert check(tmp_path, progress=False) == WHOLE
     # A comma is the decimal sign of many a spreadsheet, which then parts cells by semicolons.
     path.write_bytes(path.read_bytes().replace(b',', b'";"'))
-    assert check(tmp_path, progress=False) == ([], {'train': 4, 'val': 2, 'test': 2})
-
-
-@pytest.mark.parametrize('layout', ['flat', 'kaggle'])
-@pytest.mark.parametrize('name', ['list_attr_celeba', 'list_eval_partition'])
-@pytest.mark.parametrize('cut', [2, 4, 40, 100])
-def test_lists_that_are_cut_are_named(tmp_path, layout, name, cut):
-    (path,) = write_faces(tmp_path, FEW, layout).glob(f'{name}.*')
-    path.write_bytes(path.read_bytes()[:-cut])
-    with pytest.raises(ValueError, match=r'a list is cut, download|should be an image and'):
-        FaceFolder(tmp_path, CELEBA)
-
-
-def test_only_the_attributes_asked_for_are_needed(tmp_path):
-    path = write_faces(tmp_path, FEW) / 'list_attr_celeba.txt'
-    path.write_text(path.read_text().replace(' Bald ', ' Bold ', 1))
-    assert check(tmp_path, progress=False, tasks=['Young'])[0] == []
-    assert 'Missing: Bald' in check(tmp_path, progress=False)[0][0]
+    assert check(tmp_path, progress=False) == WHOLE
+    for cut in (2, 4, 40, 100):
+        path.write_bytes(content[:-cut])
+        with pytest.raises(ValueError, match=r'a list is cut, download|should be an image and'):
+            FaceFolder(tmp_path, CELEBA)
 
 
 def test_a_folder_too_high_or_an_archive_is_pointed_out(tmp_path):
@@ -80,22 +64,27 @@ def test_a_folder_too_high_or_an_archive_is_pointed_out(tmp_path):
     assert f'Unpack {packed} first.' in check(data, progress=False)[0][0]
 
 
-def test_labels_are_those_of_the_attributes_asked_for(tmp_path):
-    write_faces(tmp_path, FEW)
+def test_only_the_attributes_asked_for_are_read(tmp_path):
+    path = write_faces(tmp_path, FEW) / 'list_attr_celeba.txt'
     everything = FaceFolder(tmp_path, CELEBA)
-    some = FaceFolder(tmp_path, CELEBA, ['Young', 'Arched_Eyebrows'])
-    names = list(CELEBA.task_names)
-    columns = [names.index('Arched_Eyebrows'), names.index('Young')]
-    np.testing.assert_array_equal(some.labels, everything.labels[:, columns])
-    line = (tmp_path / 'list_attr_celeba.txt').read_text().splitlines()[2].split()
+    line = path.read_text().splitlines()[2].split()
     assert everything.labels[0].tolist() == [int(word == '1') for word in line[1:]]
+    path.write_text(path.read_text().replace(' Bald ', ' Bold ', 1))
+    assert 'Missing: Bald' in check(tmp_path, progress=False)[0][0]
+    some = FaceFolder(tmp_path, CELEBA, ['Young', 'Arched_Eyebrows'])
+    columns = [CELEBA.task_names.index(name) for name in ('Arched_Eyebrows', 'Young')]
+    np.testing.assert_array_equal(some.labels, everything.labels[:, columns])
 
 
-def test_a_face_is_resized_as_a_whole(tmp_path):
+@pytest.mark.parametrize('turned', [False, True])
+def test_a_face_is_upright_and_resized_as_a_whole(tmp_path, turned):
     folder = FaceFolder(write_faces(tmp_path, FEW), CELEBA)
     pixels = np.zeros((218, 178, 3), np.uint8)
     pixels[109:] = (200, 0, 0)
-    Image.fromarray(pixels).save(tmp_path / 'img_align_celeba' / '000001.jpg', quality=95)
+    image, exif = Image.fromarray(pixels), Image.Exif()
+    if turned:
+        image, exif[0x0112] = image.transpose(Image.Transpose.ROTATE_90), 6  # a quarter, clockwise
+    image.save(tmp_path / 'img_align_celeba' / '000001.jpg', quality=95, exif=exif)
     face = folder.read(0, (64, 48))
     assert face.shape == (64, 48, 3)
     assert face[:30].max() < 10
@@ -126,19 +115,14 @@ def test_broken_lists_are_named(tmp_path, name, old, new, message):
 
 
 @pytest.mark.parametrize('name', ['list_attr_celeba.txt', 'list_eval_partition.txt'])
-@pytest.mark.parametrize('content', [b'', b'\n\n', b'\xff\xfe\x00', b'1\n'])
+@pytest.mark.parametrize('content', [b'', b'\xff\xfe\x00', b'1\n'])
 def test_what_is_no_list_is_named(tmp_path, name, content):
     (write_faces(tmp_path, FEW) / name).write_bytes(content)
     with pytest.raises(ValueError, match=name):
         FaceFolder(tmp_path, CELEBA)
 
 
-def test_a_split_without_faces(tmp_path):
-    with pytest.raises(ValueError, match=r'faces of every split\. val has none'):
-        FaceFolder(write_faces(tmp_path, (4, 0, 2)), CELEBA)
-
-
-def test_missing_files_are_named(tmp_path):
+def test_missing_faces_and_files_are_named(tmp_path):
     write_faces(tmp_path, FEW)
     images = tmp_path / 'img_align_celeba'
     (images / '000003.jpg').unlink()
@@ -147,19 +131,8 @@ def test_missing_files_are_named(tmp_path):
     images.rename(tmp_path / 'elsewhere')
     with pytest.raises(FileNotFoundError, match=r'should hold img_align_celeba.*download celeba'):
         FaceFolder(tmp_path, CELEBA)
-
-
-def test_a_face_is_turned_as_its_camera_says(tmp_path):
-    folder = FaceFolder(write_faces(tmp_path, FEW), CELEBA)
-    pixels = np.zeros((218, 178, 3), np.uint8)
-    pixels[109:] = 200
-    upright = Image.fromarray(pixels)
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by a quarter, clockwise
-    path = tmp_path / 'img_align_celeba' / '000001.jpg'
-    upright.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
-    face = folder.read(0, (64, 48))
-    assert face[:30].max() < 10 < face[34:].min()
+    with pytest.raises(ValueError, match=r'faces of every split\. val has none'):
+        FaceFolder(write_faces(tmp_path / 'few', (4, 0, 2)), CELEBA)
 
 
 def test_broken_images_are_named(tmp_path):

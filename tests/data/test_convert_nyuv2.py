@@ -1,4 +1,7 @@
-import h5py
+"""NYUv2's official file: converted frame by frame; copies in another form are refused by name."""
+
+import re
+
 import numpy as np
 import pytest
 
@@ -6,8 +9,47 @@ from go4align_plugins.data import get_benchmark
 from go4align_plugins.data.conversion import nyuv2
 from go4align_plugins.data.mtan_layout import FrameFolder, check
 
-from .mat_files import NORMALS, convert_mat, write_mat
 from .test_normals import degrees, plane_depth
+
+h5py = pytest.importorskip('h5py')
+pytestmark = pytest.mark.filterwarnings('ignore:The file holds 6 frames')
+
+# Official numbers 1 and 2 are for testing, 3 to 6 for training.
+NORMALS = [(0, 0, -1), (0.6, 0, -0.8), (-0.6, 0, -0.8), (0, -0.6, -0.8), (0, 0.6, -0.8), (0, 0, -1)]
+NYUV2 = get_benchmark('nyuv2')
+
+
+def write_mat(path, images, depths, labels):
+    with h5py.File(path, 'w') as file:
+        file['images'] = np.ascontiguousarray(images.transpose(0, 3, 2, 1))
+        file['depths'] = np.ascontiguousarray(depths.transpose(0, 2, 1).astype(np.float32))
+        file['labels'] = np.ascontiguousarray(labels.transpose(0, 2, 1).astype(np.uint16))
+
+
+@pytest.fixture
+def mat(tmp_path):
+    """Six planes in the official structure, a quarter of the official size."""
+    depths = np.stack([plane_depth(normal, 2) for normal in NORMALS])
+    images = np.zeros((6, 120, 160, 3), np.uint8)
+    images[:, :60, :80] = [255, 0, 51]
+    labels = np.full((6, 120, 160), 21)
+    labels[:, :60, :80] = 157
+    labels[:, 60:, 80:] = 0
+    write_mat(tmp_path / 'official.mat', images, depths, labels)
+    return tmp_path / 'official.mat'
+
+
+def convert(mat, out, **options):
+    return nyuv2.convert(mat, out, (60, 80), workers=1, progress=False, **options)
+
+
+def change(mat, **changes):
+    """Replaces arrays of the file by other ones, made from them."""
+    with h5py.File(mat, 'r+') as file:
+        for name, make in changes.items():
+            array = make(file[name][:])
+            del file[name]
+            file[name] = array
 
 
 def test_official_split(shared):
@@ -15,7 +57,6 @@ def test_official_split(shared):
     train, val = set(numbers['train']), set(numbers['val'])
     assert (len(train), len(val)) == (795, 654)
     assert train | val == set(range(1, 1450))
-    assert numbers['train'][:4] == [3, 4, 5, 6]
     assert numbers['val'][:4] == [1, 2, 9, 14]
     # There, frames are counted from 0.
     assert set(shared['official_index'][shared['train']] + 1) <= train
@@ -23,142 +64,134 @@ def test_official_split(shared):
 
 
 def test_official_labels():
-    classes = nyuv2.label_classes()
-    names = get_benchmark('nyuv2').class_names
-    assert classes.shape == (895,)
-    assert classes[0] == -1
+    classes, names = nyuv2.label_classes(), NYUV2.class_names
     official = {4: 'ceiling', 5: 'chair', 11: 'floor', 19: 'table', 21: 'wall', 28: 'wall',
                 36: 'table', 59: 'window', 64: 'picture', 83: 'sofa', 157: 'bed',
                 172: 'tv', 85: 'books', 1: 'objects', 3: 'furniture', 894: 'objects'}  # fmt: skip
     assert {label: names[classes[label]] for label in official} == official
     assert set(classes) == set(range(-1, 13))
+    assert (len(classes), classes[0]) == (895, -1)
 
 
-@pytest.mark.filterwarnings('ignore:The file holds 6 frames')
 def test_convert_nyuv2(mat, tmp_path):
     out = tmp_path / 'out'
-    assert convert_mat(mat, out) == 6
-    assert convert_mat(mat, out) == 0
-    nyuv2 = get_benchmark('nyuv2')
-    assert check(out, nyuv2, (60, 80), progress=False) == []
-    folders = {split: FrameFolder(out, nyuv2, split) for split in ('train', 'val')}
+    with pytest.warns(UserWarning, match='The file holds 6 frames, the official one 1449: 4 of'):
+        assert convert(mat, out) == 6
+    assert convert(mat, out) == 0
+    assert check(out, NYUV2, (60, 80), progress=False) == []
+    folders = {split: FrameFolder(out, NYUV2, split) for split in ('train', 'val')}
     assert (len(folders['train']), len(folders['val'])) == (4, 2)
     for number, normal in enumerate(NORMALS, start=1):
         split, index = ('val', number - 1) if number <= 2 else ('train', number - 3)
         frame = folders[split].read(index)
         assert np.allclose(frame['image'][5, 5], [1, 0, 0.2])
         assert not frame['image'][40, 70].any()
-        assert [frame['segmentation'][place] for place in ((5, 5), (5, 70), (50, 70))] == [
-            0,
-            11,
-            -1,
-        ]
-        depth = plane_depth(normal, 2)
-        assert np.allclose(frame['depth'][..., 0], depth[1::2, 1::2])
-        assert degrees(frame['normal'], normal)[depth[1::2, 1::2] > 0].max() < 1
+        assert frame['segmentation'][[5, 5, 50], [5, 70, 70]].tolist() == [0, 11, -1]
+        depth = plane_depth(normal, 2)[1::2, 1::2]
+        assert np.allclose(frame['depth'][..., 0], depth)
+        assert degrees(frame['normal'], normal)[depth > 0].max() < 1
 
 
-@pytest.mark.filterwarnings('ignore:The file holds 6 frames')
 def test_crop_to_the_seen_area(mat, tmp_path):
     with h5py.File(mat, 'r+') as file:
         file['labels'][:] = 0
         file['labels'][:, 10:150, 11:118] = 21
-    convert_mat(mat, tmp_path / 'whole')
-    convert_mat(mat, tmp_path / 'cut', crop=True)
+    convert(mat, tmp_path / 'whole')
+    convert(mat, tmp_path / 'cut', crop=True)
     whole, cut = (np.load(tmp_path / name / 'val' / 'label' / '0.npy') for name in ('whole', 'cut'))
     assert (whole == -1).any()
     assert (cut == 11).all()
     with pytest.raises(ValueError, match='made with crop = True and not False'):
-        convert_mat(mat, tmp_path / 'cut')
+        convert(mat, tmp_path / 'cut')
 
 
-def test_real_frames_keep_labels_and_depth(shared, tmp_path):
-    count = 12
-    images = np.zeros((count, 96, 128, 3), np.uint8)
-    depths, labels = np.ones((count, 96, 128)), np.zeros((count, 96, 128), int)
-    first_label = [int(np.flatnonzero(nyuv2.label_classes() == c)[0]) for c in range(13)]
-    frames = {int(shared['official_index'][i]) + 1: i for i in range(300)}
-    frames = {number: i for number, i in frames.items() if number <= count}
-    assert frames
-    for number, i in frames.items():
-        images[number - 1], depths[number - 1] = shared['image'][i], shared['depth'][i]
-        seg = shared['seg13'][i].astype(int)
-        labels[number - 1] = np.where(seg == 255, 0, np.take(first_label, np.minimum(seg, 12)))
-    write_mat(tmp_path / 'real.mat', images, depths, labels)
-    with pytest.warns(UserWarning, match='The file holds 12 frames, the official one 1449'):
-        nyuv2.convert(tmp_path / 'real.mat', tmp_path, (96, 128), workers=1, progress=False)
-    numbers = [3, 4, 5, 6, 7, 8, 10, 11, 12]
-    for number, i in frames.items():
-        frame = FrameFolder(tmp_path, get_benchmark('nyuv2'), 'train').read(numbers.index(number))
-        seg = shared['seg13'][i].astype(int)
-        assert (frame['segmentation'] == np.where(seg == 255, -1, seg)).all()
-        assert np.allclose(frame['depth'][..., 0], shared['depth'][i])
-        assert np.allclose(frame['image'] * 255, shared['image'][i])
-
-
-@pytest.mark.filterwarnings('ignore:The file holds 6 frames')
-def test_bad_mat(mat, tmp_path):
+def test_files_that_are_missing_cut_or_lack_an_array(mat, tmp_path):
     with pytest.raises(FileNotFoundError, match=r'no\.mat.*download nyuv2'):
-        convert_mat(tmp_path / 'no.mat', tmp_path / 'out')
-    other = tmp_path / 'other.mat'
-    for content in (b'MATLAB 5.0 MAT-file', mat.read_bytes()[:5000]):
-        other.write_bytes(content)
+        convert(tmp_path / 'no.mat', tmp_path / 'out')
+    content, other = mat.read_bytes(), tmp_path / 'other.mat'
+    marks = [content.replace(mark, b'xxxx') for mark in (b'HEAP', b'SNOD', b'TREE')]
+    for spoiled in (b'MATLAB 5.0 MAT-file', content[:5000], *marks):
+        assert spoiled != content
+        other.write_bytes(spoiled)
         with pytest.raises(ValueError, match=r'other\.mat: should be the official'):
-            convert_mat(other, tmp_path / 'out')
+            nyuv2.count_frames(other)
     with h5py.File(other, 'w') as file:
         file['images'] = np.zeros((6, 3, 160, 120), np.uint8)
     with pytest.raises(ValueError, match=r"Found {'images': .*'depths': None"):
-        convert_mat(other, tmp_path / 'out')
-    assert not (tmp_path / 'out').exists()
+        nyuv2.count_frames(other)
 
-    with h5py.File(mat, 'r+') as file:
-        file['labels'][4, 7, 8] = 895
-        file['depths'][0, 3, 3] = np.nan
-    with pytest.raises(
-        ValueError, match=r'labels of frame 5 should be 0 to 894\. Found \d+ to 895'
-    ):
-        convert_mat(mat, tmp_path / 'out')
-    with h5py.File(mat, 'r+') as file:
-        file['labels'][4, 7, 8] = 0
-    with pytest.raises(ValueError, match='depth of frame 1 should be finite'):
-        convert_mat(mat, tmp_path / 'out')
+
+def turned(array):
+    return array.swapaxes(-1, -2)
 
 
 @pytest.mark.parametrize(
-    ('name', 'kind'),
-    [('images', 'f4'), ('images', 'u2'), ('depths', 'c8'), ('depths', 'S3'), ('labels', 'f4')],
+    'changes',
+    [
+        *({name: turned} for name in ('images', 'depths', 'labels')),
+        dict.fromkeys(('images', 'depths', 'labels'), turned),
+        {'images': lambda a: a.transpose(0, 3, 2, 1)},
+        {'depths': lambda a: np.moveaxis(turned(a), 0, -1)},
+        {'images': lambda a: a.astype('u2')},
+        {'depths': lambda a: a.astype('c8')},
+        {'labels': lambda a: a.astype('f4')},
+    ],
 )
-def test_arrays_of_another_kind_are_named(mat, name, kind):
-    with h5py.File(mat, 'r+') as file:
-        array = file[name][:].astype(kind)
-        del file[name]
-        file[name] = array
-    with pytest.raises(ValueError, match=rf'official\.mat: should be .*Found .*{name}'):
-        nyuv2.count_frames(mat)
+def test_another_order_or_type_is_refused(mat, tmp_path, changes):
+    change(mat, **changes)
+    with pytest.raises(ValueError, match=r'official\.mat: .*W = 640 before H = 480\. Found {') as e:
+        convert(mat, tmp_path / 'out')
+    assert 'Mend it: use the file as it was downloaded' in str(e.value)
+    assert not (tmp_path / 'out').exists()
 
 
-def test_negative_labels_are_named(mat):
-    with h5py.File(mat, 'r+') as file:
-        array = file['labels'][:].astype('i2')
-        del file['labels']
-        file['labels'] = array - 30
-    with pytest.raises(ValueError, match=r'labels of frame 1 should be 0 to 894\. Found -30 to'):
-        nyuv2.convert_frame(mat, {'val': [1]}, (60, 80), False, 'val', 0)
+def mapped(number):
+    """Labels from 0 to a number: about every class is in every frame."""
+    return lambda array: np.random.default_rng(0).integers(0, number + 1, array.shape, 'u2')
 
 
-def test_depth_beyond_float32_is_named(mat):
-    with h5py.File(mat, 'r+') as file:
-        array = file['depths'][:].astype('f8')
-        del file['depths']
-        file['depths'] = array * 1e83
-    with pytest.raises(ValueError, match=r'depth of frame 1 should be finite.* to \d.*e\+83'):
-        nyuv2.convert_frame(mat, {'val': [1]}, (60, 80), False, 'val', 0)
+@pytest.mark.parametrize(
+    ('name', 'make', 'found'),
+    [
+        (
+            'depths',
+            lambda a: a * np.float32(1000),
+            'in metres.*millimetres. Mend it: divide by 1000',
+        ),
+        ('depths', lambda a: a * np.float32(300), 'in metres.*centimetres. Mend it: divide by 100'),
+        ('depths', lambda a: a * np.float32(25), 'in metres.*a picture from 0 to 255. Mend it'),
+        ('depths', lambda a: a * np.float32(0.1), 'in metres.*scaled to .0, 1.'),
+        ('depths', lambda a: a * np.float64(1e83), r'depth of frame 1 should be finite.*e\+8'),
+        ('depths', lambda a: a * np.nan, 'depth of frame 1 should be finite and not negative'),
+        ('labels', lambda a: a + np.uint16(800), 'labels of frame 1 should be 0 to 894. .* to 957'),
+        (
+            'labels',
+            lambda a: a.astype('i2') - 30,
+            'labels of frame 1 should be 0 to 894. Found -30',
+        ),
+        ('labels', mapped(13), 'to 894. .* in 6 frames: as if mapped to 13 classes'),
+        ('labels', mapped(40), 'as if mapped to 40 classes. Mend it: use the file as it was'),
+        ('labels', lambda a: np.where(mapped(13)(a) == 13, 255, mapped(13)(a)), 'to 13 classes'),
+        ('labels', lambda a: np.where(a > 40, 38, a // 20), 'as if mapped to 40 classes'),
+    ],
+)
+def test_other_values_are_refused(mat, tmp_path, name, make, found):
+    change(mat, **{name: make})
+    with pytest.raises(ValueError) as caught:
+        convert(mat, tmp_path / 'out')
+    assert str(caught.value).startswith(str(mat))
+    assert re.search(found, str(caught.value))
+    assert not (tmp_path / 'out').exists()
 
 
-@pytest.mark.parametrize('mark', [b'HEAP', b'SNOD', b'TREE'])
-def test_a_damaged_directory_is_named(mat, mark):
-    content = mat.read_bytes()
-    assert mark in content
-    mat.write_bytes(content.replace(mark, b'xxxx'))
-    with pytest.raises(ValueError, match=r'official\.mat: should be the official'):
-        nyuv2.count_frames(mat)
+@pytest.mark.parametrize(
+    'labels',
+    [
+        lambda array: np.where(array > 40, 3, array),  # low labels, but many walls
+        lambda array: np.where(np.arange(6)[:, None, None] == 5, 894, array * 0 + 5),
+        lambda array: array * 0,
+    ],
+)
+def test_few_labels_are_no_reason(mat, tmp_path, labels):
+    change(mat, labels=lambda array: labels(array).astype(np.uint16))
+    assert convert(mat, tmp_path / 'out') == 6

@@ -1,14 +1,19 @@
-"""Molecules as graphs, their features and their split."""
+"""Molecules as graphs, their features and their split; lists of those to leave out."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.data.molecules import all_pairs, atom_features, split
 from go4align_plugins.data.qm9 import read_qm9
+from go4align_plugins.data.sdf import read_excluded
 
+from .. import SHARED
 from .molecule_files import write_sdf
+
+REAL = SHARED / 'data' / 'qm9'
 
 
 def test_graph_by_hand(tmp_path):
@@ -27,19 +32,13 @@ def test_graph_by_hand(tmp_path):
     assert found[1, 4] == pytest.approx([0, 0, 0, 0, 32**0.5])
 
 
-def test_bonds_of_another_molecule_by_hand(tmp_path):
+def test_triple_bonds_and_an_atom_alone(tmp_path):
     atoms, pairs, features = read_qm9(write_sdf(tmp_path)).graph(1)
     assert atoms[:, -1].tolist() == [0, 1, 1, 0]
     found = {tuple(pair): feature.tolist() for pair, feature in zip(pairs.T.tolist(), features)}
     assert found[1, 2] == found[2, 1] == [0, 0, 1, 0, 1]
-    assert found[0, 1] == [1, 0, 0, 0, 1]
     assert found[0, 3] == [0, 0, 0, 0, 3]
-
-
-def test_an_atom_alone_has_no_pairs():
-    pairs, place = all_pairs(1)
-    assert pairs.shape == (2, 0)
-    assert place.tolist() == [[-1]]
+    assert all_pairs(1)[0].shape == (2, 0)
 
 
 def test_features_without_bonds():
@@ -75,7 +74,46 @@ def test_split_does_not_depend_on_order_and_does_on_the_seed():
     assert chosen[0] == chosen[1] != chosen[2]
 
 
-@pytest.mark.parametrize('names', [[], ['C'], ['C'] * 50, ['C', 'N']])
+@pytest.mark.parametrize('names', [[], ['C'] * 50, ['C', 'N']])
 def test_too_few_molecules(names):
     with pytest.raises(ValueError, match=f'three splits. Found {len(names)} in all'):
         split(names)
+
+
+@pytest.mark.parametrize(
+    ('text', 'numbers'),
+    [
+        ('3 CC C\n5 CC C\n', {3, 5}),  # written by hand: nothing says where it ends
+        ('Molecules\n3 CC C\n5 CC C\n2 compounds\n', {3, 5}),
+        ('\ufeffMolecules\n3 CC C\nend\n\n', {3}),
+        ('\n\n', None),
+        ('3\n5\n', None),
+        ('Molecules\n3 CC C\n3 compounds\n', None),
+    ],
+)
+def test_lists_that_end_otherwise_or_list_nothing(tmp_path, text, numbers):
+    path = tmp_path / 'uncharacterized.txt'
+    path.write_text(text, encoding='utf-8')
+    if numbers:
+        assert read_excluded(path, 12) == numbers
+    else:
+        with pytest.raises(ValueError, match=r'uncharacterized\.txt: should list the molecules'):
+            read_excluded(path, 12)
+
+
+@pytest.mark.skipif(not REAL.exists(), reason='needs ../shared/data/qm9')
+def test_real_molecules():
+    found = read_qm9(REAL)
+    assert len(found) == 14308
+    lengths = np.array([len(part) for part in found.splits.values()])
+    assert lengths.sum() == len(found)
+    assert (lengths[1:] >= 1431).all()
+    # A bond is 1 to 1.6 angstrom long: the nearest neighbour of any atom is bonded to it.
+    for index in range(0, len(found), 500):
+        _, pairs, features = found.graph(index)
+        nearest = np.array([features[pairs[0] == atom, 4].min() for atom in np.unique(pairs[0])])
+        assert (nearest > 0.9).all()
+        assert (nearest < 1.7).all()
+    energies = found.targets[:, get_benchmark('qm9').task_names.index('u0')] / 1000
+    assert (energies < 0).all()  # eV: it takes energy to take a molecule apart
+    assert (energies > -130).all()

@@ -22,39 +22,26 @@ def png(path, width=8):
     return path
 
 
-def test_a_picture_is_read(tmp_path):
+def test_a_picture_is_read_in_the_formats_asked_for(tmp_path):
     with open_picture(png(tmp_path / 'a.png'), ['PNG']) as picture:
         assert (np.asarray(picture) == 7).all()
-
-
-def test_a_picture_of_an_impossible_size_is_named(tmp_path):
-    path = png(tmp_path / 'a.png', width=2**30)
-    with (
-        pytest.raises(ValueError, match=r'a\.png: should be a whole image\. Found: Image size'),
-        open_picture(path),
-    ):
-        pass
-
-
-def test_what_fails_while_it_is_read_is_named(tmp_path):
-    path = png(tmp_path / 'a.png')
-    path.write_bytes(path.read_bytes()[:45])
-    with (
-        pytest.raises(ValueError, match=r'a\.png: should be a whole image'),
-        open_picture(path) as picture,
-    ):
-        picture.load()
-
-
-def test_another_format_than_those_asked_for_is_not_decoded(tmp_path):
     Image.new('RGB', (8, 6)).save(tmp_path / 'a.png', 'EPS')
     with open_picture(tmp_path / 'a.png') as picture:
         assert picture.format == 'EPS'
-    with (
-        pytest.raises(ValueError, match=r'a\.png: should be a whole image\. Found: cannot iden'),
-        open_picture(tmp_path / 'a.png', ['PNG']),
-    ):
+    match = r'a\.png: should be a whole image\. Found: cannot iden'
+    with pytest.raises(ValueError, match=match), open_picture(tmp_path / 'a.png', ['PNG']):
         pass
+
+
+@pytest.mark.parametrize(
+    ('width', 'kept', 'found'), [(2**30, None, r'\. Found: Image size'), (8, 45, '')]
+)
+def test_damage_is_named_whenever_it_is_found(tmp_path, width, kept, found):
+    path = png(tmp_path / 'a.png', width)
+    path.write_bytes(path.read_bytes()[:kept])
+    match = rf'a\.png: should be a whole image{found}'
+    with pytest.raises(ValueError, match=match), open_picture(path) as picture:
+        picture.load()
 
 
 def test_a_missing_package_is_told_as_such(tmp_path, monkeypatch):
@@ -77,12 +64,9 @@ GREY = np.array([[0, 257, 32896], [65535, 128, 129]], np.uint16)
     [
         (GREY, 'a.png'),
         (GREY, 'a.tif'),
-        (GREY.astype('>u2'), 'a.tif'),
         (GREY.astype(np.int32), 'a.tif'),
         (GREY.astype(np.int32), 'a.pgm'),
-        (GREY.astype(np.float32), 'a.tif'),
         ((GREY / 65535).astype(np.float32), 'a.tif'),
-        (np.array([[0, 1, 128], [255, 0, 1]], np.int32), 'a.tif'),
         (np.array([[0, 1, 128], [255, 0, 1]], np.float32), 'a.tif'),
     ],
 )
@@ -102,39 +86,26 @@ def test_numbers_of_no_known_scale_are_refused(tmp_path, array):
 
 
 COLOURS = np.array([[[250, 10, 20], [30, 240, 50]], [[60, 70, 230], [255, 255, 255]]], np.uint8)
-
-
-def coloured(mode):
-    picture = Image.fromarray(COLOURS)
-    return picture.quantize(4) if mode == 'P' else picture.convert(mode)
+PICTURE = Image.fromarray(COLOURS)
+SEEN_THROUGH = PICTURE.convert('RGBA')
+SEEN_THROUGH.putalpha(Image.fromarray(COLOURS[..., 0]))
 
 
 @pytest.mark.filterwarnings('error')
 @pytest.mark.parametrize(
-    ('mode', 'name', 'options'),
+    ('picture', 'name', 'options'),
     [
-        ('RGB', 'a.png', {}),
-        ('RGBA', 'a.png', {}),
-        ('P', 'a.png', {}),
-        ('P', 'a.png', {'transparency': bytes([0, 90, 255, 255])}),
-        ('P', 'a.gif', {'transparency': 0}),
-        ('CMYK', 'a.tif', {}),
-        ('RGB', 'a.bmp', {}),
+        (PICTURE, 'a.bmp', {}),
+        (SEEN_THROUGH, 'a.png', {}),
+        (PICTURE.quantize(4), 'a.png', {'transparency': bytes([0, 90, 255, 255])}),
+        (PICTURE.quantize(4), 'a.gif', {'transparency': 0}),
+        (PICTURE.convert('CMYK'), 'a.tif', {}),
+        (PICTURE, 'a.png', {'exif': b'Exif\0\0garbage'}),
     ],
 )
-def test_colours_are_kept_whatever_the_mode(tmp_path, mode, name, options):
-    picture = coloured(mode)
-    if mode == 'RGBA':
-        picture.putalpha(Image.fromarray(np.array([[0, 90], [255, 255]], np.uint8)))
+def test_colours_are_kept_whatever_the_mode(tmp_path, picture, name, options):
     picture.save(tmp_path / name, **options)
     np.testing.assert_array_equal(rgb(tmp_path / name), COLOURS)
-
-
-@pytest.mark.parametrize('mode', ['1', 'L', 'LA'])
-def test_black_and_white_are_kept_whatever_the_mode(tmp_path, mode):
-    pixels = np.array([[0, 255, 255], [255, 0, 0]], np.uint8)
-    Image.fromarray(pixels).convert(mode).save(tmp_path / 'a.png')
-    np.testing.assert_array_equal(rgb(tmp_path / 'a.png'), np.repeat(pixels[..., None], 3, 2))
 
 
 TURNED = {
@@ -159,8 +130,7 @@ def test_a_tiff_says_whether_0_is_black(tmp_path, black):
 
 
 @pytest.mark.parametrize('orientation', TURNED)
-@pytest.mark.parametrize('mode', ['L', 'RGB', 'RGBA', '1', 'I;16'])
-@pytest.mark.parametrize('name', ['a.png', 'a.tif'])
+@pytest.mark.parametrize(('mode', 'name'), [('RGB', 'a.png'), ('1', 'a.tif'), ('I;16', 'a.tif')])
 def test_a_picture_is_turned_upright(tmp_path, orientation, name, mode):
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -170,10 +140,3 @@ def test_a_picture_is_turned_upright(tmp_path, orientation, name, mode):
     picture = picture if mode == 'I;16' else picture.convert(mode)
     picture.save(tmp_path / name, exif=exif)
     np.testing.assert_array_equal(rgb(tmp_path / name)[..., 0], TURNED[orientation](pixels))
-
-
-@pytest.mark.filterwarnings('ignore:Corrupt EXIF')
-@pytest.mark.parametrize('exif', [b'Exif\0\0garbage', b'Exif\0\0II*\0\xff\xff\xff\xff'])
-def test_damaged_exif_tells_no_orientation(tmp_path, exif):
-    Image.fromarray(COLOURS).save(tmp_path / 'a.png', exif=exif)
-    np.testing.assert_array_equal(rgb(tmp_path / 'a.png'), COLOURS)

@@ -1,3 +1,5 @@
+"""Data sets are written frame by frame, whole or not at all; the tool makes and checks them."""
+
 import importlib.util
 import json
 import os
@@ -39,16 +41,6 @@ def contents(root):
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob('*.*')}
 
 
-def run(*arguments, **options):
-    return subprocess.run(
-        [sys.executable, str(TOOL), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, 'PYTHONPATH': str(ROOT)},
-        **options,
-    )
-
-
 def test_frames_by_hand(tmp_path):
     assert write(tmp_path, seed=3) == 5
     assert np.load(tmp_path / 'val' / 'depth' / '1.npy')[3, 5].tolist() == [11 / 64]
@@ -62,11 +54,16 @@ def test_frames_by_hand(tmp_path):
     assert len(FrameFolder(tmp_path, STREETS, 'train')) == 3
 
 
-def test_frames_that_are_there_are_kept(tmp_path):
+def test_only_whole_frames_are_kept(tmp_path):
     write(tmp_path)
+    before = contents(tmp_path)
     assert write(tmp_path) == 0
-    (tmp_path / 'train' / 'depth' / '1.npy').unlink()
-    kept = tmp_path / 'train' / 'depth' / '0.npy'
+    path, kept = (tmp_path / 'train' / 'depth' / name for name in ('1.npy', '0.npy'))
+    for size in (0, 60, 200):
+        path.write_bytes(path.read_bytes()[:size])
+        assert write(tmp_path) == 1
+        assert contents(tmp_path) == before
+    path.unlink()
     np.save(kept, np.full((4, 6, 1), 77.0))
     assert write(tmp_path) == 1
     assert np.load(kept)[0, 0] == 77
@@ -75,7 +72,6 @@ def test_frames_that_are_there_are_kept(tmp_path):
 def test_interrupted_at_any_frame(tmp_path):
     write(tmp_path / 'whole')
     for stop in range(5):
-        root = tmp_path / str(stop)
         calls = []
 
         def interrupted(split, index, calls=calls, stop=stop):
@@ -85,9 +81,9 @@ def test_interrupted_at_any_frame(tmp_path):
             return make_frame(split, index)
 
         with pytest.raises(KeyboardInterrupt):
-            write(root, interrupted)
-        assert write(root) == 5 - stop
-        assert contents(root) == contents(tmp_path / 'whole')
+            write(tmp_path / str(stop), interrupted)
+        assert write(tmp_path / str(stop)) == 5 - stop
+        assert contents(tmp_path / str(stop)) == contents(tmp_path / 'whole')
 
 
 def test_a_failed_write_leaves_nothing_aside(tmp_path):
@@ -97,22 +93,18 @@ def test_a_failed_write_leaves_nothing_aside(tmp_path):
     assert not list(tmp_path.rglob('*.part'))
 
 
-def test_other_options_are_refused(tmp_path):
-    write(tmp_path, seed=3, image_size=(4, 6))
+def test_frames_made_otherwise_are_left_alone(tmp_path):
+    write(tmp_path, seed=3)
     before = contents(tmp_path)
     with pytest.raises(ValueError, match=r'made with seed = 3 and not 4\. Choose another folder'):
-        write(tmp_path, seed=4, image_size=(4, 6))
+        write(tmp_path, seed=4)
     with pytest.raises(ValueError, match=r"num_frames = \{'train': 3, 'val': 2\} and not"):
-        write(tmp_path, counts={'train': 2, 'val': 2}, seed=3, image_size=(4, 6))
+        write(tmp_path, counts={'train': 2, 'val': 2}, seed=3)
     assert contents(tmp_path) == before
-
-
-def test_frames_of_others_are_left_alone(tmp_path):
-    write(tmp_path)
     (tmp_path / 'dataset.json').unlink()
     before = contents(tmp_path)
     with pytest.raises(ValueError, match='not made by this tool'):
-        write(tmp_path)
+        write(tmp_path, seed=3)
     assert contents(tmp_path) == before
 
 
@@ -139,19 +131,12 @@ def tool(capsys):
     return call
 
 
-@pytest.mark.parametrize(
-    'command', ['rooms', 'streets', 'nyuv2', 'cityscapes', 'check', 'download']
-)
-def test_help(tool, command):
+def test_help_and_downloads(tool):
     code, out, _ = tool('--help')
     assert code == 0
-    assert f'prepare_data.py {command} ' in out
-    code, out, _ = tool(command, '--help')
-    assert code == 0
-    assert f'{command} [-h]' in out
-
-
-def test_downloads_are_explained(tool):
+    for command in ('rooms', 'streets', 'nyuv2', 'cityscapes', 'check', 'download'):
+        assert f'prepare_data.py {command} ' in out
+        assert f'{command} [-h]' in tool(command, '--help')[1]
     assert 'nyu_depth_v2_labeled.mat' in tool('download', 'nyuv2')[1]
     assert 'gtFine_trainvaltest.zip' in tool('download', 'cityscapes')[1]
 
@@ -160,13 +145,15 @@ def test_check_on_the_command_line(tool, tmp_path):
     write(tmp_path)
     summary = f'{tmp_path}: problems found in 3 train + 2 val frames: '
     assert tool('check', 'streets', tmp_path)[:2] == (0, f'{summary}none.\n')
+    code, out, _ = tool('check', 'cityscapes', tmp_path)
+    assert code == 0
+    assert 'note: 3 train + 2 val frames; the published CityScapes has 2975 train + 500 val' in out
     bad = tmp_path / 'val' / 'depth' / '1.npy'
     bad.write_bytes(bad.read_bytes()[:-1])
     np.save(tmp_path / 'train' / 'label' / '0.npy', np.full((4, 6), 7))
     code, out, _ = tool('check', 'streets', tmp_path, '--size', 4, 6)
     lines = out.splitlines()
-    assert code == 1
-    assert len(lines) == 4
+    assert (code, len(lines)) == (1, 4)
     assert 'labels should be whole numbers from -1 (none) to 6. Found 7' in lines[0]
     assert lines[1].startswith(str(bad))
     assert lines[2] == f'{summary}2.'
@@ -178,8 +165,7 @@ def test_nothing_is_to_be_deleted_that_can_be_mended(tool, tmp_path):
     for path in tmp_path.glob('*/image/*.npy'):
         np.save(path, np.load(path).transpose(2, 0, 1))
     code, out, _ = tool('check', 'streets', tmp_path)
-    assert code == 1
-    assert len(out.splitlines()) == 6
+    assert (code, len(out.splitlines())) == (1, 6)
     assert out.count('where (H, W, 3) belongs. Mend it: array.transpose(1, 2, 0).') == 5
     assert 'Delete' not in out
 
@@ -199,13 +185,6 @@ def test_chosen_tasks_are_checked_on_the_command_line(tool, tmp_path):
     assert 'Found `Yuong`' in tool('check', 'celeba', tmp_path, '--tasks', 'Yuong')[2]
 
 
-def test_counts_are_compared_with_the_published(tool, tmp_path):
-    write(tmp_path)
-    code, out, _ = tool('check', 'cityscapes', tmp_path)
-    assert code == 0
-    assert 'note: 3 train + 2 val frames; the published CityScapes has 2975 train + 500 val' in out
-
-
 def test_errors_on_the_command_line(tool, tmp_path):
     for arguments, message in (
         (('rooms', '--size', 2, 2), '`size` should be at least 8 x 8'),
@@ -221,17 +200,17 @@ def test_errors_on_the_command_line(tool, tmp_path):
 
 @pytest.mark.integration
 @pytest.mark.parametrize('name', ['rooms', 'streets'])
-def test_render_on_the_command_line(tmp_path, name):
+def test_render_on_the_command_line(tool, tmp_path, name):
     small = ('--train', 3, '--val', 1, '--size', 24, 32, '--check')
-    done = run(name, '--out', tmp_path / 'two', *small, '--workers', 2)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert 'problems found in 3 train + 1 val frames: none' in done.stdout
+    code, out, errors = tool(name, '--out', tmp_path / 'two', *small, '--workers', 2)
+    assert code == 0, out + errors
+    assert 'problems found in 3 train + 1 val frames: none' in out
     assert FrameFolder(tmp_path / 'two', get_benchmark(name), 'val').image_size == (24, 32)
-    run(name, '--out', tmp_path / 'one', *small, '--workers', 1)
+    tool(name, '--out', tmp_path / 'one', *small, '--workers', 1)
     assert contents(tmp_path / 'one') == contents(tmp_path / 'two')
-    other = run(name, '--out', tmp_path / 'one', *small, '--seed', 1)
-    assert other.returncode == 2
-    assert 'made with seed = 0 and not 1' in other.stderr
+    code, _, errors = tool(name, '--out', tmp_path / 'one', *small, '--seed', 1)
+    assert code == 2
+    assert 'made with seed = 0 and not 1' in errors
 
 
 @pytest.mark.integration
@@ -239,11 +218,11 @@ def test_render_on_the_command_line(tmp_path, name):
 @pytest.mark.parametrize(
     ('kill', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGKILL, -9)]
 )
-def test_stopped_and_run_again(tmp_path, kill, code):
-    arguments = ('rooms', '--train', 20, '--val', 4, '--size', 48, 64, '--workers', 2)
+def test_stopped_and_run_again(tool, tmp_path, kill, code):
+    arguments = ['rooms', '--train', '20', '--val', '4', '--size', '48', '64', '--workers', '2']
     root = tmp_path / 'stopped'
     process = subprocess.Popen(
-        [sys.executable, str(TOOL), *map(str, arguments), '--out', str(root)],
+        [sys.executable, str(TOOL), *arguments, '--out', str(root)],
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -264,17 +243,6 @@ def test_stopped_and_run_again(tmp_path, kill, code):
         assert 'the same command again goes on from here' in errors
         assert 'Traceback' not in errors
     assert check(root, get_benchmark('rooms'), progress=False) != []
-
-    assert run(*arguments, '--out', root).returncode == 0
-    assert run(*arguments, '--out', tmp_path / 'whole').returncode == 0
+    for folder in (root, tmp_path / 'whole'):
+        assert tool(*arguments, '--out', folder)[0] == 0
     assert contents(root) == contents(tmp_path / 'whole')
-
-
-@pytest.mark.parametrize('keep', [0, 60, 200])
-def test_a_frame_that_is_cut_short_is_written_again(tmp_path, keep):
-    write(tmp_path)
-    before = contents(tmp_path)
-    path = tmp_path / 'train/depth/1.npy'
-    path.write_bytes(path.read_bytes()[:keep])
-    assert write(tmp_path) == 1
-    assert contents(tmp_path) == before

@@ -1,47 +1,73 @@
-"""QM9's files: they agree with each other, and broken ones are named."""
+"""QM9's files: they agree with each other, and broken ones are named; none of them runs code."""
 
 from __future__ import annotations
 
+import os
 import re
+import struct
 import zipfile
 from dataclasses import replace as replace_field
 
 import numpy as np
 import pytest
+import torch
 
 from go4align_plugins.data import get_benchmark
 from go4align_plugins.data.molecules import find_problems
 from go4align_plugins.data.qm9 import check, read_qm9
+from go4align_plugins.data.sdf import read_excluded
 
 from .. import SHARED
-from .molecule_files import molecules, write_npz, write_sdf
+from .molecule_files import molecules, write_excluded, write_geometric, write_npz, write_sdf
 
 REAL = SHARED / 'data' / 'qm9'
+GEOMETRIC = ('raw/qm9_v3.pt', 'processed/data_v3.pt')
+SAFE_CLASSES = hasattr(torch.serialization, 'add_safe_globals')
+WHOLE = ([], {'train': 8, 'val': 2, 'test': 2})
 
 
-def test_targets_by_hand(tmp_path):
-    found = read_qm9(write_sdf(tmp_path)).targets[1]
-    # Column t of the table holds t + 0.2: mu is column 3, homo 5 and u0_atom 15.
-    tasks = get_benchmark('qm9').task_names
-    expected = dict(zip(tasks, found))
-    assert expected['mu'] == pytest.approx(3.2)
-    assert expected['homo'] == pytest.approx(5.2 * 27211.386, rel=1e-6)
-    assert expected['u0'] == pytest.approx(15.2 * 43.36414)
-    assert expected['cv'] == pytest.approx(14.2)
-    assert len(expected) == 11
+def assert_named(folder, name, message):
+    """Refused by the reader and the checker, in the same words, which begin with the file."""
+    with pytest.raises(ValueError, match=message) as caught:
+        read_qm9(folder)
+    assert str(caught.value).startswith(str(folder / name))
+    assert check(folder) == ([str(caught.value)], {})
 
 
 @pytest.mark.parametrize('folder', ['', 'raw'])
-def test_sdf_in_either_place(tmp_path, folder):
+def test_raw_files_by_hand(tmp_path, folder):
     write_sdf(tmp_path / folder)
-    assert list(read_qm9(tmp_path).names) == [name for name, *_ in molecules()]
-    problems, lengths = check(tmp_path)
-    assert problems == []
-    assert lengths == {'train': 8, 'val': 2, 'test': 2}
+    assert check(tmp_path) == WHOLE
+    found = read_qm9(tmp_path)
+    assert list(found.names) == [name for name, *_ in molecules()]
+    # Column t of the table holds t + 0.2: mu is column 3, homo 5 and u0_atom 15.
+    values = dict(zip(get_benchmark('qm9').task_names, found.targets[1]))
+    assert len(values) == 11
+    assert values['mu'] == pytest.approx(3.2)
+    assert values['homo'] == pytest.approx(5.2 * 27211.386, rel=1e-6)
+    assert values['u0'] == pytest.approx(15.2 * 43.36414)
+    assert values['cv'] == pytest.approx(14.2)
+
+
+@pytest.mark.parametrize('name', GEOMETRIC)
+def test_geometrics_files_agree_with_the_raw_ones(tmp_path, name):
+    pytest.importorskip('torch_geometric', reason='needs the extra qm9')
+    write_geometric(tmp_path / 'pyg', name)
+    if 'data_v3' in name and not SAFE_CLASSES:
+        assert_named(tmp_path / 'pyg', name, r'cannot read this file safely; 2\.4 can')
+        return
+    raw, other = read_qm9(write_sdf(tmp_path / 'sdf')), read_qm9(tmp_path / 'pyg')
+    assert list(other.names) == list(raw.names)
+    np.testing.assert_allclose(other.targets, raw.targets, rtol=1e-6)
+    for index in range(len(raw)):
+        for one, two in zip(raw.graph(index), other.graph(index)):
+            np.testing.assert_array_equal(one, two)
 
 
 def test_npz_has_the_same_distances_but_no_bonds(tmp_path):
-    raw, other = (read_qm9(w(tmp_path / w.__name__)) for w in (write_sdf, write_npz))
+    smiles = np.array(['C', 'C#C', 'N', 'O'] * 3)
+    raw, other = read_qm9(write_sdf(tmp_path / 'sdf')), read_qm9(write_npz(tmp_path, smiles=smiles))
+    assert other.names == smiles.tolist()
     np.testing.assert_allclose(other.targets, raw.targets)
     for index in range(len(raw)):
         (_, pairs, features), (atoms, same, lone) = raw.graph(index), other.graph(index)
@@ -51,47 +77,40 @@ def test_npz_has_the_same_distances_but_no_bonds(tmp_path):
         assert not atoms[:, 6:].any()
 
 
-def test_smiles_decide_the_split(tmp_path):
-    smiles = np.array(['C', 'C#C', 'N', 'O'] * 3)
-    found = read_qm9(write_npz(tmp_path, smiles=smiles))
-    owners = [{found.names[index] for index in part} for part in found.splits.values()]
-    assert sum(map(len, owners)) == 4
+@pytest.mark.parametrize(('folder', 'dtype'), [('', torch.int64), ('processed', torch.float32)])
+def test_libmtls_order_decides_the_split(tmp_path, folder, dtype):
+    order = torch.tensor([7, 2, 11, 0, 1, 3, 4, 5, 6, 8, 9, 10], dtype=dtype)
+    (tmp_path / folder).mkdir(exist_ok=True)
+    torch.save(order, write_sdf(tmp_path) / folder / 'random_split.t')
+    splits = {name: part.tolist() for name, part in read_qm9(tmp_path).splits.items()}
+    assert splits == {'test': [2, 7], 'val': [0, 11], 'train': [1, 3, 4, 5, 6, 8, 9, 10]}
+    assert check(tmp_path) == WHOLE
 
 
-@pytest.mark.parametrize('name', ['gdb9.sdf', 'gdb9.sdf.csv'])
-def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path, name):
-    path = write_sdf(tmp_path) / name
-    path.write_bytes(b'\xef\xbb\xbf' + path.read_bytes())
-    assert check(tmp_path) == ([], {'train': 8, 'val': 2, 'test': 2})
+def test_files_that_a_spreadsheet_has_saved(tmp_path):
+    """A byte order mark, Windows' line ends, empty rows and columns."""
+    write_sdf(tmp_path)
+    structures, table = tmp_path / 'gdb9.sdf', tmp_path / 'gdb9.sdf.csv'
+    structures.write_bytes(b'\xef\xbb\xbf' + structures.read_bytes())
+    lines = [*table.read_text().splitlines(), ',,,', '']
+    table.write_text('\ufeff' + '\r\n'.join(f'{line},,' for line in lines), encoding='utf-8')
+    other = read_qm9(write_sdf(tmp_path / 'other'))
+    np.testing.assert_array_equal(read_qm9(tmp_path).targets, other.targets)
 
 
-def test_rows_and_columns_of_a_spreadsheet_that_are_empty_are_passed_over(tmp_path):
-    path = write_sdf(tmp_path) / 'gdb9.sdf.csv'
-    lines = path.read_text().splitlines()
-    path.write_text('\r\n'.join(f'{line},,' for line in [*lines, ',,,', '']))
-    np.testing.assert_array_equal(
-        read_qm9(tmp_path).targets, read_qm9(write_sdf(tmp_path / 'other')).targets
-    )
-
-
-def test_a_folder_too_high_or_an_archive_is_pointed_out(tmp_path):
+def test_where_the_files_may_be_is_pointed_out(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'prepare_data\.py download qm9'):
+        read_qm9(tmp_path)
     data = tmp_path / 'archive' / 'QM9'
     write_sdf(data / 'raw')
     (data / 'processed').mkdir()
     for root in (data.parent, tmp_path, data / 'processed'):
         (problem,) = check(root)[0]
         assert f'Is it {data} ' in problem or f'Is it {data / "raw"} ' in problem
-    assert check(data)[0] == check(data / 'raw')[0] == []
     packed = tmp_path / 'packed' / 'raw' / 'qm9.zip'
     packed.parent.mkdir(parents=True)
     packed.touch()
     assert check(tmp_path / 'packed')[0][0].endswith(f'Unpack {packed} first.')
-
-
-def replace(path, old, new):
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
 
 
 @pytest.mark.parametrize(
@@ -105,73 +124,68 @@ def replace(path, old, new):
         ('gdb9.sdf', '  1  2  1', '  1  9  1', 'between two of a molecule.s atoms'),
         ('gdb9.sdf', '  1  2  1', '  1  2  7', 'a bond of type 7'),
         ('gdb9.sdf', '  5  4  0', '  9  9  0', 'lines for 9 atoms and 9 bonds'),
-        ('gdb9.sdf', '$$$$\n', '$$$$\n$$$$\n', 'Found gdb_2 as number 2 in place of'),
-        ('gdb9.sdf.csv', 'gdb_3', 'gdb_4', 'Found gdb_4 as number 3 in place of gdb_3'),
+        ('gdb9.sdf', '$$$$\n', '$$$$\n$$$$\n', 'Found  as number 2 in place of gdb_2'),
+        ('gdb9.sdf.csv', 'gdb_3', 'gdb_4', 'Found gdb_3 as number 3 in place of gdb_4'),
         ('gdb9.sdf.csv', ',cv,', ',cx,', 'Missing: cv'),
         ('gdb9.sdf.csv', '15.1', 'much', 'a number for every target. Found in gdb_1'),
         ('gdb9.sdf.csv', '15.1', 'inf', 'finite targets'),
     ],
 )
 def test_broken_raw_files_are_named(tmp_path, name, old, new, message):
-    replace(write_sdf(tmp_path) / name, old, new)
-    with pytest.raises(ValueError, match=message) as caught:
-        read_qm9(tmp_path)
-    assert str(caught.value).startswith(str(tmp_path / 'gdb9.sdf'))
-    assert check(tmp_path) == ([str(caught.value)], {})
+    path = write_sdf(tmp_path) / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    assert_named(tmp_path, 'gdb9.sdf', message)
 
 
-@pytest.mark.parametrize('kept', [0, 5])
-def test_half_of_the_structures_are_named(tmp_path, kept):
+def test_half_of_the_structures_is_named(tmp_path):
     path = write_sdf(tmp_path) / 'gdb9.sdf'
-    end = '$$$$\n'
-    path.write_text(''.join(part + end for part in path.read_text().split(end)[:kept]))
-    with pytest.raises(ValueError, match=f'the 12 molecules of gdb9.sdf.csv. Found {kept}'):
-        read_qm9(tmp_path)
+    path.write_text(path.read_text().partition('gdb_6')[0])
+    assert_named(
+        tmp_path, path.name, 'the 12 molecules .* Found None as number 6 in place of gdb_6'
+    )
 
 
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'Z': np.full(54, 14, np.uint8)}, 'Found atomic number 14 in 1'),
-        ({'Z': np.full(54, 262)}, 'Found atomic number 255 in 1'),
-        ({'Z': np.full((54, 1), 6)}, r'for atoms of shape \(54, 1\)'),
+        ({'Z': np.full(54, 14, np.uint8)}, 'Found 14 in 1'),
+        ({'Z': np.full(54, 262)}, 'Found 255 in 1'),
+        ({'Z': np.full((54, 1), 6)}, 'should hold the arrays'),
         ({'Z': np.full(54, 'C')}, 'should hold the arrays'),
-        ({'y': np.full((12, 19), 'much')}, 'should hold the arrays'),
         ({'y': np.zeros(12)}, 'should hold the arrays'),
-        ({'ptr': np.zeros((13, 1))}, 'one name, part and row'),
-        ({'ptr': np.arange(13)}, 'for every molecule, in their order'),
-        ({'ptr': np.arange(7)}, 'one name, part and row'),
-        ({'pos': np.zeros((3, 3))}, 'one position for each atom'),
+        ({'ptr': np.zeros((13, 1))}, r'should have first_atom of shape \(13,\)'),
+        ({'ptr': np.arange(13)}, 'the atoms of every molecule, in their order'),
+        ({'pos': np.zeros((3, 3))}, r'should have atoms of shape \(3, 11\).* Found \(54, 11\)'),
         ({'target_names': np.array(['mu'])}, "Found: 'alpha'"),
         ({'smiles': np.array([object()] * 12)}, 'Found: Python objects, which can run code'),
+        ({'ids': np.ones(12, int)}, 'There should be molecules for three'),
     ],
 )
 def test_broken_arrays_are_named(tmp_path, changes, message):
-    write_npz(tmp_path, **changes)
-    with pytest.raises(ValueError, match=message) as caught:
-        read_qm9(tmp_path)
-    assert str(caught.value).startswith(str(tmp_path / 'molecules.npz'))
+    assert_named(write_npz(tmp_path, **changes), 'molecules.npz', message)
 
 
-@pytest.mark.parametrize('name', ['ids', 'Z', 'pos', 'ptr', 'y', 'target_names'])
 @pytest.mark.parametrize(
     'change',
     [
         lambda content: b'no array',
-        lambda content: content[:6],
         lambda content: content.replace(b')', b'(', 1),
         lambda content: content.replace(b"': (", b"': (99999999999999", 1),
     ],
 )
-def test_a_member_that_is_no_array_is_named(tmp_path, name, change):
+def test_a_member_that_is_no_array_is_named(tmp_path, change):
     path = write_npz(tmp_path) / 'molecules.npz'
     with zipfile.ZipFile(path) as file:
         members = {member: file.read(member) for member in file.namelist()}
-    with zipfile.ZipFile(path, 'w') as file:
-        for member, content in members.items():
-            file.writestr(member, change(content) if member == f'{name}.npy' else content)
-    with pytest.raises(ValueError, match=r'molecules.npz: should hold the arrays'):
-        read_qm9(tmp_path)
+    for name in members:
+        with zipfile.ZipFile(path, 'w') as file:
+            for member, content in members.items():
+                file.writestr(member, change(content) if member == name else content)
+        assert_named(tmp_path, 'molecules.npz', 'should hold the arrays')
+    path.write_bytes(path.read_bytes()[:900])
+    assert_named(tmp_path, 'molecules.npz', 'should hold the arrays')
 
 
 @pytest.mark.parametrize(
@@ -179,57 +193,92 @@ def test_a_member_that_is_no_array_is_named(tmp_path, name, change):
     [
         ('first_bond', lambda array: array * 2**32, 'the bonds of every molecule, in their order'),
         ('first_bond', lambda array: array + 1, 'Found bonds 1 to 85, and 84 bonds'),
-        ('first_bond', lambda array: array[::-1], 'Found bonds 84 to 0, and 84 bonds'),
         ('bond_types', lambda array: array + 3, 'bonds of type 0 to 3. Found 5'),
         ('bonds', lambda array: array.astype(float), r'bonds of shape \(2, 84\), whole numbers'),
-        ('bonds', lambda array: array[:, 1:], r'Found \(2, 83\) of int64'),
         ('atoms', lambda array: array[:, 1:], r'atoms of shape \(54, 11\).* Found \(54, 10\)'),
-        ('positions', lambda array: array[:, 1:], r'positions of shape \(54, 3\), real numbers'),
-        ('targets', lambda array: array[1:], r'targets of shape \(12, 11\)'),
+        ('targets', lambda array: array[1:], r'targets of shape \(12, 11\), real numbers'),
     ],
 )
 def test_arrays_that_do_not_fit_each_other_are_named(tmp_path, name, change, message):
     molecules = read_qm9(write_sdf(tmp_path))
-    assert list(find_problems(molecules)) == []
     changed = replace_field(molecules, **{name: change(getattr(molecules, name))})
     (problem,) = find_problems(changed)
     assert re.search(message, problem)
 
 
-def test_half_an_archive_is_named(tmp_path):
-    path = write_npz(tmp_path) / 'molecules.npz'
-    path.write_bytes(path.read_bytes()[:900])
-    with pytest.raises(ValueError, match=r'molecules.npz: should hold the arrays'):
-        read_qm9(tmp_path)
+@pytest.mark.parametrize('content', [[], {}, [{'x': 1}], 'text', b'q\xfb~q\xfb~', b'', None])
+@pytest.mark.parametrize('name', ['qm9_v3.pt', 'data_v3.pt'])
+def test_other_tensor_files_are_named_and_run_no_code(tmp_path, name, content):
+    pytest.importorskip('torch_geometric', reason='needs the extra qm9')
+
+    class Attack:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / 'attacked'),))
+
+    if isinstance(content, bytes):
+        (tmp_path / name).write_bytes(content)
+    else:
+        torch.save([Attack()] if content is None else content, tmp_path / name)
+    assert_named(tmp_path, name, "should be PyTorch Geometric's QM9, tensors that need no code")
+    assert not (tmp_path / 'attacked').exists()
 
 
-def test_an_empty_folder_says_what_should_be_there(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'prepare_data\.py download qm9'):
-        read_qm9(tmp_path)
+@pytest.mark.parametrize('name', ['qm9_v3.pt', 'random_split.t'])
+def test_a_flipped_bit_is_found_by_the_checksums(tmp_path, name):
+    write_npz(tmp_path)
+    path = tmp_path / name
+    if name == 'random_split.t':
+        torch.save(torch.arange(12).flip(0), path)
+    else:
+        pytest.importorskip('torch_geometric', reason='needs the extra qm9')
+        write_geometric(tmp_path, name)
+    read_qm9(tmp_path)
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as file:
+        start = next(each.header_offset for each in file.infolist() if '/data/' in each.filename)
+    name_length, padding = struct.unpack_from('<HH', content, start + 26)
+    content[start + 30 + name_length + padding] ^= 1
+    path.write_bytes(content)
+    assert_named(tmp_path, name, 'should be .* Found: a wrong checksum of')
 
 
-@pytest.mark.skipif(not REAL.exists(), reason='needs ../shared/data/qm9')
-def test_real_molecules():
-    found = read_qm9(REAL)
-    assert len(found) == 14308
-    lengths = np.array([len(part) for part in found.splits.values()])
-    assert lengths.sum() == len(found)
-    assert (lengths[1:] >= 1431).all()
-    owners = [{found.names[index] for index in part} for part in found.splits.values()]
-    assert sum(map(len, owners)) == len(set(found.names)) < len(found)
-    # A bond is 1 to 1.6 angstrom long: the nearest neighbour of any atom is bonded to it.
-    for index in range(0, len(found), 500):
-        _, pairs, features = found.graph(index)
-        nearest = np.array([features[pairs[0] == atom, 4].min() for atom in np.unique(pairs[0])])
-        assert (nearest > 0.9).all()
-        assert (nearest < 1.7).all()
-    energies = found.targets[:, get_benchmark('qm9').task_names.index('u0')] / 1000
-    assert (energies < 0).all()  # eV: it takes energy to take a molecule apart
-    assert (energies > -130).all()
+@pytest.mark.parametrize(
+    'content', [torch.arange(11), torch.arange(13), torch.zeros(12), torch.tensor(3), [1], b'no']
+)
+def test_a_broken_order_is_named(tmp_path, content):
+    path = write_sdf(tmp_path) / 'random_split.t'
+    path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
+    assert_named(tmp_path, path.name, "LibMTL's order of the 12 molecules. Found")
 
 
-def test_molecules_that_cannot_be_split_are_named(tmp_path):
-    write_npz(tmp_path, ids=np.ones(12, int))
-    with pytest.raises(ValueError, match=r'molecules\.npz: There should be molecules for three'):
-        read_qm9(tmp_path)
-    assert 'molecules.npz' in check(tmp_path)[0][0]
+def test_uncharacterized_molecules_are_left_out(tmp_path):
+    write_sdf(tmp_path, excluded=(2, 5))
+    path = tmp_path / 'uncharacterized.txt'
+    path.write_bytes(b'\xe9\n' + path.read_bytes())  # its comments may have any encoding
+    found = read_qm9(tmp_path)
+    assert len(found) == 10
+    assert not {'gdb_2', 'gdb_5'} & set(found.names)
+    assert found.targets[1] == pytest.approx(read_qm9(write_sdf(tmp_path / 'all')).targets[2])
+
+
+@pytest.mark.parametrize('kept', [0, 1, 4])
+def test_a_list_that_is_cut_is_named(tmp_path, kept):
+    write_sdf(tmp_path, excluded=(2, 5, 7, 8))
+    path = tmp_path / 'uncharacterized.txt'
+    text = ''.join(path.read_text().splitlines(keepends=True)[: 7 + kept])
+    # Behind a whole line, in the middle of one, and behind its number.
+    for end, found in (('', kept), ('       9  CC  C', kept + 1), ('       9', kept)):
+        path.write_text(text + end)
+        assert_named(tmp_path, path.name, f'to its end. Found {found}.*Download it')
+
+
+def test_the_official_list_has_3054_molecules(tmp_path):
+    path = tmp_path / 'uncharacterized.txt'
+    write_excluded(path, range(1, 3055))
+    assert read_excluded(path, 133885) == set(range(1, 3055))
+    whole = path.read_text()
+    path.write_text(whole.rstrip('=\n'))  # all the molecules are there
+    assert len(read_excluded(path, 133885)) == 3054
+    path.write_text(whole.replace('    3054  CC', ''))
+    with pytest.raises(ValueError, match='Found 3053 of 3054'):
+        read_excluded(path, 133885)

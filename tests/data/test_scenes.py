@@ -8,11 +8,11 @@ import sys
 import numpy as np
 import pytest
 
+from go4align_plugins.data import BENCHMARKS
 from go4align_plugins.data.rendering.raycast import Camera
 from go4align_plugins.data.rendering.rooms import build_room
 from go4align_plugins.data.rendering.sensors import record
-from go4align_plugins.data.scenes import DISPARITY, SENSORS, class_colours, render
-from go4align_plugins.data.table import BENCHMARKS
+from go4align_plugins.data.rooms import DISPARITY, SENSORS, render
 
 SIZE = (24, 32)
 BOTH = pytest.mark.parametrize('benchmark', ['rooms', 'streets'])
@@ -72,7 +72,7 @@ def test_same_arguments_same_bits_others_differ(benchmark):
 @BOTH
 def test_another_process_gives_the_same_bits(benchmark):
     script = (
-        'import sys; from go4align_plugins.data.scenes import render; '
+        'import sys; from go4align_plugins.data.rooms import render; '
         f'sys.stdout.buffer.write(render({benchmark!r}, 4, 7, {SIZE}).image.tobytes())'
     )
     run = subprocess.run([sys.executable, '-c', script], capture_output=True, check=True)
@@ -162,16 +162,3 @@ def test_every_class_occurs(benchmark, split):
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=f'Parameter {message}'):
         render(*arguments)
-
-
-@pytest.mark.parametrize('benchmark', BENCHMARKS)
-def test_every_benchmark_with_classes_has_a_colour_for_each(benchmark):
-    if not BENCHMARKS[benchmark].class_names:
-        with pytest.raises(ValueError, match=f'one that has classes. Found .*{benchmark}'):
-            class_colours(benchmark)
-        return
-    colours = class_colours(benchmark)
-    assert colours.shape == (len(BENCHMARKS[benchmark].class_names), 3)
-    assert colours.dtype == np.uint8
-    gaps = np.abs(colours[:, None].astype(int) - colours[None]).sum(-1)
-    assert gaps[~np.eye(len(colours), dtype=bool)].min() > 40

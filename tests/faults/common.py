@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from go4align_plugins.data.embedded import render_dataset
+from go4align_plugins.data.rooms import render_dataset
 from go4align_plugins.utils.files import find_damage
 
 ROOT = Path(__file__).parents[2]

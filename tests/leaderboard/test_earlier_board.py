@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from go4align_plugins.data.embedded import render_dataset
+from go4align_plugins.data.rooms import render_dataset
 from go4align_plugins.leaderboard import load_run
 from go4align_plugins.leaderboard.cli import main
 from go4align_plugins.leaderboard.run.store import Store

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from go4align_plugins.data.embedded import render_dataset
+from go4align_plugins.data.rooms import render_dataset
 from go4align_plugins.libmtl.train import main
 
 BATCH_SIZES = {'rooms': '4', 'qm9': '4', 'celeba': '8'}

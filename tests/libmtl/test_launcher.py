@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from go4align_plugins.data.embedded import render_dataset
+from go4align_plugins.data.rooms import render_dataset
 
 from .. import ROOT
 

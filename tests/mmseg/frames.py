@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from go4align_plugins.data.scenes import render
+from go4align_plugins.data.rooms import render
 
 SIZE = (8, 12)
 

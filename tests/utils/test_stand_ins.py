@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from go4align_plugins.data import get_benchmark
-from go4align_plugins.data.array_checks import load_array
 from go4align_plugins.data.celeba import FaceFolder
 from go4align_plugins.data.conversion.nyuv2 import count_frames
+from go4align_plugins.data.frame_rules import load_array
 from go4align_plugins.data.mtan_layout import FrameFolder, read_description
 from go4align_plugins.data.pictures import open_picture
 from go4align_plugins.data.qm9 import read_qm9

@@ -11,24 +11,30 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 
-from go4align_plugins.data.conversion.label_ids import find_label_problem, label_classes
+from go4align_plugins.data.cityscapes import CITYSCAPES
 from go4align_plugins.data.conversion.resize import resize_image, resize_nearest
 from go4align_plugins.data.mtan_layout import SPLITS
 from go4align_plugins.data.pictures import open_picture
 from go4align_plugins.data.prepare import write_dataset
-from go4align_plugins.data.table import get_benchmark
 from go4align_plugins.data.units import Other, describe
 from go4align_plugins.utils.files import DataError, locate
+from go4align_plugins.utils.options import require
 
-FULL_RANGE = 65535
-LARGEST_DISPARITY = 128 * 256
+# Official label ids 7 to 33: how many consecutive ones each category has, in the order of the
+# categories, and the ids of the 19 classes of the official evaluation. Ids 0 to 6 are void, up to 3
+# the own car and the image's border.
+LAST_BORDER_ID, FIRST_ID, LAST_ID, MINUS_ONE = 3, 7, 33, 255
+CATEGORY_COUNTS = (4, 6, 4, 2, 1, 2, 8)
+EVALUATED_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+FULL_RANGE, LARGEST_DISPARITY = 65535, 128 * 256
 FORMATS = ('PNG',)
 _AGAIN = 'Delete it and unpack it again.'
+_WHERE = 'What to download: python tools/prepare_data.py download cityscapes'
 
 # Part -> folder and end of the name of its files.
 FILES = {
@@ -46,34 +52,18 @@ def convert(
     workers: int | None = None,
     progress: bool = True,
 ) -> int:
-    """Converts the official tree; frames that are there already are kept.
+    """Converts the official tree, numbered by its names; frames that are there already are kept.
 
-    Frames are numbered in the order of their official names; MTAN's numbering is not known.
-
-    Args:
-        root: the folder that holds ``leftImg8bit``, ``gtFine`` and ``disparity``, or the folders
-            that their zip files are named after.
-        out: the dataset's folder.
-        size: height and width. None (default): the benchmark's, 128 x 256.
-        num_classes: 7, the categories (default), or 19, the classes of the official evaluation.
-        workers: number of processes. None (default): one a core.
-        progress: whether to draw a progress bar.
-
-    Returns:
-        The number of frames written.
-
-    Raises:
-        FileNotFoundError: if a folder, or the partner of an image, is missing.
-        ValueError: if ``num_classes`` is another, or ``out`` holds something else.
+    Each of its folders may lie in one that its zip file is named after. Classes are the 7
+    categories, or the 19 of the official evaluation. Returns the number of frames written.
     """
-    benchmark = get_benchmark('cityscapes')
     label_classes(num_classes)
-    size = size or benchmark.require_image_size()
+    size = size or CITYSCAPES.require_image_size()
     frames = {split: find_frames(Path(root).expanduser(), split) for split in SPLITS}
     require_label_ids([files for of_split in frames.values() for files in of_split])
     return write_dataset(
         out,
-        benchmark,
+        CITYSCAPES,
         {'source': 'official', 'image_size': size, 'num_classes': num_classes},
         {split: len(of_split) for split, of_split in frames.items()},
         partial(convert_frame, frames, size, num_classes),
@@ -89,26 +79,11 @@ def convert_frame(
     split: str,
     index: int,
 ) -> dict[str, np.ndarray]:
-    """Reads one official frame and brings it to the benchmark's classes, unit and size.
-
-    Args:
-        frames: the files of each split's frames, as :func:`find_frames` gives them.
-        size: height and width.
-        num_classes: 7 or 19.
-        split: ``'train'`` or ``'val'``.
-        index: within the split.
-
-    Returns:
-        ``'image'``, ``'segmentation'`` and ``'depth'`` of MTAN's layout: those of ``frames``.
-
-    Raises:
-        ValueError: if a file cannot be read, or is of another kind than the official ones.
-    """
+    """Reads one of :func:`find_frames`' and brings it to the benchmark's classes, unit and size."""
     files = frames[split][index]
     image = _read(files['image'], 3, 'uint8')
-    # Pillow reads 16 bits as one or the other.
-    kinds = {'segmentation': ('uint8',), 'depth': ('uint16', 'int32')}
-    maps = {part: _read(files[part], 2, *kinds[part]) for part in kinds if part in files}
+    dtypes = {'segmentation': ('uint8',), 'depth': ('uint16', 'int32')}  # Pillow's of 16 bits
+    maps = {part: _read(files[part], 2, *dtypes[part]) for part in dtypes if part in files}
     for part, array in maps.items():
         if array.shape != image.shape[:2]:
             raise DataError(
@@ -131,51 +106,29 @@ def convert_frame(
 def find_frames(
     root: Path, split: str, parts: Collection[str] = tuple(FILES)
 ) -> list[dict[str, Path]]:
-    """The files of each frame of a split, in the order of the official names.
-
-    Args:
-        root: the folder that holds the official folders.
-        split: ``'train'`` or ``'val'``.
-        parts: those to find beside the image. Default: all.
-
-    Returns:
-        For each frame the paths of its ``'image'`` and the parts.
-
-    Raises:
-        FileNotFoundError: if a folder, or the partner of an image, is missing; the message names
-            it.
-    """
+    """The files of each frame's image and parts, in the order of the official names."""
     files = {part: FILES[part] for part in ('image', *parts)}
     folders = {part: _find_folder(root, name) / split for part, (name, _) in files.items()}
     ending = FILES['image'][1]
     images = sorted(folders['image'].glob(f'*/*{ending}'))
     if not images:
-        raise FileNotFoundError(f'No image {folders["image"]}/CITY/*{ending}. {_where()}')
+        raise FileNotFoundError(f'No image {folders["image"]}/CITY/*{ending}. {_WHERE}')
     frames = []
     for image in images:
-        city, stem = image.parent.name, image.name[: -len(ending)]
-        frames.append(
-            {part: folders[part] / city / f'{stem}{end}' for part, (_, end) in files.items()}
-        )
+        stem = Path(image.parent.name, image.name[: -len(ending)])
+        frames.append({part: folders[part] / f'{stem}{end}' for part, (_, end) in files.items()})
     missing = [str(path) for frame in frames for path in frame.values() if not path.is_file()]
     if missing:
         listed = '\n  '.join(missing[:10]) + ('\n  ...' if len(missing) > 10 else '')
         raise FileNotFoundError(
             f'Partners of images are missing, {len(missing)} in all:\n  {listed}\n'
-            f'Labels are *{FILES["segmentation"][1]}; labelTrainIds are not used. {_where()}'
+            f'Labels are *{FILES["segmentation"][1]}; labelTrainIds are not used. {_WHERE}'
         )
     return frames
 
 
 def require_label_ids(frames: Sequence[dict[str, Path]]) -> None:
-    """Refuse a tree whose labels are train ids, by a few frames from all over.
-
-    Args:
-        frames: the files of each frame, as :func:`find_frames` gives them.
-
-    Raises:
-        ValueError: if the labels are no label ids.
-    """
+    """Refuse a tree whose labels are train ids, by a few frames from all over."""
     labels = {}
     for files in frames[:: 1 + len(frames) // 16]:
         with suppress(ValueError):  # one that cannot be read is named when it is converted
@@ -183,6 +136,46 @@ def require_label_ids(frames: Sequence[dict[str, Path]]) -> None:
     for paths in (*([path] for path in labels), list(labels)):
         if problem := find_label_problem([labels[path] for path in paths]):
             raise DataError(f'{paths[0]}: {problem}')
+
+
+@lru_cache(maxsize=2)
+def label_classes(num_classes: int) -> np.ndarray:
+    """(256,) int64: the class, among 7 or 19, of each official label id; -1 for none."""
+    counts = (len(CITYSCAPES.class_names), len(EVALUATED_IDS))
+    require(num_classes in counts, 'num_classes', 'be 7 or 19', num_classes)
+    classes = np.full(256, -1)
+    if num_classes == len(EVALUATED_IDS):
+        classes[list(EVALUATED_IDS)] = np.arange(num_classes)
+    else:
+        classes[FIRST_ID : LAST_ID + 1] = np.repeat(np.arange(num_classes), CATEGORY_COUNTS)
+    return classes
+
+
+def find_label_problem(labels: Sequence[np.ndarray]) -> str | None:
+    """The problem of labels, of one frame or several, that are no label ids.
+
+    Nearly every frame of label ids has some above 18: vegetation, sky, people, cars. In a frame
+    without them 255 is no licence plate (-1), but the void of train ids. Without 255 it takes
+    several frames in which road (7) is rarer than unlabelled pixels (0): there 0 is road.
+    """
+    last = len(EVALUATED_IDS) - 1 + (len(labels) > 1)  # void may be one behind the classes
+    if not labels or last < max(label.max() for label in labels) <= LAST_ID:
+        return None
+    counts = np.sum([np.bincount(label.ravel(), minlength=256) for label in labels], axis=0)
+    largest = max(np.flatnonzero(counts[:MINUS_ONE]), default=0)
+    if last < largest <= LAST_ID:
+        return None
+    if largest > LAST_ID:
+        name = 'other labels'
+    elif counts[MINUS_ONE]:
+        name = 'train ids, of which 255 is void'
+    elif len(labels) > 1 and largest > LAST_BORDER_ID and counts[FIRST_ID] < 2 * counts[0]:
+        name = 'train ids, of which 0 is road'
+    else:
+        return None
+    mend = 'use the official *_gtFine_labelIds.png; *_gtFine_labelTrainIds.png are not used'
+    found = f'values up to {largest}{describe(Other(name, mend))}'
+    return f'labels should be the official label ids, -1 to {LAST_ID}. Found {found}'
 
 
 def _require_disparity(path: Path, disparity: np.ndarray) -> None:
@@ -204,28 +197,21 @@ def _require_disparity(path: Path, disparity: np.ndarray) -> None:
 
 def _find_folder(root: Path, name: str) -> Path:
     """``root/name``, or ``root/<zip file's name>/name`` where each zip file has its own folder."""
-    found = next(
-        (path for path in (root / name, *root.glob(f'{name}*/{name}')) if path.is_dir()), None
-    )
-    if found is None:
-        raise FileNotFoundError(f'No folder {root / name}. {locate(root, [name]) or _where()}')
-    return found
+    for path in (root / name, *root.glob(f'{name}*/{name}')):
+        if path.is_dir():
+            return path
+    raise FileNotFoundError(f'No folder {root / name}. {locate(root, [name]) or _WHERE}')
 
 
-def _read(path: Path, ndim: int, *kinds: str) -> np.ndarray:
+def _read(path: Path, ndim: int, *dtypes: str) -> np.ndarray:
+    """A picture whose array has that many dimensions, and one of these types."""
     with open_picture(path, FORMATS, _AGAIN) as picture:
         array = np.asarray(picture)
-    if array.ndim != ndim:
-        raise DataError(
-            f'{path}: should have {ndim} dimensions. Found shape {array.shape}. {_AGAIN}'
-        )
-    if array.dtype.name not in kinds or (ndim == 3 and array.shape[2] < 3):
-        raise DataError(
-            f'{path}: should hold {kinds[0]}{" of 3 colours" if ndim == 3 else ""}. '
-            f'Found {array.dtype} of shape {array.shape}. {_AGAIN}'
-        )
-    return array
-
-
-def _where() -> str:
-    return 'What to download: python tools/prepare_data.py download cityscapes'
+    rule = f'{ndim} dimensions'
+    if array.ndim == ndim:
+        rule = f'{dtypes[0]}{" of 3 colours" if ndim == 3 else ""}'
+        if array.dtype.name in dtypes and (ndim == 2 or array.shape[2] >= 3):
+            return array
+    raise DataError(
+        f'{path}: should hold {rule}. Found {array.dtype} of shape {array.shape}. {_AGAIN}'
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,8 +10,7 @@ import numpy as np
 STEEPEST = 0.25
 
 
-@dataclass(frozen=True)
-class Intrinsics:
+class Intrinsics(NamedTuple):
     """A pinhole camera: focal lengths and principal point in pixels (first pixel's centre at 0)."""
 
     fx: float
@@ -53,8 +52,7 @@ def fit_normals(
     padded = np.pad(inverse, radius)
 
     def shifted(dx: int, dy: int) -> np.ndarray:
-        top, left = radius + dy, radius + dx
-        return padded[top : top + height, left : left + width]
+        return padded[radius + dy :, radius + dx :][:height, :width]
 
     # Moments of the window's pixels about its centre: count, ray offsets, rise of inverse depth.
     reach = max(1, radius // 2)
@@ -96,7 +94,7 @@ def fit_normals(
 
 
 def _flatter_slope(before: np.ndarray, centre: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """The smaller one-sided difference: where one side is another surface, that of the own one."""
+    """The smaller one-sided difference: at the edge of a surface, the one within it."""
     backward = np.where(before > 0, centre - before, np.inf)
     forward = np.where(after > 0, after - centre, np.inf)
     flatter = np.where(np.abs(forward) < np.abs(backward), forward, backward)

@@ -2,6 +2,7 @@
 
 As MTAN's own download: the official split of 795 and 654 frames, 13 classes, the in-painted depth
 in metres. Unlike it, normals are fitted to that depth; MTAN's were taken from Eigen and Fergus.
+Copies of the file in another form are refused.
 """
 
 from __future__ import annotations
@@ -10,20 +11,18 @@ import json
 import warnings
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from go4align_plugins.data.array_checks import LARGEST
 from go4align_plugins.data.conversion.normals import Intrinsics, fit_normals
-from go4align_plugins.data.conversion.official_mat import (
-    count_frames,
-    read_frame,
-    require_metres,
-    require_official,
-)
 from go4align_plugins.data.conversion.resize import resize_image, resize_nearest
+from go4align_plugins.data.frame_rules import LARGEST
+from go4align_plugins.data.nyuv2 import NYUV2
 from go4align_plugins.data.prepare import write_dataset
-from go4align_plugins.data.table import NYUV2_CLASSES, get_benchmark
+from go4align_plugins.data.units import METRES, Other, describe
+from go4align_plugins.utils.files import describe_damage
+from go4align_plugins.utils.optional import import_optional
 
 # The colour camera's, to which the depth is registered, and the area that the depth camera sees,
 # both for 480 x 640 pixels (the official toolbox's camera_params.m and get_projection_mask.m,
@@ -31,6 +30,17 @@ from go4align_plugins.data.table import NYUV2_CLASSES, get_benchmark
 HEIGHT, WIDTH = 480, 640
 INTRINSICS = Intrinsics(fx=518.857901, fy=519.469611, cx=324.582449, cy=252.736166)
 SEEN_ROWS, SEEN_COLUMNS = (44, 471), (40, 601)
+
+ARRAYS = {'images': 'u', 'depths': 'f', 'labels': 'iu'}
+"""The official arrays, and the kinds of their numbers by numpy's letters."""
+NOT_WHOLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
+"""The errors of h5py at a damaged file, whichever part of it is."""
+FACTS = json.loads(Path(__file__).with_name('nyuv2_official.json').read_text(encoding='utf-8'))
+OFFICIAL = 'the official nyu_depth_v2_labeled.mat (HDF5, 2.8 GB)'
+WALL = 21
+"""The commonest of the 894 official labels; rare, or no label at all, where they were mapped."""
+LARGEST_MAPPED = 40
+AS_DOWNLOADED = 'use the file as it was downloaded'
 
 
 def convert(
@@ -41,33 +51,19 @@ def convert(
     workers: int | None = None,
     progress: bool = True,
 ) -> int:
-    """Converts the official file; frames that are there already are kept.
+    """Converts the official file (HDF5); frames that are there already are kept.
 
-    Args:
-        mat: the official file, HDF5.
-        out: the dataset's folder.
-        size: height and width. None (default): the benchmark's, 288 x 384.
-        crop: whether to cut frames to the area that the depth camera sees, as MTAN's author
-            reports to have done. Default: whole frames.
-        workers: number of processes. None (default): one a core.
-        progress: whether to draw a progress bar.
-
-    Returns:
-        The number of frames written.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is not the official file, or ``out`` holds something else.
+    ``crop`` cuts frames to the area that the depth camera sees, as MTAN's author reports to have
+    done. Without a size it is the benchmark's. Returns the number of frames written.
     """
-    benchmark = get_benchmark('nyuv2')
-    size = size or benchmark.require_image_size()
+    size = size or NYUV2.require_image_size()
     mat = Path(mat).expanduser()
     num_frames = count_frames(mat)
     numbers = split_numbers(num_frames)
-    require_official(mat, num_frames)
+    _require_official(mat, num_frames)
     return write_dataset(
         out,
-        benchmark,
+        NYUV2,
         {'source': 'official', 'image_size': size, 'crop': crop},
         {split: len(chosen) for split, chosen in numbers.items()},
         partial(convert_frame, mat, numbers, size, crop),
@@ -84,37 +80,8 @@ def convert_frame(
     split: str,
     index: int,
 ) -> dict[str, np.ndarray]:
-    """Reads one official frame and brings it to the benchmark's classes, units and size.
-
-    Args:
-        mat: the official file.
-        numbers: the official numbers of each split's frames, as :func:`split_numbers` gives them.
-        size: height and width.
-        crop: whether to cut to the area that the depth camera sees.
-        split: ``'train'`` or ``'val'``.
-        index: within the split.
-
-    Returns:
-        ``'image'``, ``'segmentation'``, ``'depth'`` and ``'normal'`` of MTAN's layout.
-
-    Raises:
-        ValueError: if the frame cannot be read or holds an impossible value.
-    """
-    number = numbers[split][index]
-    image, depth, labels = read_frame(mat, number)
-    classes = label_classes()
-    if not 0 <= labels.min() <= labels.max() < len(classes):
-        raise ValueError(
-            f'{mat}: labels of frame {number} should be 0 to {len(classes) - 1}. '
-            f'Found {labels.min()} to {labels.max()}.'
-        )
-    if not (depth.min() >= 0 and depth.max() <= LARGEST):
-        raise ValueError(
-            f'{mat}: depth of frame {number} should be finite and not negative. '
-            f'Found {depth.min()} to {depth.max()}.'
-        )
-    require_metres(mat, number, depth)
-
+    """Reads one of :func:`split_numbers`' and brings it to the benchmark's classes and size."""
+    image, depth, labels = _read_frame(mat, numbers[split][index])
     y, x = depth.shape[0] / HEIGHT, depth.shape[1] / WIDTH
     normal = fit_normals(depth, INTRINSICS.scaled(x, y))
     area = np.s_[:, :]
@@ -123,27 +90,19 @@ def convert_frame(
         area = np.s_[slice(*rows), slice(*columns)]
     return {
         'image': resize_image(image[area], size),
-        'segmentation': resize_nearest(classes[labels[area]], size),
+        'segmentation': resize_nearest(label_classes()[labels[area]], size),
         'depth': resize_nearest(depth[area], size)[..., None],
         'normal': resize_nearest(normal[area], size),
     }
 
 
 def split_numbers(num_frames: int) -> dict[str, list[int]]:
-    """The official split: the numbers, from 1, of each split's frames, in rising order.
-
-    Args:
-        num_frames: in the file; official ones that are beyond it are left out, with a warning.
-
-    Raises:
-        ValueError: if a split is left without a frame.
-    """
-    facts = _official()
-    test = {number for number in facts['test'] if number <= num_frames}
-    train = set(range(1, min(num_frames, facts['num_frames']) + 1)) - test
-    if num_frames != facts['num_frames']:
+    """The official numbers, from 1, of each split's frames, of those that the file holds."""
+    test = {number for number in FACTS['test'] if number <= num_frames}
+    train = set(range(1, min(num_frames, FACTS['num_frames']) + 1)) - test
+    if num_frames != FACTS['num_frames']:
         warnings.warn(
-            f'The file holds {num_frames} frames, the official one {facts["num_frames"]}: '
+            f'The file holds {num_frames} frames, the official one {FACTS["num_frames"]}: '
             f'{len(train)} of them are for training and {len(test)} for testing.',
             stacklevel=2,
         )
@@ -155,15 +114,85 @@ def split_numbers(num_frames: int) -> dict[str, list[int]]:
 @lru_cache(maxsize=1)
 def label_classes() -> np.ndarray:
     """(895,) int64: the class of each official label; -1 for label 0, which is none."""
-    facts = _official()
-    classes = np.full(facts['num_labels'] + 1, NYUV2_CLASSES.index('objects'))
+    names = NYUV2.class_names
+    classes = np.full(FACTS['num_labels'] + 1, names.index('objects'))
     classes[0] = -1
-    for name, labels in facts['labels'].items():
-        classes[labels] = NYUV2_CLASSES.index(name)
+    for name, labels in FACTS['labels'].items():
+        classes[labels] = names.index(name)
     return classes
 
 
-@lru_cache(maxsize=1)
-def _official() -> dict:
-    path = Path(__file__).with_name('nyuv2_official.json')
-    return dict(json.loads(path.read_text(encoding='utf-8')))
+def count_frames(mat: Path) -> int:
+    """The number of frames in the official file; refuses one that is no HDF5 or another."""
+    h5py = import_optional('h5py')
+    if not mat.is_file():
+        how = 'Where to get it: python tools/prepare_data.py download nyuv2'
+        raise FileNotFoundError(f'No file {mat}. {how}')
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(ARRAYS, ())
+    dtypes: dict[str, Any] = dict.fromkeys(ARRAYS)
+    try:
+        with h5py.File(mat, 'r') as file:
+            for name in ARRAYS:
+                if file.get(name, getlink=True):
+                    _require_inside(file, name, mat)
+                    shapes[name], dtypes[name] = file[name].shape, file[name].dtype
+    except NOT_WHOLE as error:
+        damage = describe_damage(mat, error)
+        raise ValueError(f'{mat}: should be {OFFICIAL}, whole. Found: {damage}') from error
+    frames = shapes['depths']
+    right = len(frames) == 3 and 0 not in frames and frames[1] >= frames[2]
+    right &= shapes['labels'] == frames and shapes['images'] == (*frames[:1], 3, *frames[1:])
+    right &= all(dtype and dtype.kind in ARRAYS[name] for name, dtype in dtypes.items())
+    if not right or dtypes['images'] != np.uint8:
+        shown = {name: dtypes[name] and f'{shapes[name]} {dtypes[name]}' for name in ARRAYS}
+        raise ValueError(
+            f'{mat}: should be {OFFICIAL}, with images (N, 3, W, H) uint8, depths (N, W, H) float '
+            'in metres and labels (N, W, H) integer, W = 640 before H = 480. '
+            f'Found {shown}{describe(Other("another form", AS_DOWNLOADED))}'
+        )
+    return frames[0]
+
+
+def _require_inside(file: Any, name: str, mat: Path) -> None:
+    """Refuse an array that HDF5 would read from another file, any on this machine."""
+    inside = isinstance(file.get(name, getlink=True), import_optional('h5py').HardLink)
+    if not inside or getattr(file[name], 'external', None) or getattr(file[name], 'is_virtual', 0):
+        raise ValueError(f'{mat}: should hold {name} itself. Found a link to other data.')
+
+
+def _read_frame(mat: Path, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A frame's image (H, W, 3), depth (H, W) and labels (H, W), by its number from 1."""
+    try:
+        with import_optional('h5py').File(mat, 'r') as file:
+            image, depth, labels = (np.asarray(file[name][number - 1]).T for name in ARRAYS)
+    except NOT_WHOLE as error:
+        raise ValueError(f'{mat}: frame {number} cannot be read: {error}') from error
+    for name, array, largest, rule in (
+        ('labels', labels, FACTS['num_labels'], f'be 0 to {FACTS["num_labels"]}'),
+        ('depth', depth, LARGEST, 'be finite and not negative'),
+    ):
+        if not (array.min() >= 0 and array.max() <= largest):
+            found = f'Found {array.min()} to {array.max()}.'
+            raise ValueError(f'{mat}: {name} of frame {number} should {rule}. {found}')
+    if problem := METRES.find_problem(depth):
+        raise ValueError(f'{mat}: frame {number}: {problem}')
+    return image, depth, labels
+
+
+def _require_official(mat: Path, num_frames: int) -> None:
+    """Refuse labels that were mapped and depth that was scaled, by a few frames from all over."""
+    numbers = range(1, num_frames + 1, 1 + num_frames // 16)
+    frames = [_read_frame(mat, number) for number in numbers]
+    if problem := METRES.find_shrunk(depth for _, depth, _ in frames):
+        raise ValueError(f'{mat}: {problem}')
+    labels = np.concatenate([label[(label > 0) & (label != 255)] for *_, label in frames])
+    if not labels.size or labels.min() == labels.max() or labels.max() > LARGEST_MAPPED:
+        return
+    # A few official frames may lack the rarer labels, but never walls.
+    if np.count_nonzero(labels == WALL) < labels.size / 10:
+        classes = 13 if labels.max() <= 13 else LARGEST_MAPPED
+        mapped = Other(f'as if mapped to {classes} classes', AS_DOWNLOADED)
+        raise ValueError(
+            f'{mat}: labels should be the official ones, which go to 894. Found none above '
+            f'{labels.max()} in {len(frames)} frames{describe(mapped)}'
+        )

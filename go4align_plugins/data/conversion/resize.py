@@ -8,15 +8,7 @@ from go4align_plugins.utils.optional import import_optional
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resizes an image, averaging over the area that each new pixel covers.
-
-    Args:
-        image: (H, W, 3) uint8.
-        size: new height and width.
-
-    Returns:
-        (height, width, 3) float32 in [0, 1].
-    """
+    """Averages (H, W, 3) uint8 over the area of each new pixel: float32 in [0, 1]."""
     pillow = import_optional('PIL.Image')
     height, width = size
     resized = pillow.fromarray(image).resize((width, height), pillow.Resampling.BOX)
@@ -24,15 +16,7 @@ def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def resize_nearest(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Takes, for each new pixel, the old one under its centre.
-
-    Args:
-        array: (H, W, ...): labels, depth, normals.
-        size: new height and width.
-
-    Returns:
-        (height, width, ...), same dtype.
-    """
+    """Takes, for each new pixel, the old one under its centre."""
     rows, columns = (
         ((np.arange(new) + 0.5) * old / new).astype(np.int64)
         for new, old in zip(size, array.shape[:2])

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from go4align_plugins.data.nyuv2 import NYUV2
 from go4align_plugins.data.rendering.solids import Solid, ball, box, cylinder, moved, shadeless
 from go4align_plugins.data.rendering.textures import Draw, Material, Range
-from go4align_plugins.data.table import NYUV2_CLASSES
 
 Piece = tuple[tuple[float, float], list[Solid]]  # the floor that it takes in metres, and its solids
-LABEL = {name: number for number, name in enumerate(NYUV2_CLASSES)}
+LABEL = {name: number for number, name in enumerate(NYUV2.class_names)}
 OBJECTS = LABEL['objects']
 PALE = (0, 0.17), (0, 0.06)  # hue and saturation of white paint
 

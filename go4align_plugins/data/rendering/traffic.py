@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from go4align_plugins.data.cityscapes import CITYSCAPES
 from go4align_plugins.data.rendering.solids import Solid, ball, box, cylinder, shadeless
 from go4align_plugins.data.rendering.textures import Draw, Material
-from go4align_plugins.data.table import CITYSCAPES_CLASSES
 
-LABEL = {name: number for number, name in enumerate(CITYSCAPES_CLASSES)}
+LABEL = {name: number for number, name in enumerate(CITYSCAPES.class_names)}
 RUBBER = Material('plain', (0.06, 0.06, 0.07))
 GLASS = Material('plain', (0.1, 0.13, 0.17), gloss=0.6)
 STEEL = Material('plain', (0.42, 0.44, 0.45), gloss=0.1)

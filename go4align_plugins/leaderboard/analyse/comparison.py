@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from go4align_plugins.data.table import Benchmark
+from go4align_plugins.data import Benchmark
 from go4align_plugins.leaderboard.analyse.pictures import draw_band, panels
 from go4align_plugins.leaderboard.analyse.variants import Variant
 from go4align_plugins.leaderboard.report.build import build_report

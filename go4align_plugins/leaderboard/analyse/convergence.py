@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from textwrap import fill
 
-from go4align_plugins.data.table import get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard.analyse.pictures import panels
 from go4align_plugins.leaderboard.run.runs import Run, by_method
 from go4align_plugins.measures.convergence import convergence_difference, convergence_epoch

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from go4align_plugins.data.table import Benchmark, get_benchmark
+from go4align_plugins.data import Benchmark, get_benchmark
 from go4align_plugins.leaderboard.report.table import Column
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run, by_method
 from go4align_plugins.plots.canvas import GREY, PALETTE, add_caption, new_figure, save

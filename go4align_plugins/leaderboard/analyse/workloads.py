@@ -17,9 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from go4align_plugins.data import Benchmark, Task, get_benchmark
+from go4align_plugins.data import MOLECULES, Benchmark, Task, get_benchmark
 from go4align_plugins.data.molecules import NUM_ATOM_FEATURES, NUM_EDGE_FEATURES, all_pairs
-from go4align_plugins.data.table import MOLECULES
 from go4align_plugins.libmtl.compat import import_libmtl
 from go4align_plugins.libmtl.loop import BATCHES_IN_STEP, RecordedTrainer
 from go4align_plugins.libmtl.models import Model, build_model, build_task_dict

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from go4align_plugins.data.table import get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard.analyse import variants as paper
 from go4align_plugins.leaderboard.analyse.comparison import compare, draw_counts, draw_dots
 from go4align_plugins.leaderboard.analyse.variants import BASELINES, INDICATORS, Variant

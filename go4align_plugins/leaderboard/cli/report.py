@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from go4align_plugins.data.table import BENCHMARKS, get_benchmark
+from go4align_plugins.data import BENCHMARKS, get_benchmark
 from go4align_plugins.leaderboard.cli.options import add_command
 from go4align_plugins.leaderboard.report.build import build_report
 from go4align_plugins.leaderboard.report.csv_results import report_of_table

@@ -10,7 +10,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from go4align_plugins.data import BENCHMARKS, get_benchmark
-from go4align_plugins.data.embedded import render_if_missing
+from go4align_plugins.data.rooms import render_if_missing
 from go4align_plugins.leaderboard.cli.options import add_command
 from go4align_plugins.leaderboard.run.commands import check_methods
 from go4align_plugins.leaderboard.run.execute import Execution, Launcher

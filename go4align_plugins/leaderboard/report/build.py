@@ -9,7 +9,7 @@ from statistics import fmean, stdev
 
 import numpy as np
 
-from go4align_plugins.data.table import Benchmark
+from go4align_plugins.data import Benchmark
 from go4align_plugins.leaderboard.report.formats import Report
 from go4align_plugins.leaderboard.report.published import published_remark, published_rows
 from go4align_plugins.leaderboard.report.scores import SECONDS, Scoring

@@ -12,7 +12,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from go4align_plugins.data.table import BENCHMARKS, Benchmark, get_benchmark
+from go4align_plugins.data import BENCHMARKS, Benchmark, get_benchmark
 from go4align_plugins.leaderboard.report.formats import Report
 from go4align_plugins.leaderboard.report.scores import DELTA_M, SUMMARY, Scoring
 from go4align_plugins.leaderboard.report.table import Key, Row

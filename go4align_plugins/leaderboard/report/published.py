@@ -10,7 +10,7 @@ from math import nan
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from go4align_plugins.data.table import get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard.report.csv_results import read_rows
 from go4align_plugins.leaderboard.report.table import Row
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run

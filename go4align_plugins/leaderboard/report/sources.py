@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from go4align_plugins.data.table import Benchmark
+from go4align_plugins.data import Benchmark
 from go4align_plugins.leaderboard.report.table import Failure
 from go4align_plugins.leaderboard.run.plan import PLAN, load_plan
 from go4align_plugins.leaderboard.run.runs import Run, by_method, load_run

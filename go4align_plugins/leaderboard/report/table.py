@@ -8,7 +8,7 @@ from itertools import groupby
 from math import isfinite, nan
 from typing import Any, NamedTuple
 
-from go4align_plugins.data.table import Benchmark
+from go4align_plugins.data import Benchmark
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run
 from go4align_plugins.tasks import Metric
 from go4align_plugins.utils.optional import import_optional

@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from go4align_plugins.data.table import get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard.run.method import RESERVED, Cell, Method
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK
 from go4align_plugins.utils.files import save_bytes

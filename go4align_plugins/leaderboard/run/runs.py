@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from go4align_plugins.data.table import Task, get_benchmark
+from go4align_plugins.data import Task, get_benchmark
 from go4align_plugins.utils.run_folder import CONFIG, METRICS
 
 SINGLE_TASK, EQUAL_WEIGHTING = 'STL', 'EW'

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmseg.apis import inference_model, init_model
 from mmseg.structures import SegDataSample
 
-from go4align_plugins.data.array_checks import find_problems, load_array
+from go4align_plugins.data.frame_rules import find_problem, load_array
 from go4align_plugins.data.pictures import open_picture, to_rgb
 from go4align_plugins.mmseg.apis.launch import register_package, require_whole
 from go4align_plugins.mmseg.visualization import MTLVisualizer
@@ -111,7 +111,7 @@ def read_image(image: Image) -> np.ndarray:
 def _read_file(path: Path) -> np.ndarray:
     if path.suffix == '.npy':
         array = load_array(path)
-        for problem in find_problems('image', array, None, num_classes=0):
+        if problem := find_problem(None, array):
             raise ValueError(f'{path}: {problem}')
         return np.rint(array.astype(np.float64).clip(0, 1) * 255).astype(np.uint8)
     with open_picture(path) as picture:

@@ -11,7 +11,6 @@ from mmseg.registry import DATASETS
 
 from go4align_plugins.data import get_benchmark
 from go4align_plugins.data.mtan_layout import FrameFolder
-from go4align_plugins.data.scenes import class_colours
 from go4align_plugins.mmseg.datasets.mtl_dataset import Frames, MTLDataset
 from go4align_plugins.mmseg.datasets.official_cityscapes import OfficialCityscapes
 
@@ -37,7 +36,7 @@ class MTLCityscapesDataset(MTLDataset):
 
     METAINFO = {
         'classes': get_benchmark('cityscapes').class_names,
-        'palette': class_colours('cityscapes').tolist(),
+        'palette': [*map(list, get_benchmark('cityscapes').palette)],
     }
 
     def __init__(

@@ -10,7 +10,8 @@ import numpy as np
 from mmseg.datasets import BaseSegDataset
 
 from go4align_plugins.data import BENCHMARKS, get_benchmark
-from go4align_plugins.data.mtan_layout import FOLDERS, FrameFolder
+from go4align_plugins.data.mtan_layout import FrameFolder
+from go4align_plugins.tasks import IMAGE_FOLDER
 
 OPTIONS = ('indices', 'serialize_data', 'test_mode', 'lazy_init', 'max_refetch')
 """Those of mmengine's ``BaseDataset`` that have a meaning here."""
@@ -98,7 +99,7 @@ class MTLDataset(BaseSegDataset):
 
     def numpy_images(self, count: int) -> list[Path]:
         """The files of the images in MTAN's layout."""
-        folder = Path(self.data_root).expanduser() / self.split / FOLDERS['image']
+        folder = Path(self.data_root).expanduser() / self.split / IMAGE_FOLDER
         return [folder / f'{index}.npy' for index in range(count)]
 
     def get_data_info(self, index: int) -> dict[str, Any]:

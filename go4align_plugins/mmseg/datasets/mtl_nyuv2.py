@@ -9,7 +9,6 @@ from typing import Any
 from mmseg.registry import DATASETS
 
 from go4align_plugins.data import get_benchmark
-from go4align_plugins.data.scenes import class_colours
 from go4align_plugins.mmseg.datasets.mtl_dataset import MTLDataset
 
 
@@ -27,7 +26,7 @@ class MTLNYUv2Dataset(MTLDataset):
 
     METAINFO = {
         'classes': get_benchmark('nyuv2').class_names,
-        'palette': class_colours('nyuv2').tolist(),
+        'palette': [*map(list, get_benchmark('nyuv2').palette)],
     }
 
     def __init__(

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from go4align_plugins.data import get_benchmark
-from go4align_plugins.data.scenes import class_colours
 from go4align_plugins.leaderboard import Run, learning_curves, predictions_grid, weights_heatmap
 
 from ... import TOOLS
@@ -102,7 +101,7 @@ def test_grid_shows_class_colours_and_blanks(tmp_path):
     frame['truth'] = {'segmentation': np.full(SIZE, 4)}
     frame['predictions'] = {'EW': {'segmentation': np.full(SIZE, 7)}}
     predictions_grid([frame], path, ROOMS)
-    palette = [tuple(colour) for colour in class_colours('rooms').tolist()]
+    palette = [tuple(colour) for colour in [*map(list, get_benchmark('rooms').palette)]]
     assert {palette[4], palette[7]} <= colours_in(path)
     assert palette[2] not in colours_in(path)
     black = np.zeros((*SIZE, 3), np.uint8)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from go4align_plugins.data.embedded import render_dataset
+from go4align_plugins.data.rooms import render_dataset
 from go4align_plugins.leaderboard.cli import main
 from go4align_plugins.leaderboard.run.plan import Plan, read_plan, save_plan
 from go4align_plugins.leaderboard.run.store import Store

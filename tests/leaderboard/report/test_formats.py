@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from go4align_plugins.data import get_benchmark
-from go4align_plugins.data.table import regression
 from go4align_plugins.leaderboard import Run, build_report
 from go4align_plugins.leaderboard.report.formats import FORMATS
 from go4align_plugins.leaderboard.report.html import render_html
@@ -16,6 +15,7 @@ from go4align_plugins.leaderboard.report.metafile import render_metafile
 from go4align_plugins.leaderboard.report.scores import Scoring
 from go4align_plugins.leaderboard.report.table import Failure, Row
 from go4align_plugins.leaderboard.report.text import escape, render_latex
+from go4align_plugins.tasks import regression
 
 from ..run_folders import STREETS, make, make_singles, scaled
 

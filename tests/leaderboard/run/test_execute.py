@@ -16,7 +16,7 @@ pytest.importorskip(
     'go4align_plugins.libmtl', reason='LibMTL is not installed', exc_type=ImportError
 )
 
-from go4align_plugins.data.embedded import render_dataset
+from go4align_plugins.data.rooms import render_dataset
 from go4align_plugins.leaderboard.cli import main
 from go4align_plugins.leaderboard.run.execute import Execution
 from go4align_plugins.leaderboard.run.launchers import LocalLauncher

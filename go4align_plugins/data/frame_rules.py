@@ -1,0 +1,209 @@
+"""The rules for a file of MTAN's layout; :mod:`.mtan_layout` says where the files are.
+
+Each rule looks at extremes first, in one pass (a NaN fails every comparison), and for the place
+only when something is wrong: reading a frame is on the way of every training step.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from go4align_plugins.data.units import DepthUnit, Other, describe, find_other
+from go4align_plugins.tasks import MAPS, DistanceKind, MapKind, Task, VectorKind
+from go4align_plugins.utils.files import describe_damage
+
+# Images resized by cubic interpolation overshoot a little. Normals resized by interpolation are
+# shorter beside other surfaces and holes, never longer: inside of a surface they keep length 1.
+IMAGE_TOLERANCE, LENGTH_TOLERANCE = 1e-3, 0.05
+MEAN_LENGTH, UNIT_SHARE = 0.9, 0.05
+MEAN_LENGTH_OF_POSITIVE, UNIT_SHARE_OF_POSITIVE = 0.98, 0.5  # colours have no negative component
+
+LARGEST = np.finfo(np.float32).max
+"""Frames are read as float32: a larger depth of a float64 file would be infinite there."""
+
+PICTURES = (
+    Other('a picture from 0 to 255', 'divide by 255', 255),
+    Other('a picture from 0 to 65535', 'divide by 65535', 65535),
+)
+COLOURS = (
+    Other('colours from 0 to 1, (n + 1) / 2', 'multiply by 2 and subtract 1', 1.001),
+    Other('colours from 0 to 255', 'divide by 127.5 and subtract 1', 255),
+    Other('colours from 0 to 65535', 'divide by 32767.5 and subtract 1', 65535),
+)
+_LABEL_IDS = Other("CityScapes' official label ids", 'map them to the classes, void to -1', 33)
+LABELS = {
+    13: (
+        Other("NYUv2's 40 classes", 'map them to the 13 classes, no label to -1', 40),
+        Other("NYUv2's 894 official labels", 'map them to the 13 classes, no label to -1', 894),
+    ),
+    7: (
+        Other("CityScapes' 19 classes (train ids)", 'map them to the 7, or read 19 classes', 18),
+        _LABEL_IDS,
+    ),
+    19: (_LABEL_IDS,),
+}
+"""Number of classes -> other sets of labels of the same pictures."""
+
+
+def load_array(path: Path) -> np.ndarray:
+    """Loads one .npy file; never a pickled object. An error names the file."""
+    try:
+        array = np.load(path, allow_pickle=False)
+    except Exception as error:  # numpy raises a different one for every kind of damage
+        raise ValueError(
+            f'{path}: should be a whole .npy file. Found: {describe_damage(path, error)}'
+        ) from error
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f'{path}: should be a .npy file. Found an .npz archive.')
+    return array
+
+
+def is_whole(path: Path) -> bool:
+    """Whether there is an array under that name, of as many bytes as its header says."""
+    try:
+        np.load(path, mmap_mode='r', allow_pickle=False)
+    except Exception:  # as above
+        return False
+    return True
+
+
+def find_problem(
+    task: Task | None, array: np.ndarray, size: tuple[int, int] | None = None
+) -> str | None:
+    """The rule of the layout that an array breaks, and the value found; None if all is well.
+
+    A file that is whole, but in another unit or order, has the advice how to mend it, which begins
+    with :data:`~.units.MEND`.
+
+    Args:
+        task: whose truth the array is, with its unit and number of classes; None: an image.
+        array: as loaded.
+        size: expected height and width; None accepts any.
+    """
+    found = find_size(task, array.shape)
+    if array.dtype.kind not in 'fiub':
+        return f'should hold real numbers. Found dtype {array.dtype}.'
+    if found is None or (size and found != size) or not array.size:
+        expected = ', '.join(map(str, (*(size or 'HW'), *find_shapes(task)[0])))
+        order = describe(_find_order(task, array.shape, size))
+        return f'should have shape ({expected}). Found {array.shape}{order}'
+    if task is None:
+        return _check_image(array)
+    kind = MAPS[task.kind.name]
+    if kind.has_classes:
+        return _check_labels(array, task.channels)
+    if isinstance(kind, VectorKind):
+        return _check_vectors(array)
+    return _check_numbers(array, kind, task.depth_unit)
+
+
+def find_shapes(task: Task | None) -> tuple[tuple[int, ...], ...]:
+    """The shapes, after height and width, that a task's truth may have; an image's for None."""
+    return MAPS[task.kind.name].shapes if task else ((3,),)
+
+
+def find_size(task: Task | None, shape: tuple[int, ...]) -> tuple[int, int] | None:
+    """Height and width of an array of that shape; None if it should not have that shape."""
+    return (shape[0], shape[1]) if len(shape) > 1 and shape[2:] in find_shapes(task) else None
+
+
+def _find_order(
+    task: Task | None, shape: tuple[int, ...], size: tuple[int, int] | None
+) -> Other | None:
+    """The order that the axes of a wrong shape are in; None if it is not known."""
+    right = ', '.join(map(str, ('H', 'W', *find_shapes(task)[0])))
+    if find_size(task, shape):
+        name = f'columns before rows where ({right}) belongs, here or in the images'
+        mend = 'array.swapaxes(0, 1) where they come first'
+        return Other(name, mend) if size == shape[1::-1] else None
+    squeezed = tuple(length for length in shape if length != 1)
+    if find_size(task, squeezed):
+        return Other(f'axes of length 1 where ({right}) belongs', 'array.squeeze()')
+    if find_size(task, (*squeezed[1:], *squeezed[:1])):
+        how = '' if squeezed == shape else '.squeeze()'
+        return Other(f'channels first where ({right}) belongs', f'array{how}.transpose(1, 2, 0)')
+    if task is None and len(squeezed) == 2:
+        how = 'np.stack([array.squeeze()] * 3, axis=-1)'
+        return Other(f'one channel where ({right}) belongs', how)
+    if task is None and shape[2:] == (4,):
+        return Other(f'four channels where ({right}) belongs', 'array[..., :3]')
+    return None
+
+
+def _check_image(image: np.ndarray) -> str | None:
+    low, high = image.min(), image.max()
+    if low >= -IMAGE_TOLERANCE and high <= 1 + IMAGE_TOLERANCE:
+        return None
+    inside = (image >= -IMAGE_TOLERANCE) & (image <= 1 + IMAGE_TOLERANCE)
+    other = None
+    if np.count_nonzero((image < 0) | (image > 1)) > image.size / 10:
+        if -10 < low < 0 and high < 10:
+            other = Other('standardised values', 'multiply by the deviation and add the mean')
+        elif low >= 0:
+            other = find_other(high, PICTURES)
+    return f'an image should lie in [0, 1]. Found {_locate(image, ~inside)}{describe(other)}'
+
+
+def _check_labels(label: np.ndarray, num_classes: int) -> str | None:
+    rule = f'labels should be whole numbers from -1 (none) to {num_classes - 1}.'
+    if not (label.min() >= -1 and label.max() < num_classes):
+        found = _locate(label, ~((label >= -1) & (label < num_classes)))
+        return f'{rule} Found {found}{describe(_find_labels(label, num_classes))}'
+    if label.dtype.kind == 'f' and (label != np.rint(label)).any():
+        return f'{rule} Found {_locate(label, label != np.rint(label))}.'
+    return None
+
+
+def _find_labels(label: np.ndarray, num_classes: int) -> Other | None:
+    """The set that labels beyond the classes belong to; None if it is not known."""
+    classes = label[label != 255]
+    largest = classes.max() if classes.size else -1
+    if classes.size < label.size and largest < num_classes:
+        return Other('255 for no label', 'set it to -1')
+    if largest < num_classes or label.min() < -1:
+        return None
+    if largest == num_classes and label.min() >= 0:
+        return Other('classes from 1, and 0 for no label', 'subtract 1')
+    return find_other(largest, LABELS.get(num_classes, ()))
+
+
+def _check_numbers(array: np.ndarray, kind: MapKind, unit: DepthUnit | None) -> str | None:
+    is_distance = isinstance(kind, DistanceKind)
+    low, remark = (0, ' and not negative (0: not measured)') if is_distance else (-LARGEST, '')
+    if not (array.min() >= low and array.max() <= LARGEST):
+        found = _locate(array, ~((array >= low) & (array <= LARGEST)))
+        return f'{kind.name} should be finite{remark}. Found {found}.'
+    return unit.find_problem(array) if unit else None
+
+
+def _check_vectors(vectors: np.ndarray) -> str | None:
+    vectors = vectors.astype(np.float32, copy=False)
+    lengths = np.sqrt(np.einsum('...c,...c->...', vectors, vectors))
+    if not lengths.max() <= 1 + LENGTH_TOLERANCE:
+        found = f'length {_locate(lengths, ~(lengths <= 1 + LENGTH_TOLERANCE))}'
+    else:
+        count = np.count_nonzero(lengths) or 1
+        mean = lengths.sum() / count
+        if not 0 < mean < MEAN_LENGTH_OF_POSITIVE:
+            return None
+        share = np.count_nonzero(lengths > 1 - LENGTH_TOLERANCE) / count
+        if not (mean < MEAN_LENGTH and share < UNIT_SHARE) and not (
+            share < UNIT_SHARE_OF_POSITIVE and vectors.min() >= 0
+        ):
+            return None
+        found = f'a mean length of {mean:.3g}'
+    other = None
+    off = (lengths > 0) & (abs(lengths - 1) > LENGTH_TOLERANCE)
+    if vectors.min() >= 0:
+        other = find_other(vectors.max(), COLOURS)
+    elif np.count_nonzero(off) > np.count_nonzero(lengths) / 2:
+        other = Other('vectors of another length', 'divide each by its length')
+    return f'normals should have length 1, or 0 for none. Found {found}{describe(other)}'
+
+
+def _locate(array: np.ndarray, bad: np.ndarray) -> str:
+    """The first bad value, its place, and the number of bad ones."""
+    first = tuple(np.argwhere(bad)[0])
+    return f'{array[first]:.6g} at row {first[0]}, column {first[1]} ({bad.sum()} values in all)'
