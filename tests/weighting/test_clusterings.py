@@ -92,8 +92,6 @@ def test_kmeans_pytorch_gives_up_instead_of_looping():
     values = torch.linspace(0, 1, 40, dtype=torch.float64)
     with pytest.raises(RuntimeError, match='did not converge in 3 starts of 1 iterations'):
         KMeansPytorch(max_iterations=1, max_starts=3)(values, 5)
-    with pytest.raises(ValueError, match='should be finite'):
-        KMeansPytorch()(torch.tensor([1.0, float('nan'), 2.0]), 2)
 
 
 def test_seed_of_kmeans_pytorch_chooses_the_start():
@@ -107,7 +105,6 @@ def test_any_callable_groups():
     weighting(torch.tensor([4.0, 3.0, 2.0, 1.0]))
     # Numbered by rising weight, whatever numbers came back: the callable sees rising indicators.
     assert sorted(set(weighting.groups.tolist())) == [0, 1]
-    with pytest.raises(ValueError, match='should return 4 integers'):
-        GO4Align(4, 2, grouping=lambda *_: torch.ones(3))(torch.rand(4) + 1)
-    with pytest.raises(ValueError, match=r'at most 2 groups\. Found 4 groups'):
-        GO4Align(4, 2, grouping=lambda *_: torch.arange(4))(torch.rand(4) + 1)
+    for broken in (torch.ones(3, dtype=int), torch.rand(4), torch.arange(4)):
+        with pytest.raises(ValueError, match=r'should return 4 integers.*at most 2 different.*`\['):
+            GO4Align(4, 2, grouping=lambda *_, found=broken: found)(torch.rand(4) + 1)
