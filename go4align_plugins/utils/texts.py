@@ -10,11 +10,7 @@ from go4align_plugins.utils.files import find_stand_in
 
 
 def read_text(path: Path, errors: str = 'strict') -> str:
-    """Read a text in UTF-8.
-
-    Args:
-        path: the file.
-        errors: as for ``bytes.decode``: how to treat bytes that are no UTF-8.
+    """Read a text in UTF-8; ``errors`` as for ``bytes.decode``.
 
     Raises:
         OSError: if it cannot be read.

@@ -73,7 +73,7 @@ def test_difference_by_hand():
         (lambda: convergence_epoch([1.0, math.nan], True), 'nan'),
         (lambda: convergence_epoch([1.0], True, share=0.0), 'share = 0'),
         (lambda: convergence_epoch([1.0], True, window=4), 'window = 4'),
-        (lambda: convergence_difference([3]), r'Found `\[3\]`'),
+        (lambda: convergence_difference([3]), r'Found `epochs = \[3\]`'),
     ],
 )
 def test_mistakes_are_named(call, message):

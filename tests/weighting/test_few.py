@@ -104,17 +104,3 @@ def test_weights_are_tensors_like_any_other():
     assert torch.equal(weights.clone().share_memory_(), weights.share_memory_())
     with torch.inference_mode():
         torch.testing.assert_close(GO4Align(3)(losses), GO4Align(3)(losses))
-
-
-@pytest.mark.integration
-def test_compiled_training_step_takes_the_same_steps():
-    def step(losses):
-        return (weighting(losses) * losses).sum()
-
-    weighting = GO4Align(3, step_size=0.1)
-    steps = (torch.rand(4, 3, generator=torch.Generator().manual_seed(0)) + 0.1).unbind()
-    expected = [step(losses) for losses in steps]
-    risk = weighting.indicator.accumulated_risk.clone()
-    weighting.reset()
-    torch.testing.assert_close([torch.compile(step, backend='eager')(x) for x in steps], expected)
-    torch.testing.assert_close(weighting.indicator.accumulated_risk, risk)

@@ -16,7 +16,7 @@ from go4align_plugins.weighting import kmeans_1d
 from go4align_plugins.weighting.arrays import numpy
 from go4align_plugins.weighting.few import begin_runs
 from go4align_plugins.weighting.kmeans import DENSE_LIMIT, HOST_LIMIT, group_sorted, in_units
-from go4align_plugins.weighting.large import RunCosts, group_large
+from go4align_plugins.weighting.large import group_large
 
 needs_numpy = pytest.mark.skipif(not numpy, reason='numpy is not installed')
 
@@ -159,25 +159,8 @@ def test_many_values_reach_the_optimum_of_the_dense_path(size, num_groups):
     torch.testing.assert_close(*costs, rtol=1e-11, atol=0)
 
 
-@needs_numpy
-def test_costs_of_runs_are_those_of_their_values():
-    values = numpy.array([0.0, 1.0, 1.5, 4.0, 4.5, 9.0])
-    counts = numpy.array([1, 2, 1, 3, 1, 1])
-    costs = RunCosts(values, counts)
-    for begin, end in itertools.combinations_with_replacement(range(len(values)), 2):
-        run = values[begin : end + 1].repeat(counts[begin : end + 1])
-        found = costs(*(numpy.array([place]) for place in (begin, end)))
-        torch.testing.assert_close(found.item(), ((run - run.mean()) ** 2).sum().item())
-
-
 @pytest.mark.parametrize('size', [3, 600])
 @pytest.mark.parametrize('dtype', [torch.float16, torch.float32, torch.int64])
 def test_values_of_any_kind_are_grouped_in_float64(size, dtype):
     values = torch.arange(size).to(dtype)
     assert torch.equal(kmeans_1d(values, 2), kmeans_1d(values.double(), 2))
-
-
-def test_global_random_state_is_left_alone():
-    state = torch.get_rng_state()
-    kmeans_1d(torch.rand(1000, generator=torch.Generator().manual_seed(0)), 4)
-    assert torch.equal(torch.get_rng_state(), state)
