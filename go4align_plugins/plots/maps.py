@@ -62,7 +62,13 @@ def draw_maps(rows: Sequence[Mapping[str, Any]], legend: Legend) -> Figure:
         rule = f'hold the tasks and methods of `rows[0]`, {columns}'
         require(_columns(row) == columns, f'rows[{index}]', rule, _columns(row))
     maps = [{(task, name): _map(row, task, name, legend) for task, name in columns} for row in rows]
-    classes = _classes(maps)
+    labels = [
+        np.unique(array)
+        for frame in maps
+        for (task, _), array in frame.items()
+        if task and MAPS[task].has_classes
+    ]
+    classes = sorted({int(number) for numbers in labels for number in numbers} - {-1})
 
     lefts, cell = _layout(columns)
     height, width = np.shape(rows[0]['image'])[:2]
@@ -92,7 +98,12 @@ def draw_maps(rows: Sequence[Mapping[str, Any]], legend: Legend) -> Figure:
         ends = [left for (task, _), left in zip(columns, lefts) if _has_scale(task)]
         if ends:
             box = ((ends[-1] + cell + 0.05) / WIDTH, bottom / total, 0.06 / WIDTH, box[3])
-            _draw_scale(figure, box, scale)
+            axes = figure.add_axes(box, xticks=[], yticks=[])
+            axes.imshow(np.linspace(1, 0, 64)[:, None], aspect='auto', cmap=DEPTH_COLOURS)
+            axes.spines[:].set_visible(False)
+            for height, alignment, value in zip((0, 1), ('bottom', 'top'), scale):
+                text, place = f'{value:.{1 if scale[1] >= 1 else 2}f}', axes.transAxes
+                axes.text(1.5, height, text, transform=place, va=alignment, size=8)
     palette = np.asarray(legend.palette) / 255
     patch = import_optional('matplotlib.patches', user='Pictures').Patch
     patches = [patch(color=palette[c], label=legend.class_names[c]) for c in classes]
@@ -133,17 +144,6 @@ def _map(row: Mapping[str, Any], task: str, name: str, legend: Legend) -> np.nda
 
 def _has_scale(task: str) -> bool:
     return task in MAPS and MAPS[task].colours == 'scale'
-
-
-def _classes(maps: Sequence[Mapping[tuple[str, str], np.ndarray]]) -> list[int]:
-    """The classes that occur in any map."""
-    labels = [
-        array
-        for frame in maps
-        for (task, _), array in frame.items()
-        if task and MAPS[task].has_classes
-    ]
-    return sorted({int(number) for array in labels for number in np.unique(array)} - {-1})
 
 
 def _colours(
@@ -189,13 +189,3 @@ def _layout(columns: Sequence[tuple[str, str]]) -> tuple[list[float], float]:
     cell = (WIDTH - TASK_SPACE - sum(spaces)) / len(columns)
     lefts = TASK_SPACE + np.cumsum([0.0, *spaces[:-1]]) + cell * np.arange(len(columns))
     return lefts.tolist(), cell
-
-
-def _draw_scale(figure: Figure, box: Any, scale: tuple[float, float]) -> None:
-    axes = figure.add_axes(box, xticks=[], yticks=[])
-    axes.imshow(np.linspace(1, 0, 64)[:, None], aspect='auto', cmap=DEPTH_COLOURS)
-    axes.spines[:].set_visible(False)
-    digits = 1 if scale[1] >= 1 else 2
-    for height, alignment, value in ((0, 'bottom', scale[0]), (1, 'top', scale[1])):
-        text = f'{value:.{digits}f}'
-        axes.text(1.5, height, text, transform=axes.transAxes, va=alignment, size=8)

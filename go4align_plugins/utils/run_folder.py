@@ -34,7 +34,7 @@ class RunFolder:
     Args:
         path: the folder; it is made.
         config: all options of the run, plain values.
-        resume: whether to go on with what is there; without a finished epoch it begins anew.
+        resume: whether to go on with the run in it, if there is one.
 
     Raises:
         RunFolderError: if the folder holds a run and ``resume`` is False, or another run's options.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from go4align_plugins.utils.options import check_whole
-from go4align_plugins.weighting.arrays import as_array, namespace, view
+from go4align_plugins.weighting.arrays import as_array, namespace
 from go4align_plugins.weighting.checks import (
     NegativeLossCheck,
     average_over_ranks,
@@ -29,11 +29,10 @@ class AGRM(nn.Module):
         \min_\theta \; w^\top G \, L(\theta) \quad \text{with} \quad
         \{w, G\} = \arg\min \lVert \gamma^\top - w^\top G \rVert^2
 
-    - :math:`L` (M,): the losses (risks) of the M tasks;
-    - :math:`\gamma` (M,): the group assignment indicator, computed from the losses;
-    - :math:`G` (K, M): which group each task belongs to, one 1 a column;
-    - :math:`w` (K,): the group weights. Given G, the best w is the mean of gamma in each group, so
-      the two together are K-means on the M numbers, and a task's weight is its group's centre.
+    L (M,) are the losses (risks) of the M tasks, gamma (M,) is the group assignment indicator,
+    computed from them. G (K, M) says which group each task belongs to, by one 1 a column; w (K,)
+    are the group weights. Given G, the best w is the mean of gamma in each group, so the two
+    together are K-means on the M numbers, and a task's weight is its group's centre.
 
     What to rely on:
 
@@ -58,17 +57,11 @@ class AGRM(nn.Module):
     Raises:
         ValueError: if a parameter is out of its range.
         ImportError: if the grouping's package is not installed; the message names the extra.
-
-    Example:
-        >>> weighting = AGRM(num_tasks=3, num_groups=2, indicator=lambda losses: 1 / losses)
-        >>> weighting(torch.tensor([1.0, 1.25, 4.0]))
-        tensor([0.9000, 0.9000, 0.2500])
     """
 
     indicator: Any
     groups: Tensor
-    """(M,) int64 buffer: the last step's group of each task, numbered by rising weight; -1 for a
-    task that was absent, or before the first step."""
+    """(M,) int64: the last step's group of each task, by rising weight; -1: absent, or no step."""
 
     def __init__(
         self,
@@ -129,8 +122,8 @@ class AGRM(nn.Module):
         groups = assign(gamma, present, self.num_groups, self.grouping)  # G of Eq. 4
         weights = average(gamma, groups, self.num_groups)  # w of Eq. 3, for each task
         if self.training:
-            state = view(self.groups, groups)
-            state[...] = xp.where(usable, groups, state)
+            found = torch.as_tensor(groups)
+            self.groups.copy_(torch.where(torch.as_tensor(usable), found, self.groups))
         weights = torch.as_tensor(xp.where(usable, weights, fallback))
         return weights.clamp(max=largest).to(losses.dtype)
 

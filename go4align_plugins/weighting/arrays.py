@@ -32,13 +32,8 @@ def namespace(array: Array) -> Any:
 
 
 def as_array(tensor: Tensor) -> Array:
-    """A view of a tensor: numpy's array on the CPU, where it may be, else the tensor."""
+    """View a tensor as numpy's array, where that may be."""
     return tensor.numpy() if tensor.is_cpu and numpy and not is_followed() else tensor
-
-
-def view(buffer: Tensor, like: Array) -> Array:
-    """A module's buffer as an array of the same kind as another."""
-    return buffer if isinstance(like, Tensor) else buffer.numpy()
 
 
 def positions(like: Array, size: int) -> Array:

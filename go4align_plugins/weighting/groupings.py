@@ -73,7 +73,7 @@ def _import(module: str) -> Any:
 
 
 def _scale(values: Tensor) -> Tensor:
-    """Bring values into units of the largest magnitude, on the host: no square overflows."""
+    """Divide values by the largest magnitude, on the host: no square overflows."""
     values = values.double().cpu()
     return values / values.abs().max().clamp(min=1e-290)
 
@@ -81,9 +81,7 @@ def _scale(values: Tensor) -> Tensor:
 class KMeansPytorch:
     """``kmeans_pytorch.kmeans``, which the released code uses: one random start at every call.
 
-    It prints, draws a progress bar, starts from numpy's global generator and loops for ever on
-    repeated values. Here it is silent, has a generator of its own, gets distinct values alone, and
-    gives up on a start that does not converge.
+    Here it prints nothing, has a generator of its own, and gives up where it would loop for ever.
 
     Args:
         seed: of the random starts; the same values always get the same groups.
@@ -146,8 +144,8 @@ class SemidefiniteKMeans:
         \min_Z \langle D, Z \rangle \quad \text{s.t.} \quad
         Z \succeq 0,\; Z \ge 0,\; Z 1 = 1,\; \operatorname{tr} Z = K
 
-    D (M, M) holds the squared distances of the values. Z (M, M) of a true partition is 1 / size of
-    the group for any two of its members, so that Z times the values are their groups' means.
+    D (M, M) holds the values' squared distances. Z (M, M) of a partition times the values gives
+    their groups' means.
     """
 
     def __init__(self, solver: str = 'CLARABEL') -> None:

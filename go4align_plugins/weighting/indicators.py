@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from go4align_plugins.utils.options import check_choice, check_switch, require
-from go4align_plugins.weighting.arrays import Array, as_array, is_followed, namespace, view
+from go4align_plugins.weighting.arrays import Array, as_array, is_followed, namespace
 
 LARGEST, FAR = 1e150, 1e300
 """Losses and the indicator saturate far beyond any training, so that nothing leaves float64."""
@@ -37,13 +37,9 @@ class RiskGuidedIndicator(nn.Module):
             \quad \textstyle\sum_m q_m = 1 && \text{smooth alignment (Eq. 6)} \\
         \gamma_m &= p_m q_m && \text{(Eq. 7)}
 
-    - :math:`L` (M,): the losses (risks) of this step, detached;
-    - :math:`\beta`: the step size;
-    - :math:`p` (M,): puts all tasks on one scale: the smaller the loss, the larger;
-    - :math:`q` (M,): the history; a product over all steps, so that a task that has lost more in
-      all counts less. It starts at 1 / M and includes the current step;
-    - :math:`\gamma` (M,): the indicator. All sums run over the tasks that are present.
-
+    L (M,) are the losses (risks) of this step, and beta is the step size. p puts all tasks on one
+    scale: the smaller the loss, the larger. q is the history, from 1 / M on and with this step: a
+    task that has lost more in all counts less. The sums over n run over the tasks that are present.
     The released code keeps the history as a product; a sum in float64 loses nothing to rounding.
 
     Args:
@@ -93,7 +89,7 @@ class RiskGuidedIndicator(nn.Module):
         losses = xp.where(losses < LARGEST, losses, LARGEST)
         indicator = xp.sign(losses)
         if self.smooth_alignment:
-            history = view(self.accumulated_risk, losses)
+            history = self.accumulated_risk if xp is torch else self.accumulated_risk.numpy()
             risk = history + self.step_size / micro_batches * losses
             if self.training:
                 history[...] = risk

@@ -7,10 +7,9 @@ values into ``k`` runs follows from those into ``k - 1``:
     D_k(t) = \min_{i \le t} D_{k-1}(i - 1) + c(i, t), \quad
     c(i, t) = \sum_{n=i}^t (x_n - x_i)^2 - \frac{1}{t - i + 1} \Big(\sum_{n=i}^t (x_n - x_i)\Big)^2
 
-- :math:`D_k(t)`: the least cost of the values up to ``t`` in ``k`` runs;
-- :math:`c(i, t)`: the cost of the run ``i .. t``, its sum of squared distances to its mean. The
-  sums are anchored at the run's first value, so that they lose nothing where tight groups lie far
-  from zero.
+Here :math:`D_k(t)` is the least cost of the values up to ``t`` in ``k`` runs, and :math:`c(i, t)`
+the cost of the run ``i .. t``: its squared distances to its mean. Anchored at the run's first
+value, the sums lose nothing where tight groups lie far from zero.
 
 Distances below about 1e-154 of the largest value, whose squares float64 has not, cost nothing.
 """
@@ -23,8 +22,7 @@ from go4align_plugins.weighting.arrays import Array, namespace, numpy, positions
 from go4align_plugins.weighting.large import group_large
 
 DENSE_LIMIT = 512
-"""Up to this many values the costs of all runs are held at once (2 MiB), and nothing is copied to
-the host; beyond it memory would grow with the square of their number."""
+"""Up to this many values the costs of all runs are held at once (2 MiB), on the values' device."""
 HOST_LIMIT = 128
 """On the CPU, divide and conquer is faster for more values."""
 NO_RUN = 1e300

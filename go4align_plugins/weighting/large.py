@@ -1,9 +1,8 @@
 """Exact K-means on a line for thousands of values: M log M costs of runs in place of M squared.
 
-The recurrence of :mod:`~go4align_plugins.weighting.kmeans` by divide and conquer: the best begin of
-the last run never moves left as its end moves right. So a row is solved level by level: the middle
-end first, then the middles of both halves, each within the begins found on its two sides. A level
-is one batch of operations on numpy's arrays.
+The recurrence of ``kmeans.py`` by divide and conquer: the best begin of the last run never moves
+left as its end moves right. So a row is solved level by level, each in one batch of operations: the
+middle end first, then the middles of both halves, within the begins found on their two sides.
 """
 
 from __future__ import annotations
@@ -17,30 +16,23 @@ from go4align_plugins.weighting.arrays import Array, numpy
 def group_large(values: Array, counts: Array, num_groups: int) -> Array:
     """Solve the recurrence for rising values (M,), each of which counts 0 times or once."""
     host, ones = (torch.as_tensor(array).cpu().numpy() for array in (values, counts))
-    starts = numpy.diff(host, prepend=-numpy.inf).nonzero()[0]
-    groups = group_distinct(host[starts], numpy.add.reduceat(ones, starts), num_groups)
-    groups = groups.repeat(numpy.diff(starts, append=len(host)))
+    firsts = numpy.diff(host, prepend=-numpy.inf).nonzero()[0]  # of equal values
+    end = groups = numpy.arange(len(firsts))
+    if num_groups < len(firsts):
+        costs = RunCosts(host[firsts], numpy.add.reduceat(ones, firsts))
+        best, rows = costs(end * 0, end), []
+        for first in range(1, num_groups - 1):
+            best, begins = _add_run(best, first, costs)
+            rows.append(begins)
+        # The last run ends at the last value alone.
+        begin = end[num_groups - 1 :]
+        start = begin[(best[begin - 1] + costs(begin, end[-1:])).argmin()]
+        groups = (end >= start).astype(int)
+        for begins in reversed(rows):
+            start = begins[start - 1]
+            groups += end >= start
+    groups = groups.repeat(numpy.diff(firsts, append=len(host)))
     return torch.as_tensor(groups, device=values.device) if isinstance(values, Tensor) else groups
-
-
-def group_distinct(values: Array, counts: Array, num_groups: int) -> Array:
-    """Solve it for values (M,) that rise at each place, by their counts (M,)."""
-    end = numpy.arange(len(values))
-    if num_groups >= len(values):
-        return end
-    costs = RunCosts(values, counts)
-    best, rows = costs(end * 0, end), []
-    for first in range(1, num_groups - 1):
-        best, begins = _add_run(best, first, costs)
-        rows.append(begins)
-    # The last run ends at the last value alone.
-    begin = end[num_groups - 1 :]
-    start = begin[(best[begin - 1] + costs(begin, end[-1:])).argmin()]
-    groups = (end >= start).astype(int)
-    for begins in reversed(rows):
-        start = begins[start - 1]
-        groups += end >= start
-    return groups
 
 
 def _add_run(best: Array, first: int, costs: RunCosts) -> tuple[Array, Array]:
@@ -76,12 +68,11 @@ def _add_run(best: Array, first: int, costs: RunCosts) -> tuple[Array, Array]:
 
 
 class RunCosts:
-    """The cost of any run ``i .. t`` of rising values at once, exact to rounding.
+    """The cost of any run of rising values at once, exact to rounding, by a disjoint sparse table.
 
-    A disjoint sparse table of ``3 M log2 M`` numbers: for each power of two, the count, mean and
-    cost of every run that ends just before, or begins at, the middle of a block of that size. The
-    middle of one of these blocks splits any run; Chan's formula joins its halves, by a sum of
-    positive terms.
+    For each power of two it has the count, mean and cost of every run that ends just before, or
+    begins at, the middle of a block of that size. The middle of one of these blocks splits any
+    run; Chan's formula joins the halves, by a sum of positive terms.
     """
 
     def __init__(self, values: Array, counts: Array) -> None:

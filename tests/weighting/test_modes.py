@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import io
-import pickle
 
 import pytest
 import torch
@@ -90,16 +89,11 @@ def test_to_empty(device):
 
 @pytest.mark.parametrize('grouping', GROUPINGS)
 def test_copies(grouping):
-    weighting = grouped(grouping)
-    saved = io.BytesIO()
+    weighting, saved = grouped(grouping), io.BytesIO()
     torch.save(weighting, saved)
     saved.seek(0)
-    copies = [
-        copy.deepcopy(weighting),
-        pickle.loads(pickle.dumps(weighting)),
-        AveragedModel(weighting).module,
-        torch.load(saved, weights_only=False),
-    ]
+    loaded = torch.load(saved, weights_only=False)
+    copies = [copy.deepcopy(weighting), loaded, AveragedModel(weighting).module]
     expected = weighting(LOSSES)
     for twin in copies:
         assert torch.equal(twin(LOSSES), expected)
@@ -109,18 +103,14 @@ def test_copies(grouping):
 @pytest.mark.parametrize('transform', ['grad', 'vmap', 'jvp', 'vmap of grad'])
 def test_function_transforms_say_where_to_call_the_weighting(transform):
     weighting, inputs = GO4Align(3), torch.rand(4, 3)
-
-    def total(losses):
-        return (weighting(losses) * losses).sum()
-
-    calls = {
-        'grad': lambda: torch.func.grad(total)(inputs[0]),
-        'vmap': lambda: torch.func.vmap(total)(inputs),
-        'jvp': lambda: torch.func.jvp(total, (inputs[0],), (inputs[1],)),
-        'vmap of grad': lambda: torch.func.vmap(torch.func.grad(total))(inputs),
-    }
+    call = {
+        'grad': lambda total: torch.func.grad(total)(inputs[0]),
+        'vmap': lambda total: torch.func.vmap(total)(inputs),
+        'jvp': lambda total: torch.func.jvp(total, (inputs[0],), (inputs[1],)),
+        'vmap of grad': lambda total: torch.func.vmap(torch.func.grad(total))(inputs),
+    }[transform]
     with pytest.raises(ValueError, match=r'inside of `torch.func`.*Call the weighting outside'):
-        calls[transform]()
+        call(lambda losses: (weighting(losses) * losses).sum())
     assert_same_state(weighting, GO4Align(3))
     # The way that the message shows.
     weights = weighting(inputs[0])
@@ -132,12 +122,8 @@ def test_function_transforms_say_where_to_call_the_weighting(transform):
 @pytest.mark.parametrize('num_tasks', [3, 70])
 @pytest.mark.parametrize('indicator', [None, lambda losses: 1 / losses])
 def test_compiles_to_one_graph(num_tasks, indicator):
-    def make():
-        if indicator:
-            return AGRM(num_tasks, 2, indicator)
-        return GO4Align(num_tasks, 2, step_size=0.1)
-
-    weighting, reference = make(), make()
+    weighting = AGRM(num_tasks, 2, indicator) if indicator else GO4Align(num_tasks, 2, 0.1)
+    reference = copy.deepcopy(weighting)
 
     def step(losses):
         return (weighting(losses) * losses).sum()

@@ -41,12 +41,6 @@ def test_weight_beyond_the_dtype_saturates(dtype, num_tasks):
     assert weights.isfinite().all()
 
 
-def test_equal_losses_form_one_group():
-    weighting = GO4Align(4, 3)
-    assert weighting(torch.full((4,), 0.7)).tolist() == [1.0] * 4
-    assert weighting.groups.tolist() == [0] * 4
-
-
 @pytest.mark.parametrize('bad', [math.nan, math.inf, -math.inf])
 def test_non_finite_loss_leaves_no_trace(bad):
     weighting, reference = GO4Align(3, step_size=0.1), GO4Align(3, step_size=0.1)
