@@ -16,7 +16,7 @@ from torch import Tensor
 from go4align_plugins.weighting.arrays import is_followed, numpy
 from go4align_plugins.weighting.checks import is_distributed
 from go4align_plugins.weighting.indicators import RiskGuidedIndicator, align_smoothly, balance_scale
-from go4align_plugins.weighting.kmeans import kmeans_1d
+from go4align_plugins.weighting.kmeans import group_sorted, in_units, kmeans_1d
 
 if TYPE_CHECKING:
     from go4align_plugins.weighting.agrm import AGRM
@@ -78,7 +78,8 @@ def begin_runs(ordered: Sequence[float], num_groups: int) -> list[int]:
     if len(begins) <= num_groups or num_groups == 1:
         return begins[:num_groups]
     if len(ordered) > FEW_VALUES:
-        groups = kmeans_1d(numpy.array(ordered), num_groups)
+        values = numpy.array(ordered)
+        groups = group_sorted(in_units(values), numpy.ones_like(values), num_groups)
         return [0, *(numpy.diff(groups).nonzero()[0] + 1).tolist()]
     runs = [(begin, _costs(ordered[begin:])) for begin in begins]
     (_, best), *later = runs
