@@ -34,13 +34,9 @@ class Metric:
 
 @dataclass(frozen=True)
 class Kind:
-    """The rules of a kind of task.
+    """The rules of a kind of task: its loss of prediction and truth, and the maker of its metric.
 
-    Attributes:
-        name: in messages.
-        loss: prediction and truth -> the mean loss over what has a label.
-        metric: a task, and the standard deviation of a number that is learned standardised -> the
-            sums over a split, of :mod:`go4align_plugins.measures`.
+    The metric is made for a task and, of a number learned standardised, its standard deviation.
     """
 
     name: str
