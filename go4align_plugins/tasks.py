@@ -25,13 +25,7 @@ ACROSS = {-1: 0, -2: 1}
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure that a task is judged by.
-
-    Attributes:
-        name: as LibMTL prints it.
-        higher_is_better: the direction.
-        unit: of the figure as stored; shares and mIoU are in [0, 1].
-    """
+    """A figure that judges a task: LibMTL's name, and the unit as stored; shares are in [0, 1]."""
 
     name: str
     higher_is_better: bool
@@ -40,13 +34,9 @@ class Metric:
 
 @dataclass(frozen=True)
 class Kind:
-    """The rules of a kind of task.
+    """The rules of a kind of task: its loss of prediction and truth, and the maker of its metric.
 
-    Attributes:
-        name: in messages.
-        loss: prediction and truth -> the mean loss over what has a label.
-        metric: a task, and the standard deviation of a number that is learned standardised -> the
-            sums over a split, of :mod:`go4align_plugins.measures`.
+    The metric is made for a task and, of a number learned standardised, its standard deviation.
     """
 
     name: str
@@ -111,13 +101,7 @@ class MapKind(Kind):
         return value
 
     def zoom(self, value: Tensor, cut: Callable[[Tensor, str], Tensor], closer: float) -> Tensor:
-        """Enlarge a window of a map.
-
-        Args:
-            value: (H, W) or (C, H, W).
-            cut: the map and an interpolation -> (C, H, W): the enlarged window.
-            closer: the factor of a depth in it.
-        """
+        """Enlarge a window of a map, ``closer`` times; ``cut`` takes an interpolation, too."""
         return cut(value, 'nearest')[0].long()
 
     def finish(self, prediction: Tensor) -> Tensor:
@@ -158,36 +142,20 @@ class VectorKind(MapKind):
 
 
 SEGMENTATION = MapKind(
-    'segmentation',
-    measures.segmentation_loss,
+    'segmentation', measures.segmentation_loss,
     lambda task, _: measures.SegmentationMetric(task.channels),
-    folder='label',
-    array='gt_seg_map',
-    field='sem_seg',
-    dtype='int64',
-)
+    folder='label', array='gt_seg_map', field='sem_seg', dtype='int64',
+)  # fmt: skip
 DEPTH = DistanceKind(
-    'depth',
-    measures.depth_loss,
-    lambda *_: measures.DepthMetric(),
-    folder='depth',
-    array='gt_depth_map',
-    field='depth_map',
-    shapes=((1,), ()),
-    channels=1,
-    colours='scale',
-)
+    'depth', measures.depth_loss, lambda *_: measures.DepthMetric(),
+    folder='depth', array='gt_depth_map', field='depth_map',
+    shapes=((1,), ()), channels=1, colours='scale',
+)  # fmt: skip
 NORMAL = VectorKind(
-    'normal',
-    measures.normal_loss,
-    lambda *_: measures.NormalMetric(),
-    folder='normal',
-    array='gt_normal_map',
-    field='normal_map',
-    shapes=((3,),),
-    channels=3,
-    colours='direction',
-)
+    'normal', measures.normal_loss, lambda *_: measures.NormalMetric(),
+    folder='normal', array='gt_normal_map', field='normal_map',
+    shapes=((3,),), channels=3, colours='direction',
+)  # fmt: skip
 REGRESSION = Kind(
     'regression', measures.regression_loss, lambda _, scale: measures.RegressionMetric(scale)
 )
@@ -213,15 +181,7 @@ def to_tensors(arrays: Mapping[str, Any]) -> dict[str, Tensor]:
 
 @dataclass(frozen=True)
 class Task:
-    """One task.
-
-    Attributes:
-        name: unique within its benchmark.
-        channels: that a model predicts for it.
-        metrics: that it is judged by.
-        kind: its rules.
-        depth_unit: of its targets; None if they are no depth.
-    """
+    """A task: a name of its own in its benchmark, and the channels that a model predicts for it."""
 
     name: str
     channels: int

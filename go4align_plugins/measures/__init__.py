@@ -7,8 +7,7 @@ from go4align_plugins.measures.losses import (
     regression_loss,
     segmentation_loss,
 )
-from go4align_plugins.measures.scores import delta_m, libmtl_improvement, mean_rank
-from go4align_plugins.measures.task_metrics import (
+from go4align_plugins.measures.metrics import (
     AttributeMetric,
     DepthMetric,
     Metric,
@@ -16,6 +15,7 @@ from go4align_plugins.measures.task_metrics import (
     RegressionMetric,
     SegmentationMetric,
 )
+from go4align_plugins.measures.scores import delta_m, libmtl_improvement, mean_rank
 
 __all__ = ['AttributeMetric', 'DepthMetric', 'Metric', 'NormalMetric', 'RegressionMetric']
 __all__ += ['SegmentationMetric', 'attribute_loss', 'delta_m', 'depth_loss', 'libmtl_improvement']

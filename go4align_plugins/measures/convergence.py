@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from math import isfinite
 from statistics import fmean, pstdev
 
+from go4align_plugins.utils.options import require
+
 
 def convergence_epoch(
     values: Sequence[float], higher_is_better: bool, share: float = 0.95, window: int = 5
@@ -31,14 +33,9 @@ def convergence_epoch(
     Raises:
         ValueError: if there is no value, one is not finite, or a parameter is out of its range.
     """
-    if not 0 < share <= 1:
-        raise ValueError(
-            f'Parameter `share` should be above 0 and at most 1. Found `share = {share}`.'
-        )
-    if not values or not all(map(isfinite, values)):
-        raise ValueError(
-            f'Parameter `values` should hold one finite value an epoch. Found `{list(values)}`.'
-        )
+    require(0 < share <= 1, 'share', 'be above 0 and at most 1', share)
+    finite = len(values) > 0 and all(map(isfinite, values))
+    require(finite, 'values', 'hold one finite value an epoch', list(values))
     scores = smooth([value if higher_is_better else -value for value in values], window)
     first, best = scores[0], max(scores)
     if share == 1:  # rounding must not put the target above the best
@@ -48,21 +45,11 @@ def convergence_epoch(
 
 
 def smooth(values: Sequence[float], window: int) -> list[float]:
-    """Replace each epoch's value by the mean over a window around the epoch.
+    """Replace each epoch's value by the mean over a window (an odd number of epochs) around it.
 
     Towards both ends the window shrinks on both sides alike, so a straight line stays as it is.
-
-    Args:
-        values: one an epoch.
-        window: number of epochs, an odd number.
-
-    Raises:
-        ValueError: if the window is even or below 1.
     """
-    if window < 1 or window % 2 == 0:
-        raise ValueError(
-            f'Parameter `window` should be an odd number from 1. Found `window = {window}`.'
-        )
+    require(window >= 1 and window % 2 == 1, 'window', 'be an odd number from 1', window)
     last = len(values) - 1
     reaches = [min(window // 2, epoch, last - epoch) for epoch in range(len(values))]
     return [fmean(values[i - reach : i + reach + 1]) for i, reach in enumerate(reaches)]
@@ -77,8 +64,5 @@ def convergence_difference(epochs: Sequence[float]) -> float:
     Raises:
         ValueError: if there are fewer than two tasks.
     """
-    if len(epochs) < 2:
-        raise ValueError(
-            f'Parameter `epochs` should hold two tasks or more. Found `{list(epochs)}`.'
-        )
+    require(len(epochs) >= 2, 'epochs', 'hold two tasks or more', list(epochs))
     return pstdev(epochs)

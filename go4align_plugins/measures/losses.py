@@ -2,7 +2,7 @@
 
 Every loss is computed in float32, whatever the predictions are in, and without waiting for the
 device. A batch without a label gives a loss of exactly 0 with a gradient of 0: the weighting takes
-the task as absent from the batch.
+the task as absent from the batch. Shapes that do not belong together are a ValueError.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 NO_LABEL = -1
-SHORTEST_VECTOR = 1e-6
 
 
 def valid_depth(depth: Tensor) -> Tensor:
@@ -26,13 +25,9 @@ def valid_normal(normal: Tensor) -> Tensor:
 
 
 def vector_length(vectors: Tensor, dim: int) -> Tensor:
-    """Length of vectors along a dimension, which is kept with size 1; at least 1e-6.
-
-    The bound keeps a quotient by the length, and its gradient, finite.
-    """
-    # A sum of squares by hand: torch's norm over any but the last dimension takes up to a hundred
-    # times as long on a CPU.
-    return vectors.square().sum(dim, keepdim=True).clamp(min=SHORTEST_VECTOR**2).sqrt()
+    """Length along a dimension, which is kept; at least 1e-6: a quotient by it stays finite."""
+    # torch's norm over any but the last dimension takes up to a hundred times as long on a CPU.
+    return vectors.square().sum(dim, keepdim=True).clamp(min=1e-12).sqrt()
 
 
 def masked_mean(values: Tensor, valid: Tensor) -> Tensor:
@@ -58,9 +53,6 @@ def depth_loss(prediction: Tensor, depth: Tensor) -> Tensor:
     Args:
         prediction: depth (B, 1, H, W).
         depth: measured depth (B, 1, H, W), in the same unit; 0 is no measurement.
-
-    Raises:
-        ValueError: if the shapes differ.
     """
     check_same_shape(prediction, depth)
     return masked_mean((prediction.float() - depth).abs(), valid_depth(depth))
@@ -72,9 +64,6 @@ def normal_loss(prediction: Tensor, normal: Tensor) -> Tensor:
     Args:
         prediction: vectors (B, 3, H, W) of any length.
         normal: unit vectors (B, 3, H, W); the zero vector is no normal.
-
-    Raises:
-        ValueError: if the shapes differ.
     """
     check_same_shape(prediction, normal)
     prediction = prediction.float()
@@ -89,9 +78,6 @@ def regression_loss(prediction: Tensor, value: Tensor) -> Tensor:
     Args:
         prediction: numbers (B, 1).
         value: true numbers (B, 1), in the same unit; NaN is no measurement.
-
-    Raises:
-        ValueError: if the shapes differ.
     """
     check_same_shape(prediction, value)
     measured = ~value.isnan()
@@ -106,9 +92,6 @@ def attribute_loss(prediction: Tensor, label: Tensor) -> Tensor:
     Args:
         prediction: logits (B, 1).
         label: 1, 0, or -1 for no label, (B, 1), of any dtype.
-
-    Raises:
-        ValueError: if the shapes differ.
     """
     check_same_shape(prediction, label)
     losses = F.binary_cross_entropy_with_logits(
@@ -118,11 +101,7 @@ def attribute_loss(prediction: Tensor, label: Tensor) -> Tensor:
 
 
 def check_same_shape(prediction: Tensor, target: Tensor) -> None:
-    """Refuse shapes that broadcasting would silently pair wrongly.
-
-    Raises:
-        ValueError: if the shapes differ.
-    """
+    """Refuse shapes that broadcasting would silently pair wrongly, by a ValueError."""
     if prediction.shape != target.shape:
         raise ValueError(
             f'Parameter `prediction` should have the shape of its target, {tuple(target.shape)}. '

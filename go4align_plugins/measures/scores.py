@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from go4align_plugins.utils.options import require
+
 
 def delta_m(
     values: Sequence[float], baselines: Sequence[float], higher_is_better: Sequence[bool]
@@ -28,15 +30,12 @@ def delta_m(
     """
     _check_length('values', values, higher_is_better)
     _check_length('baselines', baselines, higher_is_better)
-    if 0 in baselines:
-        raise ValueError(
-            f'Parameter `baselines` should have no 0. Found `baselines = {list(baselines)}`.'
-        )
+    require(0 not in baselines, 'baselines', 'have no 0', list(baselines))
     losses = [
         (base - value if higher else value - base) / base
         for value, base, higher in zip(values, baselines, higher_is_better)
     ]
-    return 100 * _mean(losses)
+    return 100 * (sum(losses) / len(losses))
 
 
 def libmtl_improvement(
@@ -58,16 +57,13 @@ def libmtl_improvement(
         ValueError: as :func:`delta_m`, and if the tasks differ.
     """
     for name, results in (('values', values), ('baselines', baselines)):
-        if set(results) != set(higher_is_better):
-            raise ValueError(
-                f'Parameter `{name}` should have the tasks {sorted(higher_is_better)}. '
-                f'Found `{name}` of {sorted(results)}.'
-            )
+        tasks = sorted(higher_is_better)
+        require(sorted(results) == tasks, name, f'have the tasks {tasks}', results)
     gains = [
         -delta_m(values[task], baselines[task], higher) / 100
         for task, higher in higher_is_better.items()
     ]
-    return _mean(gains)
+    return sum(gains) / len(gains)
 
 
 def mean_rank(table: Sequence[Sequence[float]], higher_is_better: Sequence[bool]) -> list[float]:
@@ -91,7 +87,7 @@ def mean_rank(table: Sequence[Sequence[float]], higher_is_better: Sequence[bool]
         _ranks([-value if higher else value for value in column])
         for column, higher in zip(zip(*table), higher_is_better)
     ]
-    return [_mean(ranks) for ranks in zip(*columns)]
+    return [sum(ranks) / len(ranks) for ranks in zip(*columns)]
 
 
 def _ranks(costs: Sequence[float]) -> list[float]:
@@ -103,13 +99,7 @@ def _ranks(costs: Sequence[float]) -> list[float]:
     ]
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
-
-
 def _check_length(name: str, values: Sequence[float], higher_is_better: Sequence[bool]) -> None:
-    if not higher_is_better or len(values) != len(higher_is_better):
-        raise ValueError(
-            f'Parameter `{name}` should have one value for each metric, {len(higher_is_better)} '
-            f'and at least 1. Found {len(values)} values.'
-        )
+    count = len(higher_is_better)
+    rule = f'have one value for each metric, {count} and at least 1'
+    require(0 < count == len(values), name, rule, list(values))

@@ -25,10 +25,7 @@ class NineLayerCNN(nn.Module):
     def __init__(self, channels: Sequence[int] = CNN_CHANNELS) -> None:
         super().__init__()
         self.feature_dim = channels[-1]
-        blocks = [
-            _block(before, width, count)
-            for (before, width), count in zip(zip((3, *channels), channels), CONVOLUTIONS)
-        ]
+        blocks = list(map(_block, (3, *channels), channels, CONVOLUTIONS))
         poolings = (*(nn.MaxPool2d(2) for _ in blocks[1:]), nn.AdaptiveAvgPool2d(1))
         self.features = nn.Sequential(*chain.from_iterable(zip(blocks, poolings)))
         self.project = nn.Sequential(nn.Flatten(), *_linear(channels[-1]), *_linear(channels[-1]))

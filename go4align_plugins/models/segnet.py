@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from go4align_plugins.utils.options import require
+
 SEGNET_CHANNELS = (64, 128, 256, 512, 512)
 SEGNET_CONVOLUTIONS = (2, 2, 3, 3, 3)  # VGG-16's
 SEGNET_SMALL_CHANNELS = (16, 32, 64, 64, 64)
@@ -39,11 +41,8 @@ class SegNet(nn.Module):
         convolutions: Sequence[int] = SEGNET_CONVOLUTIONS,
     ) -> None:
         super().__init__()
-        if len(channels) != len(convolutions):
-            raise ValueError(
-                f'Parameter `convolutions` should have one number for each of the {len(channels)} '
-                f'`channels`. Found `convolutions = {tuple(convolutions)}`.'
-            )
+        rule = f'have one number for each of the {len(channels)} `channels`'
+        require(len(channels) == len(convolutions), 'convolutions', rule, tuple(convolutions))
         self.feature_dim = channels[0]
         # A decoder block takes what its mirror gave, and gives what the next one unpools.
         finer = (channels[0], *channels[:-1])
@@ -58,17 +57,10 @@ class SegNet(nn.Module):
         return self.block_features(image)[-1][1]
 
     def block_features(self, image: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """The first and the last convolution's features of each encoder, then decoder block.
-
-        Raises:
-            ValueError: if the image is too small to be pooled in each encoder block.
-        """
-        smallest = 2 ** len(self.encoder)
-        if min(image.shape[-2:]) < smallest:
-            raise ValueError(
-                f'Parameter `image` should be at least {smallest} pixels high and wide. '
-                f'Found `image.shape = {tuple(image.shape)}`.'
-            )
+        """The first and the last convolution's features of each encoder, then decoder block."""
+        smallest = 2 ** len(self.encoder)  # else it cannot be pooled in each encoder block
+        rule = f'be at least {smallest} pixels high and wide'
+        require(min(image.shape[-2:]) >= smallest, 'image.shape', rule, tuple(image.shape))
         features, pooled = [], []
         x = image
         for block in self.encoder:
@@ -92,8 +84,8 @@ class SegNetMTAN(nn.Module):
 
     Args:
         task_names: the tasks, in the order of the returned features.
-        channels: as :class:`SegNet`.
-        convolutions: as :class:`SegNet`.
+        channels: as SegNet's.
+        convolutions: as SegNet's.
     """
 
     def __init__(
@@ -106,17 +98,10 @@ class SegNetMTAN(nn.Module):
         self.trunk = SegNet(channels, convolutions)
         self.feature_dim = self.trunk.feature_dim
         widths = self.trunk.widths
-        self.carry = nn.ModuleList(
-            _convolution(before, width) for before, width in zip(widths, widths[1:])
-        )
+        self.carry = nn.ModuleList(map(_convolution, widths, widths[1:]))
+        given = (widths[0], *(2 * width for width in widths[1:]))
         self.attention = nn.ModuleDict(
-            {
-                task: nn.ModuleList(
-                    _attention(width if block == 0 else 2 * width, width)
-                    for block, width in enumerate(widths)
-                )
-                for task in task_names
-            }
+            {task: nn.ModuleList(map(_attention, given, widths)) for task in task_names}
         )
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -132,18 +117,17 @@ class SegNetMTAN(nn.Module):
         first, last = features[0]
         attended = masks[0](first) * last
         for (first, last), mask, carry in zip(features[1:], masks[1:], self.carry):
-            carried = _resize(carry(attended), first.shape[-2:])
+            carried, size = carry(attended), first.shape[-2:]
+            if carried.shape[-1] > size[-1]:
+                carried = F.max_pool2d(carried, 2)
+            elif carried.shape[-2:] != size:
+                carried = F.interpolate(carried, size, mode='bilinear', align_corners=False)
             attended = mask(torch.cat([first, carried], dim=1)) * last
         return attended
 
 
 class TaskHead(nn.Sequential):
-    """MTAN's prediction layers: a 3 x 3 and a 1 x 1 convolution.
-
-    Args:
-        in_channels: of the features.
-        out_channels: of the prediction.
-    """
+    """MTAN's prediction layers, from features to a task's channels: a 3 x 3 and a 1 x 1 one."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(
@@ -158,9 +142,8 @@ class _Block(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, convolutions: int) -> None:
         super().__init__()
         self.first = _convolution(in_channels, out_channels)
-        self.rest = nn.Sequential(
-            *(_convolution(out_channels, out_channels) for _ in range(convolutions - 1))
-        )
+        widths = [out_channels] * (convolutions - 1)
+        self.rest = nn.Sequential(*map(_convolution, widths, widths))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         first = self.first(x)
@@ -181,11 +164,3 @@ def _attention(in_channels: int, out_channels: int) -> nn.Sequential:
         nn.BatchNorm2d(out_channels),
         nn.Sigmoid(),
     )
-
-
-def _resize(x: Tensor, size: torch.Size) -> Tensor:
-    if x.shape[-2:] == size:
-        return x
-    if x.shape[-1] > size[-1]:
-        return F.max_pool2d(x, 2)
-    return F.interpolate(x, size, mode='bilinear', align_corners=False)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import textwrap
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from go4align_plugins.utils.files import save_bytes
+from go4align_plugins.utils.optional import import_optional
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,31 +19,22 @@ GREY = '0.45'
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, in inches; pyplot and its global state are not touched.
-
-    Raises:
-        ImportError: if matplotlib is absent; the message says how to install it.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            'Pictures need matplotlib: pip install "go4align-plugins[libmtl]"'
-        ) from error
-    return Figure(figsize=(width, height), dpi=150, layout='constrained')
+    """An empty figure, in inches; pyplot and its global state are not touched."""
+    return import_optional('matplotlib.figure', user='Pictures').Figure(
+        figsize=(width, height), dpi=150, layout='constrained'
+    )
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Writes a figure aside and renames it; its folder is made if need be."""
-    path = Path(path)
+    """Write a figure aside and rename it; its folder is made if need be."""
+    path, content = Path(path), BytesIO()
+    figure.savefig(content, format=path.suffix.lstrip('.') or 'png')
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f'.{path.name}')
-    figure.savefig(aside, format=path.suffix.lstrip('.') or 'png')
-    aside.replace(path)
+    save_bytes(path, content.getvalue())
 
 
 def add_caption(figure: Figure, text: str) -> None:
-    """Puts small grey lines below a figure, broken to its width."""
+    """Put small grey lines below a figure, broken to its width."""
     characters = int(15 * figure.get_figwidth())
     figure.supxlabel(
         textwrap.fill(text, characters), x=0.01, ha='left', fontsize=8, color=GREY, linespacing=1.4

@@ -11,6 +11,8 @@ import numpy as np
 from go4align_plugins.data import Benchmark
 from go4align_plugins.plots.canvas import new_figure
 from go4align_plugins.tasks import MAPS
+from go4align_plugins.utils.optional import import_optional
+from go4align_plugins.utils.options import require
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,13 +25,7 @@ DEPTH_COLOURS = 'viridis'
 
 @dataclass(frozen=True)
 class Legend:
-    """The meaning of the numbers in maps.
-
-    Attributes:
-        class_names: of the segmentation task, class 0 first.
-        palette: (C, 3), the colour of each class, 0 to 255.
-        depth_unit: as printed.
-    """
+    """The meaning of the numbers in maps: names and colours (C, 3) of classes, unit of depths."""
 
     class_names: Sequence[str]
     palette: Sequence[Sequence[int]] | np.ndarray
@@ -43,7 +39,7 @@ class Legend:
 
 
 def draw_maps(rows: Sequence[Mapping[str, Any]], legend: Legend) -> Figure:
-    """Draws frames: the image, then for each task its true map and the map of every method.
+    """Draw frames: the image, then for each task its true map and the map of every method.
 
     Pixels without truth are blank in the true maps. Depth has one scale a row, that of its truth,
     or, where there is none, of all that is predicted. Normals are shown as the colour (n + 1) / 2.
@@ -59,17 +55,19 @@ def draw_maps(rows: Sequence[Mapping[str, Any]], legend: Legend) -> Figure:
         ValueError: if there is no frame, frames differ in what they hold, an array's shape is not
             that of its image, or a class has no name.
     """
-    if not rows:
-        raise ValueError('Parameter `rows` should hold at least one frame. Found none.')
+    require(len(rows) > 0, 'rows', 'hold at least one frame', rows)
     columns = _columns(rows[0])
     for index, row in enumerate(rows):
-        if _columns(row) != columns:
-            raise ValueError(
-                'Parameter `rows` should hold the same tasks and methods in every frame. '
-                f'Found `rows[{index}]` to differ from `rows[0]`.'
-            )
+        rule = f'hold the tasks and methods of `rows[0]`, {columns}'
+        require(_columns(row) == columns, f'rows[{index}]', rule, _columns(row))
     maps = [{(task, name): _map(row, task, name, legend) for task, name in columns} for row in rows]
-    classes = _classes(maps)
+    labels = [
+        np.unique(array)
+        for frame in maps
+        for (task, _), array in frame.items()
+        if task and MAPS[task].has_classes
+    ]
+    classes = sorted({int(number) for numbers in labels for number in numbers} - {-1})
 
     lefts, cell = _layout(columns)
     height, width = np.shape(rows[0]['image'])[:2]
@@ -99,8 +97,20 @@ def draw_maps(rows: Sequence[Mapping[str, Any]], legend: Legend) -> Figure:
         ends = [left for (task, _), left in zip(columns, lefts) if _has_scale(task)]
         if ends:
             box = ((ends[-1] + cell + 0.05) / WIDTH, bottom / total, 0.06 / WIDTH, box[3])
-            _draw_scale(figure, box, scale)
-    _draw_classes(figure, classes, legend, any(name == 'truth' for _, name in columns))
+            axes = figure.add_axes(box, xticks=[], yticks=[])
+            axes.imshow(np.linspace(1, 0, 64)[:, None], aspect='auto', cmap=DEPTH_COLOURS)
+            axes.spines[:].set_visible(False)
+            for height, alignment, value in zip((0, 1), ('bottom', 'top'), scale):
+                text, place = f'{value:.{1 if scale[1] >= 1 else 2}f}', axes.transAxes
+                axes.text(1.5, height, text, transform=place, va=alignment, size=8)
+    palette = np.asarray(legend.palette) / 255
+    patch = import_optional('matplotlib.patches', user='Pictures').Patch
+    patches = [patch(color=palette[c], label=legend.class_names[c]) for c in classes]
+    if any(name == 'truth' for _, name in columns):
+        patches.append(patch(facecolor='white', edgecolor='0.75', label='no truth'))
+    style: Any = {'frameon': False, 'fontsize': 9, 'handlelength': 1, 'borderpad': 0.2}
+    style |= {'bbox_to_anchor': (TASK_SPACE / WIDTH, 0), 'borderaxespad': 0}
+    figure.legend(handles=patches, loc='lower left', ncols=CLASSES_IN_ROW, **style)
     return figure
 
 
@@ -119,37 +129,20 @@ def _map(row: Mapping[str, Any], task: str, name: str, legend: Legend) -> np.nda
     array = np.asarray(row['truth'][task] if name == 'truth' else row['predictions'][name][task])
     if _has_scale(task) and array.ndim == 3:
         array = array[..., 0]
-    kind = MAPS[task]
-    height, width = np.shape(row['image'])[:2]
-    expected = (height, width, *kind.shapes[-1])
+    kind, low, high = MAPS[task], array.min(), array.max()
+    expected = (*np.shape(row['image'])[:2], *kind.shapes[-1])
+    last = len(legend.class_names) - 1
     if array.shape != expected:
-        raise ValueError(
-            f'Parameter `rows` should hold {task} of shape {expected}. '
-            f'Found {array.shape} in {name}.'
-        )
-    num_classes = len(legend.class_names)
-    if kind.has_classes and not (array.min() >= -1 and array.max() < num_classes):
-        raise ValueError(
-            f'Parameter `rows` should hold classes from -1 to {num_classes - 1}. '
-            f'Found {array.min()} to {array.max()} in {name}.'
-        )
-    return array
+        rule, found = f'{task} of shape {expected}', f'{array.shape}'
+    elif kind.has_classes and not (low >= -1 and high < last + 1):
+        rule, found = f'classes from -1 to {last}', f'{low} to {high}'
+    else:
+        return array
+    raise ValueError(f'Parameter `rows` should hold {rule}. Found {found} in {name}.')
 
 
 def _has_scale(task: str) -> bool:
     return task in MAPS and MAPS[task].colours == 'scale'
-
-
-def _classes(maps: Sequence[Mapping[tuple[str, str], np.ndarray]]) -> list[int]:
-    """The classes that occur in any map."""
-    numbers = {
-        int(number)
-        for frame in maps
-        for (task, _), array in frame.items()
-        if task and MAPS[task].has_classes
-        for number in np.unique(array)
-    }
-    return sorted(numbers - {-1})
 
 
 def _colours(
@@ -195,35 +188,3 @@ def _layout(columns: Sequence[tuple[str, str]]) -> tuple[list[float], float]:
     cell = (WIDTH - TASK_SPACE - sum(spaces)) / len(columns)
     lefts = TASK_SPACE + np.cumsum([0.0, *spaces[:-1]]) + cell * np.arange(len(columns))
     return lefts.tolist(), cell
-
-
-def _draw_scale(
-    figure: Figure, box: tuple[float, float, float, float], scale: tuple[float, float]
-) -> None:
-    axes = figure.add_axes(box, xticks=[], yticks=[])
-    axes.imshow(np.linspace(1, 0, 64)[:, None], aspect='auto', cmap=DEPTH_COLOURS)
-    axes.spines[:].set_visible(False)
-    digits = 1 if scale[1] >= 1 else 2
-    for height, alignment, value in ((0, 'bottom', scale[0]), (1, 'top', scale[1])):
-        text = f'{value:.{digits}f}'
-        axes.text(1.5, height, text, transform=axes.transAxes, va=alignment, size=8)
-
-
-def _draw_classes(figure: Figure, classes: Sequence[int], legend: Legend, has_truth: bool) -> None:
-    from matplotlib.patches import Patch
-
-    palette = np.asarray(legend.palette) / 255
-    patches = [Patch(color=palette[c], label=legend.class_names[c]) for c in classes]
-    if has_truth:
-        patches.append(Patch(facecolor='white', edgecolor='0.75', label='no truth'))
-    figure.legend(
-        handles=patches,
-        loc='lower left',
-        bbox_to_anchor=(TASK_SPACE / WIDTH, 0),
-        ncols=CLASSES_IN_ROW,
-        frameon=False,
-        fontsize=9,
-        handlelength=1,
-        borderpad=0.2,
-        borderaxespad=0,
-    )

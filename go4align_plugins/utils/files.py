@@ -17,8 +17,13 @@ from go4align_plugins.utils.optional import import_optional
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
-LOST_WORKER = 'DataLoader worker'
-"""How torch begins when it tells that a process that reads the data is gone."""
+ADVICE = {
+    **dict.fromkeys(NO_ROOM, 'Make room, or choose another folder'),
+    **dict.fromkeys(NOT_WRITABLE, 'Choose a folder that can be written to'),
+}
+LOST_WORKER = (
+    'A process that reads the data was killed, perhaps for want of memory. Use fewer workers'
+)
 NO_HELP = ('allow_pickle', 'weights_only', 'not a zip file')
 """Words of numpy's and torch's errors about any other file; some advise to run the code in it."""
 PICKLE = b'\x80'
@@ -31,15 +36,9 @@ class DataError(ValueError):
 
 
 def save_bytes(path: Path, content: bytes, durable: bool = False) -> None:
-    """Writes a file aside and renames it: under its own name it is never half-written.
+    """Write a file aside and rename it: under its own name it is never half-written.
 
-    Args:
-        path: the file.
-        content: all of it.
-        durable: whether to wait until it is on the disk, so that it survives a loss of power, too.
-
-    Raises:
-        OSError: if it cannot be written; the message names the file.
+    ``durable`` waits until it is on the disk, and survives a loss of power. An OSError names it.
     """
     aside = path.with_name(f'{path.name}.part')
     try:
@@ -50,17 +49,13 @@ def save_bytes(path: Path, content: bytes, durable: bool = False) -> None:
                 os.fsync(file.fileno())
         aside.replace(path)
     except OSError as error:
-        with suppress(OSError):  # in a folder that is read-only: the first error tells it
+        with suppress(OSError):  # in a folder that is read-only: the first error says so
             aside.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def save_json(path: Path, record: Mapping[str, Any]) -> None:
-    """Writes figures as indented JSON, as :func:`save_bytes` does; the folder is made if need be.
-
-    Raises:
-        OSError: if it cannot be written.
-    """
+    """Write figures as indented JSON, as :func:`save_bytes` does; the folder is made if need be."""
     path.parent.mkdir(parents=True, exist_ok=True)
     save_bytes(path, json.dumps(record, indent=2).encode() + b'\n')
 
@@ -68,60 +63,36 @@ def save_json(path: Path, record: Mapping[str, Any]) -> None:
 def advise(error: BaseException, onward: str) -> str:
     """Advise on a file that cannot be written, or a loader's process that was killed.
 
-    Args:
-        error: what was raised.
-        onward: how to go on, in words.
-
-    Returns:
-        What to print after the error, on its line: a leaderboard keeps the last line of a log.
-        Nothing of other errors.
+    ``onward`` says how to go on. The text, if any, is printed after the error, on its line: a
+    leaderboard keeps the last line of a log.
     """
-    if isinstance(error, RuntimeError) and str(error).startswith(LOST_WORKER):
-        return (
-            '. A process that reads the data was killed, perhaps for want of memory. Use fewer '
-            f'workers; {onward}. What is finished is kept.'
-        )
-    code = getattr(error, 'errno', None)
-    if code in NO_ROOM:
-        return f'. Make room, or choose another folder; {onward}. What is finished is kept.'
-    if code in NOT_WRITABLE:
-        return f'. Choose a folder that can be written to; {onward}. What is finished is kept.'
-    return ''
+    advice = ADVICE.get(getattr(error, 'errno', 0))
+    # So begins torch's message where a process that reads the data is gone.
+    if isinstance(error, RuntimeError) and str(error).startswith('DataLoader worker'):
+        advice = LOST_WORKER
+    return f'. {advice}; {onward}. What is finished is kept.' if advice else ''
 
 
 def explain(
     error: BaseException, onward: str, plain: tuple[type[BaseException], ...]
 ) -> str | None:
-    """Find the words for an error that its user can mend.
+    """Find the message for an error that its user can mend; None where the traceback is needed.
 
-    Args:
-        error: what was raised, perhaps in a loader's process.
-        onward: how to go on, in words.
-        plain: errors whose message says all.
-
-    Returns:
-        Its message, and advice, on one line; None for an error whose traceback is needed.
+    The message of a ``plain`` error says all; others get advice, or none.
     """
     advice = advise(error, onward)
     if not advice and not isinstance(error, plain):
         return None
     message = str(error).strip()
-    if '\nOriginal Traceback' in message:  # torch's, around what a loader's process raised
+    if '\nOriginal Traceback' in message:  # torch's, around the error of a loader's process
         message = message.splitlines()[-1].partition(': ')[2]
     return message.rstrip('.') + advice if advice else message
 
 
 def find_damage(path: Path, legacy: bool = False) -> str | None:
-    """Find damage in a checkpoint of torch's by the checksums in it.
+    """Find damage in a checkpoint by its checksums, at none of which torch itself looks.
 
-    torch itself looks at none of them: a flipped bit would be a wrong parameter.
-
-    Args:
-        path: the file.
-        legacy: whether a file of torch before 1.6 will do, which has no checksums.
-
-    Returns:
-        The damage in words; None if the file is whole.
+    With ``legacy`` a file of torch before 1.6 will do, which has no checksums.
     """
     try:
         if legacy and not zipfile.is_zipfile(path):
@@ -141,36 +112,30 @@ def load_tensors(path: Path) -> Any:
     Raises:
         ValueError: if it is damaged, another file or needs code; the message does not name it.
     """
-    torch = import_optional('torch')
     damage = find_damage(path, legacy=True)
     if damage:
         raise ValueError(damage)
     try:
-        return torch.load(path, map_location='cpu', weights_only=True)
+        return import_optional('torch').load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # torch raises a different one for every kind of damage
         raise ValueError(describe_damage(path, error)) from error
 
 
 def describe_damage(path: Path, error: BaseException) -> str:
-    """Describe a file that its reader refuses, on one line.
+    """Describe a file that its reader refuses by an error, on one line.
 
-    Args:
-        path: the file.
-        error: what the reader raised.
-
-    Returns:
-        The text that lies in place of the file, if there is one; else the reader's own words,
-        unless they are of no help.
+    The text that lies in its place comes first, then the reader's words, unless they do not help.
     """
+    said = ' '.join(str(error).split())
     try:
         stand_in = find_stand_in(path)
         with path.open('rb') as file:
             head = file.read(16)
     except OSError:
-        return ' '.join(str(error).split())
+        return said
     if not head:
         return 'an empty file'
-    said = ' '.join(str(error).split()) or type(error).__name__
+    said = said or type(error).__name__
     if stand_in or not any(words in said for words in NO_HELP):
         return stand_in or said
     needed = re.search(r'(?:GLOBAL|Unsupported class) ([\w.]+)', said)
@@ -180,14 +145,7 @@ def describe_damage(path: Path, error: BaseException) -> str:
 
 
 def find_stand_in(path: Path) -> str | None:
-    """Find the text that was saved in place of a file: a pointer of Git LFS, or a web page.
-
-    Returns:
-        The text in words, and the remedy; None if there is other content.
-
-    Raises:
-        OSError: if the file cannot be read.
-    """
+    """Name the text that was saved in place of a file, if there is one, and the remedy."""
     with path.open('rb') as file:
         head = file.read(1024).removeprefix(BOM_UTF8).lstrip()
     if head.startswith(b'version https://git-lfs'):
@@ -199,14 +157,9 @@ def find_stand_in(path: Path) -> str | None:
 
 
 def locate(root: Path, wanted: Collection[str | Path]) -> str:
-    """Say where data that a folder lacks may be: in a folder near it, or in an archive.
+    """Say where data that a folder lacks may be: in an archive, or in a folder near it.
 
-    Args:
-        root: the folder.
-        wanted: paths in the right folder; one of them is enough to know it.
-
-    Returns:
-        A sentence; empty if the data is not near.
+    One of the wanted paths is enough to know the right folder. Data that is not near: no text.
     """
     inside, deeper = sorted(root.glob('*')), sorted(root.glob('*/*'))
     for folder in (*inside, root.parent, *deeper) if root.is_dir() else ():

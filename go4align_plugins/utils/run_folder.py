@@ -1,8 +1,7 @@
-"""The files of a training run, whatever framework trained it.
+"""A training run's files: ``config.json``, ``metrics.jsonl`` (a line an epoch) and a checkpoint.
 
-``config.json`` (all options, versions, commit), ``metrics.jsonl`` (a line an epoch) and a
-checkpoint. Files are written aside and renamed, or appended to line by line, so that a run killed
-at any moment can be resumed.
+They are written aside and renamed, or appended to line by line: a run killed at any moment can be
+resumed.
 """
 
 from __future__ import annotations
@@ -11,12 +10,13 @@ import json
 import platform
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import go4align_plugins
-from go4align_plugins.utils.files import describe_damage, save_bytes
+from go4align_plugins.utils.files import describe_damage, save_bytes, save_json
 
 CONFIG, METRICS, CHECKPOINT = 'config.json', 'metrics.jsonl', 'last.pt'
 MAY_CHANGE = ('epochs', 'validation', 'data', 'out', 'workers', 'device', 'versions', 'commit')
@@ -34,7 +34,7 @@ class RunFolder:
     Args:
         path: the folder; it is made.
         config: all options of the run, plain values.
-        resume: whether to go on with what is there; without a finished epoch it begins anew.
+        resume: whether to go on with the run in it, if there is one.
 
     Raises:
         RunFolderError: if the folder holds a run and ``resume`` is False, or another run's options.
@@ -51,7 +51,7 @@ class RunFolder:
             )
         if started:
             self._require_same(config)
-        self._write(CONFIG, json.dumps(dict(config), indent=2).encode() + b'\n')
+        save_json(self.path / CONFIG, dict(config))
 
     @property
     def checkpoint(self) -> Path:
@@ -87,20 +87,18 @@ class RunFolder:
                     f'trained. Found {found or "none"}. {BEGIN_ANEW}'
                 )
         if file.exists():
-            self._write(METRICS, b''.join(line + b'\n' for line in lines[:epoch]))
+            save_bytes(file, b''.join(line + b'\n' for line in lines[:epoch]))
 
     def _require_same(self, config: Mapping[str, Any]) -> None:
         file = self.path / CONFIG
         try:
             before = json.loads(file.read_bytes())
+            found = None if isinstance(before, dict) else f'{before!r:.80}'
         except (OSError, ValueError, RecursionError) as error:
+            found = describe_damage(file, error)
+        if found is not None:
             raise RunFolderError(
-                f'{file}: should hold the options of the run. '
-                f'Found: {describe_damage(file, error)}. {BEGIN_ANEW}'
-            ) from error
-        if not isinstance(before, dict):
-            raise RunFolderError(
-                f'{file}: should hold the options of the run. Found: {before!r:.80}. {BEGIN_ANEW}'
+                f'{file}: should hold the options of the run. Found: {found}. {BEGIN_ANEW}'
             )
         for name in before.keys() | config.keys():
             now = json.loads(json.dumps(config.get(name)))
@@ -109,9 +107,6 @@ class RunFolder:
                     f'Parameter `{name}` should be as in the run that is resumed: '
                     f'`{before.get(name)}`. Found `{now}`.'
                 )
-
-    def _write(self, name: str, content: bytes) -> None:
-        save_bytes(self.path / name, content)
 
 
 def _epoch(line: bytes) -> int | None:
@@ -129,20 +124,13 @@ def describe_environment(*packages: str) -> dict[str, Any]:
         'go4align-plugins': go4align_plugins.__version__,
     }
     for package in packages:
-        try:
+        with suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return {'versions': versions, 'commit': _commit()}
-
-
-def _commit() -> str | None:
     command = ['git', 'describe', '--always', '--dirty', '--abbrev=40', '--exclude=*']
-    folder = Path(go4align_plugins.__file__).parent
-    if not (folder.parent / '.git').exists():
-        return None
-    try:
-        found = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return found.stdout.strip()
+    folder, commit = Path(go4align_plugins.__file__).parent, None
+    if (folder.parent / '.git').exists():
+        with suppress(OSError, subprocess.CalledProcessError):
+            commit = subprocess.check_output(
+                command, cwd=folder, stderr=subprocess.DEVNULL, text=True
+            ).strip()
+    return {'versions': versions, 'commit': commit}

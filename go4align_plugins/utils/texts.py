@@ -10,11 +10,7 @@ from go4align_plugins.utils.files import find_stand_in
 
 
 def read_text(path: Path, errors: str = 'strict') -> str:
-    """Read a text in UTF-8.
-
-    Args:
-        path: the file.
-        errors: as for ``bytes.decode``: how to treat bytes that are no UTF-8.
+    """Read a text in UTF-8; ``errors`` as for ``bytes.decode``.
 
     Raises:
         OSError: if it cannot be read.
@@ -27,18 +23,12 @@ def read_text(path: Path, errors: str = 'strict') -> str:
 
 
 def read_table(path: Path) -> list[list[str]]:
-    """Read the rows of a CSV, without the empty rows and last columns that spreadsheets add.
-
-    Raises:
-        OSError: if it cannot be read.
-        ValueError: if it is no text, as for :func:`read_text`, or no CSV.
-    """
+    """Read a CSV as :func:`read_text` does, without a spreadsheet's empty rows and last columns."""
     try:
         table = csv.reader(io.StringIO(read_text(path)))
-        rows = [[cell.strip() for cell in row] for row in table]
+        rows = [row for row in ([cell.strip() for cell in row] for row in table) if any(row)]
     except csv.Error as error:
         raise ValueError(str(error)) from error
-    rows = [row for row in rows if any(row)]
     filled = (column for row in rows for column, cell in enumerate(row, start=1) if cell)
     width = max(filled, default=0)
     return [row[:width] for row in rows]

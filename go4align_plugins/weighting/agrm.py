@@ -10,18 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from go4align_plugins.utils.options import check_whole
-from go4align_plugins.weighting.arrays import as_array, is_followed, namespace, view, write
+from go4align_plugins.weighting.arrays import as_array, namespace
 from go4align_plugins.weighting.checks import (
     NegativeLossCheck,
     average_over_ranks,
     check_losses,
     check_names,
-    is_distributed,
 )
-from go4align_plugins.weighting.few import FEW, are_regular, weigh_few
-from go4align_plugins.weighting.groupings import Grouping, get_grouping, weigh
+from go4align_plugins.weighting.few import as_numbers, weigh_few
+from go4align_plugins.weighting.groupings import Grouping, assign, average, get_grouping
 from go4align_plugins.weighting.indicators import RiskGuidedIndicator, indicate
-from go4align_plugins.weighting.kmeans import kmeans_1d
 
 
 class AGRM(nn.Module):
@@ -31,11 +29,10 @@ class AGRM(nn.Module):
         \min_\theta \; w^\top G \, L(\theta) \quad \text{with} \quad
         \{w, G\} = \arg\min \lVert \gamma^\top - w^\top G \rVert^2
 
-    - :math:`L` (M,): the losses (risks) of the M tasks;
-    - :math:`\gamma` (M,): the group assignment indicator, computed from the losses;
-    - :math:`G` (K, M): which group each task belongs to, one 1 a column;
-    - :math:`w` (K,): the group weights. Given G, the best w is the mean of gamma in each group, so
-      the two together are K-means on the M numbers, and a task's weight is its group's centre.
+    L (M,) are the losses (risks) of the M tasks, gamma (M,) is the group assignment indicator,
+    computed from them. G (K, M) says which group each task belongs to, by one 1 a column; w (K,)
+    are the group weights. Given G, the best w is the mean of gamma in each group, so the two
+    together are K-means on the M numbers, and a task's weight is its group's centre.
 
     What to rely on:
 
@@ -60,17 +57,11 @@ class AGRM(nn.Module):
     Raises:
         ValueError: if a parameter is out of its range.
         ImportError: if the grouping's package is not installed; the message names the extra.
-
-    Example:
-        >>> weighting = AGRM(num_tasks=3, num_groups=2, indicator=lambda losses: 1 / losses)
-        >>> weighting(torch.tensor([1.0, 1.25, 4.0]))
-        tensor([0.9000, 0.9000, 0.2500])
     """
 
     indicator: Any
     groups: Tensor
-    """(M,) int64 buffer: the last step's group of each task, numbered by rising weight; -1 for a
-    task that was absent, or before the first step."""
+    """(M,) int64: the last step's group of each task, by rising weight; -1: absent, or no step."""
 
     def __init__(
         self,
@@ -95,62 +86,46 @@ class AGRM(nn.Module):
         """Take one step.
 
         Args:
-            losses: (M,) the tasks' losses, of any floating-point dtype, on any device; no gradient
-                flows through here.
-            **options: handed on to the indicator; GO4Align's takes ``micro_batches``, the number of
-                calls that make up one step of the optimizer (1 by default).
+            losses: (M,) the tasks' losses, of any floating-point dtype, on any device.
+            **options: for the indicator; GO4Align's takes ``micro_batches``, the number of calls
+                that make up one step of the optimizer (1 by default).
 
         Returns:
             (M,) the weights, detached, of the losses' dtype and device.
 
         Raises:
             ValueError: if the losses are not (M,) floating-point numbers, or a finite one is
-                negative. On CUDA a negative loss is reported within the next steps, since finding
-                it at once would make the host wait; the step itself is taken as a non-finite one.
-                Code that is compiled or captured in a graph cannot raise: its weights are NaN.
+                negative. CUDA reports a negative loss within the next steps, for the host would
+                wait, and takes the step as a non-finite one. Code that is compiled or captured in
+                a graph cannot raise: its weights are NaN.
         """
-        followed, indicator = is_followed(), self.indicator
-        check_losses(losses, self.num_tasks, followed)
-        numbers = losses.tolist() if not followed and self._is_few(losses, indicator) else []
-        if numbers and are_regular(numbers):
-            few, of_task = weigh_few(numbers, indicator, self.num_groups, **options)
-            if self.training:
-                write(self.groups, of_task)
-            largest = torch.finfo(losses.dtype).max
-            return torch.tensor([min(weight, largest) for weight in few], dtype=losses.dtype)
+        check_losses(losses, self.num_tasks)
         if self.groups.device != losses.device:
             self.to(losses.device)
-        weights, groups = self._weigh(losses.detach().double(), **options)
-        if self.training:
-            self.groups.copy_(groups)
-        return weights.clamp(max=torch.finfo(losses.dtype).max).to(losses.dtype)
+        largest = torch.finfo(losses.dtype).max
+        numbers = as_numbers(losses, self)
+        if numbers is not None:
+            few, of_task = weigh_few(numbers, self.indicator, self.num_groups, **options)
+            if self.training:
+                self.groups.numpy()[:] = of_task
+            return torch.tensor([min(weight, largest) for weight in few], dtype=losses.dtype)
 
-    def _weigh(self, losses: Tensor, **options: Any) -> tuple[Tensor, Tensor]:
-        """Weigh the losses (M,): the weight (M,) and the group (M,) of each task."""
-        risks = average_over_ranks(as_array(losses))
+        risks = average_over_ranks(as_array(losses.detach().double()))
         xp = namespace(risks)
         finite = xp.isfinite(risks)
-        negative = finite & (risks < 0)
-        usable, fallback = (finite & ~negative).all(), self._refuse_negative(losses, negative)
+        negative, usable = finite & (risks < 0), (finite & (risks >= 0)).all()
+        fallback = self._refuse_negative(losses, negative)
         # A step that is not usable is one without any task: it leaves no trace.
         risks = xp.where(usable, risks, 0.0)
         present = risks > 0
-        indicator = indicate(self.indicator, risks, present, self.training, **options)
-        weights, groups = weigh(indicator, present, self.num_groups, self.grouping)
-        weights = xp.where(usable, weights, fallback)
-        groups = xp.where(usable, groups, view(self.groups, groups))
-        return torch.as_tensor(weights), torch.as_tensor(groups)
-
-    def _is_few(self, losses: Tensor, indicator: Any) -> bool:
-        """Whether plain numbers do all that a step would."""
-        return (
-            self.num_tasks <= FEW
-            and type(indicator) is RiskGuidedIndicator
-            and losses.is_cpu
-            and (self.grouping is kmeans_1d or self.num_groups == self.num_tasks)
-            and not indicator._forward_hooks
-            and not is_distributed()
-        )
+        gamma = indicate(self.indicator, risks, present, **options)  # Eq. 5 to 7
+        groups = assign(gamma, present, self.num_groups, self.grouping)  # G of Eq. 4
+        weights = average(gamma, groups, self.num_groups)  # w of Eq. 3, for each task
+        if self.training:
+            found = torch.as_tensor(groups)
+            self.groups.copy_(torch.where(torch.as_tensor(usable), found, self.groups))
+        weights = torch.as_tensor(xp.where(usable, weights, fallback))
+        return weights.clamp(max=largest).to(losses.dtype)
 
     def reset(self) -> None:
         """Forget all steps."""
@@ -167,24 +142,20 @@ class GO4Align(AGRM):
 
     Each task's loss, relative to the others' and to its sum over all steps so far, says how much
     the task should count; tasks of similar indicators form a group and share its mean as weight.
-    See :class:`AGRM` for what to rely on and
-    :class:`~go4align_plugins.weighting.indicators.RiskGuidedIndicator` for the equations.
+    See :class:`~go4align_plugins.weighting.RiskGuidedIndicator` for the equations, and
+    :class:`AGRM` for what to rely on, and for the arguments that are not named here.
 
     Args:
-        num_tasks: M, the number of tasks.
+        num_tasks: M.
         num_groups: K, between 1 and M: 2 for NYUv2's three tasks, 5 for QM9's eleven, in the paper.
         step_size: beta of the smooth alignment; 1e-4 in the released code. It acts by beta x steps
             x loss: with a larger batch there are fewer steps, and the same alignment needs a step
             size larger by that factor.
-        grouping: ``'exact'``, ``'kmeans_pytorch'``, ``'spectral'``, ``'sdp'`` or a callable.
+        grouping: as AGRM's.
         risk_scale: ``'sum'`` (the released code) or ``'mean'`` (Eq. 5, M times smaller).
         scale_balance: False takes Eq. 5 out.
         smooth_alignment: False takes Eq. 6 out.
-        task_names: names for error messages.
-
-    Raises:
-        ValueError: if a parameter is out of its range.
-        ImportError: if the grouping's package is not installed; the message names the extra.
+        task_names: as AGRM's.
 
     Example:
         >>> weighting = GO4Align(num_tasks=3, num_groups=2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -9,18 +11,11 @@ from torch import Tensor
 
 Array = Any  # a tensor, or an array of numpy's
 
-
-def _find_numpy() -> Any:
-    try:
-        torch.zeros(1).numpy()
-    except RuntimeError:  # numpy is absent, or is not of the version that torch was built for
-        return None
-    import numpy
-
-    return numpy
-
-
-numpy = _find_numpy()
+numpy: Any = None
+# Where numpy is absent, or not of the version that torch was built for, tensors do all.
+with suppress(RuntimeError):
+    torch.zeros(1).numpy()
+    numpy = importlib.import_module('numpy')
 
 # The public name came with torch 2.3.
 _is_compiling = getattr(torch.compiler, 'is_compiling', None) or torch._utils.is_compiling
@@ -37,25 +32,11 @@ def namespace(array: Array) -> Any:
 
 
 def as_array(tensor: Tensor) -> Array:
-    """A view of a tensor: numpy's array on the CPU, where it may be, else the tensor."""
+    """View a tensor as numpy's array, where that may be."""
     return tensor.numpy() if tensor.is_cpu and numpy and not is_followed() else tensor
-
-
-def view(buffer: Tensor, like: Array) -> Array:
-    """A module's buffer as an array of the same kind as another."""
-    return buffer if isinstance(like, Tensor) else buffer.numpy()
-
-
-def write(buffer: Tensor, numbers: Any) -> None:
-    """Put plain numbers (M,) into a tensor, in place."""
-    if numpy and buffer.is_cpu:
-        buffer.numpy()[:] = numbers
-    else:
-        buffer.copy_(torch.tensor(numbers, dtype=buffer.dtype))
 
 
 def positions(like: Array, size: int) -> Array:
     """The numbers 0 .. size - 1, of the kind and on the device of another array."""
-    return (
-        torch.arange(size, device=like.device) if isinstance(like, Tensor) else numpy.arange(size)
-    )
+    device = {'device': like.device} if isinstance(like, Tensor) else {}
+    return namespace(like).arange(size, **device)

@@ -1,55 +1,58 @@
-r"""A step of a few tasks on plain numbers: the one fast path, for the CPU.
+"""A step of a few tasks on plain numbers: the one fast path, for the CPU.
 
-The equations of :mod:`~go4align_plugins.weighting.indicators` and the recurrence of
-:mod:`~go4align_plugins.weighting.kmeans`, by the same operations on the same float64 numbers. For a
-few tasks an operation on arrays takes longer than all of this arithmetic, above all in a training,
-where the caches are cold.
+The equations of ``indicators.py`` and the recurrence of ``kmeans.py``, by the same operations on
+the same float64 numbers. An operation on arrays takes longer than all of this arithmetic, above all
+in a training, where the caches are cold.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from go4align_plugins.weighting.arrays import numpy, write
-from go4align_plugins.weighting.indicators import (
-    RiskGuidedIndicator,
-    align_smoothly,
-    balance_scale,
-)
-from go4align_plugins.weighting.kmeans import SMALLEST_UNIT, group_sorted, in_units
+from torch import Tensor
+
+from go4align_plugins.weighting.arrays import is_followed, numpy
+from go4align_plugins.weighting.checks import is_distributed
+from go4align_plugins.weighting.indicators import RiskGuidedIndicator, align_smoothly, balance_scale
+from go4align_plugins.weighting.kmeans import group_sorted, in_units, kmeans_1d
+
+if TYPE_CHECKING:
+    from go4align_plugins.weighting.agrm import AGRM
 
 FEW, FEW_VALUES = 64, 20
 """The largest number of tasks, and of values to group, for which plain numbers are faster."""
 
 
-def are_regular(losses: Sequence[float]) -> bool:
-    """Whether no number of a step can saturate."""
-    return all(1e-70 < loss < 1e70 or loss == 0 for loss in losses)
+def as_numbers(losses: Tensor, weighting: AGRM) -> list[float] | None:
+    """The losses as plain numbers, where these do all that a step would and none can saturate."""
+    indicator: RiskGuidedIndicator = weighting.indicator
+    if (
+        weighting.num_tasks > FEW
+        or type(indicator) is not RiskGuidedIndicator
+        or not (weighting.grouping is kmeans_1d or weighting.num_groups == weighting.num_tasks)
+        or not (losses.is_cpu and numpy)
+        or indicator._forward_hooks
+        or is_followed()
+        or is_distributed()
+    ):
+        return None
+    numbers = losses.tolist()
+    return numbers if all(1e-70 < loss < 1e70 or loss == 0 for loss in numbers) else None
 
 
 def weigh_few(
     losses: Sequence[float], indicator: RiskGuidedIndicator, num_groups: int, micro_batches: int = 1
 ) -> tuple[list[float], list[int]]:
-    """Take one step.
-
-    Args:
-        losses: of the M tasks, regular; 0 marks one that is absent.
-        indicator: its options, and its state, which moves in training.
-        num_groups: K; no more than the distinct values are used.
-        micro_batches: the number of calls that make up one step of the optimizer.
-
-    Returns:
-        The weight of each task, 0 for an absent one; and its group, numbered from 0 by rising
-        weight, -1 for an absent one.
-    """
+    """Take one step: from the losses of M tasks to the weight and the group of each."""
     tasks = [task for task, loss in enumerate(losses) if loss]
     gamma = dict.fromkeys(tasks, 1.0)
     if indicator.smooth_alignment:
-        rate, history = indicator.step_size / micro_batches, indicator.accumulated_risk
+        rate, history = indicator.step_size / micro_batches, indicator.accumulated_risk.numpy()
         risks = [risk + rate * loss for risk, loss in zip(history.tolist(), losses)]
         if indicator.training:
-            write(history, risks)
+            history[:] = risks
         least = min([risks[task] for task in tasks], default=0.0)
         gamma = {task: align_smoothly(risks[task], least, math.exp) for task in tasks}
         total = sum(gamma.values())
@@ -70,19 +73,15 @@ def weigh_few(
 
 
 def begin_runs(ordered: Sequence[float], num_groups: int) -> list[int]:
-    """Group values in rising order: the places where the ``min(K, distinct values)`` runs begin."""
-    # Equal values are never parted.
+    """Group rising values: where the ``min(K, distinct values)`` runs begin."""
     begins = [i for i, value in enumerate(ordered) if not i or value > ordered[i - 1]]
     if len(begins) <= num_groups or num_groups == 1:
         return begins[:num_groups]
-    if len(ordered) > FEW_VALUES and numpy:
+    if len(ordered) > FEW_VALUES:
         values = numpy.array(ordered)
         groups = group_sorted(in_units(values), numpy.ones_like(values), num_groups)
         return [0, *(numpy.diff(groups).nonzero()[0] + 1).tolist()]
-    magnitude = max(-ordered[0], ordered[-1], SMALLEST_UNIT)
-    unit = math.frexp(magnitude)[0] / magnitude
-    scaled = [value * unit for value in ordered]
-    runs = [(begin, _costs(scaled[begin:])) for begin in begins]
+    runs = [(begin, _costs(ordered[begin:])) for begin in begins]
     (_, best), *later = runs
     rows = []
     for _ in range(num_groups - 2):

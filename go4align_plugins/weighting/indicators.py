@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from go4align_plugins.utils.options import check_choice, check_switch
-from go4align_plugins.weighting.arrays import Array, as_array, is_followed, namespace, view
-from go4align_plugins.weighting.checks import check_step_size
+from go4align_plugins.utils.options import check_choice, check_switch, require
+from go4align_plugins.weighting.arrays import Array, as_array, is_followed, namespace
 
 LARGEST, FAR = 1e150, 1e300
 """Losses and the indicator saturate far beyond any training, so that nothing leaves float64."""
@@ -20,15 +19,12 @@ RISK_SCALES = ('sum', 'mean')
 
 
 def balance_scale(loss: Any, total: Any) -> Any:
-    """Eq. 5, of a number or of an array: the sum (or mean) of the losses in units of one.
-
-    Given the total times q, it is Eq. 7.
-    """
+    """Eq. 5, of numbers or arrays: the losses' total over one; of the total times q, Eq. 7."""
     return total / loss
 
 
 def align_smoothly(risk: Any, least: Any, exp: Callable[[Any], Any]) -> Any:
-    """Eq. 6, of a number or of an array, but for the sum that it is divided by."""
+    """Eq. 6, of numbers or arrays, but for the sum that it is divided by."""
     return exp(least - risk)
 
 
@@ -41,21 +37,15 @@ class RiskGuidedIndicator(nn.Module):
             \quad \textstyle\sum_m q_m = 1 && \text{smooth alignment (Eq. 6)} \\
         \gamma_m &= p_m q_m && \text{(Eq. 7)}
 
-    - :math:`L` (M,): the losses (risks) of this step, detached;
-    - :math:`\beta`: the step size;
-    - :math:`p` (M,): puts all tasks on one scale: the smaller the loss, the larger;
-    - :math:`q` (M,): the history; a product over all steps, so that a task that has lost more in
-      all counts less. It starts at 1 / M and includes the current step;
-    - :math:`\gamma` (M,): the indicator. All sums run over the tasks that are present.
-
-    Differences from the released code: the history is kept as a sum in float64, not as a product,
-    so that a small q loses nothing to rounding; and Eq. 5 as printed (``risk_scale='mean'``) is
-    there beside the released ``'sum'``, which is M times larger.
+    L (M,) are the losses (risks) of this step, and beta is the step size. p puts all tasks on one
+    scale: the smaller the loss, the larger. q is the history, from 1 / M on and with this step: a
+    task that has lost more in all counts less. The sums over n run over the tasks that are present.
+    The released code keeps the history as a product; a sum in float64 loses nothing to rounding.
 
     Args:
         num_tasks: M.
         step_size: beta, at least 0.
-        risk_scale: ``'sum'`` (the released code) or ``'mean'`` (Eq. 5) of the losses over the one.
+        risk_scale: ``'sum'`` (the released code) or ``'mean'`` (Eq. 5, M times smaller).
         scale_balance: False takes Eq. 5 out (p = 1).
         smooth_alignment: False takes Eq. 6 out (q = 1).
 
@@ -75,7 +65,11 @@ class RiskGuidedIndicator(nn.Module):
         smooth_alignment: bool = True,
     ) -> None:
         super().__init__()
-        self.step_size = check_step_size(step_size)
+        number = isinstance(step_size, Real) and not isinstance(step_size, bool)
+        # Beyond 1e100, a product with a loss could leave float64's range.
+        valid = number and 0 <= step_size <= 1e100
+        require(valid, 'step_size', 'be finite and at least 0', step_size)
+        self.step_size = float(step_size)
         self.risk_scale = check_choice('risk_scale', risk_scale, RISK_SCALES)
         self.scale_balance = check_switch('scale_balance', scale_balance)
         self.smooth_alignment = check_switch('smooth_alignment', smooth_alignment)
@@ -85,10 +79,8 @@ class RiskGuidedIndicator(nn.Module):
         """Take one step; in ``eval()`` the indicator is the same, and the state stays as it is.
 
         Args:
-            losses: (M,) float64, a tensor or numpy's array, detached, finite, at least 0; 0 marks
-                an absent task.
-            micro_batches: the number of calls that make up one step of the optimizer; each then
-                counts for that part of a step.
+            losses: (M,) float64, a tensor or numpy's array, detached, finite; 0 of an absent task.
+            micro_batches: the number of calls that make up one step of the optimizer.
 
         Returns:
             (M,) float64: the indicator, at most 1e150; 0 for an absent task.
@@ -97,7 +89,7 @@ class RiskGuidedIndicator(nn.Module):
         losses = xp.where(losses < LARGEST, losses, LARGEST)
         indicator = xp.sign(losses)
         if self.smooth_alignment:
-            history = view(self.accumulated_risk, losses)
+            history = self.accumulated_risk if xp is torch else self.accumulated_risk.numpy()
             risk = history + self.step_size / micro_batches * losses
             if self.training:
                 history[...] = risk
@@ -106,11 +98,10 @@ class RiskGuidedIndicator(nn.Module):
             # Where no task is present, all are 0 over 1.
             indicator = indicator / xp.where(present.any(), indicator.sum(), 1.0)
         if self.scale_balance:
-            total = losses.sum() / (present.sum() if self.risk_scale == 'mean' else 1)
+            number = present.sum().clip(min=1) if self.risk_scale == 'mean' else 1
+            total = losses.sum() / number
             # Bounded before it is divided: nothing overflows, and an absent task has 0 over 1.
-            bounded = xp.where(
-                total * indicator < LARGEST * losses, total * indicator, LARGEST * losses
-            )
+            bounded = xp.minimum(total * indicator, LARGEST * losses)
             indicator = balance_scale(xp.where(present, losses, 1.0), bounded)
         return indicator
 
@@ -138,9 +129,7 @@ class RiskGuidedIndicator(nn.Module):
         return ', '.join(f'{name}={getattr(self, name)!r}' for name in names)
 
 
-def indicate(
-    indicator: Callable[..., Any], risks: Array, present: Array, training: bool, **options: Any
-) -> Array:
+def indicate(indicator: Callable[..., Any], risks: Array, present: Array, **options: Any) -> Array:
     """Call any indicator: (M,) float64, finite, 0 for an absent task.
 
     Raises:
@@ -151,13 +140,13 @@ def indicate(
     risks, present = torch.as_tensor(risks), torch.as_tensor(present)
     if not is_followed() and not present.any():
         return as_array(risks)
-    call = partial(indicator, risks, **options)
-    if isinstance(indicator, nn.Module) and not training:
-        # Whatever it does with its state, it does to a copy.
-        state = {name: buffer.clone() for name, buffer in indicator.named_buffers()}
-        call = partial(functional_call, indicator, state, (risks,), options)
     with torch.no_grad():
-        found = call()
+        if isinstance(indicator, nn.Module) and not indicator.training:
+            # Whatever it does with its state, it does to a copy.
+            state = {name: buffer.clone() for name, buffer in indicator.named_buffers()}
+            found = functional_call(indicator, state, (risks,), options)
+        else:
+            found = indicator(risks, **options)
     if found.shape == risks.shape:
         found = torch.where(present, found.double(), 0.0)
     if found.shape != risks.shape or not (is_followed() or found.isfinite().all()):

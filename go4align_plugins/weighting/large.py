@@ -1,50 +1,45 @@
 """Exact K-means on a line for thousands of values: M log M costs of runs in place of M squared.
 
-The recurrence of :mod:`~go4align_plugins.weighting.kmeans` by divide and conquer: the best begin of
-the last run never moves left as its end moves right. So a row is solved level by level: the middle
-end first, then the middles of both halves, each within the begins found on its two sides. A level
-is one batch of operations on numpy's arrays.
+The recurrence of ``kmeans.py`` by divide and conquer: the best begin of the last run never moves
+left as its end moves right. So a row is solved level by level, each in one batch of operations: the
+middle end first, then the middles of both halves, within the begins found on their two sides.
 """
 
 from __future__ import annotations
+
+import torch
+from torch import Tensor
 
 from go4align_plugins.weighting.arrays import Array, numpy
 
 
 def group_large(values: Array, counts: Array, num_groups: int) -> Array:
-    """Group values (M,), distinct and rising, with their counts (M,), into 2 to M - 1 groups.
+    """Solve the recurrence for rising values (M,), each of which counts 0 times or once."""
+    host, ones = (torch.as_tensor(array).cpu().numpy() for array in (values, counts))
+    firsts = numpy.diff(host, prepend=-numpy.inf).nonzero()[0]  # of equal values
+    end = groups = numpy.arange(len(firsts))
+    if num_groups < len(firsts):
+        costs = RunCosts(host[firsts], numpy.add.reduceat(ones, firsts))
+        best, rows = costs(end * 0, end), []
+        for first in range(1, num_groups - 1):
+            best, begins = _add_run(best, first, costs)
+            rows.append(begins)
+        # The last run ends at the last value alone.
+        begin = end[num_groups - 1 :]
+        start = begin[(best[begin - 1] + costs(begin, end[-1:])).argmin()]
+        groups = (end >= start).astype(int)
+        for begins in reversed(rows):
+            start = begins[start - 1]
+            groups += end >= start
+    groups = groups.repeat(numpy.diff(firsts, append=len(host)))
+    return torch.as_tensor(groups, device=values.device) if isinstance(values, Tensor) else groups
+
+
+def _add_run(best: Array, first: int, costs: RunCosts) -> tuple[Array, Array]:
+    """Add a run to the best ``first`` runs up to each end, which cost ``best`` (M,).
 
     Returns:
-        (M,) int64: the group of each value, numbered from 0.
-    """
-    size = len(values)
-    costs = RunCosts(values, counts)
-    end = numpy.arange(size)
-    best, rows = costs(end * 0, end), []
-    for first in range(1, num_groups - 1):
-        best, begins = _next_row(best, first, costs)
-        rows.append(begins)
-    begin = end[num_groups - 1 :]
-    totals = best[begin - 1] + costs(begin, begin * 0 + (size - 1))
-    start = begin[totals.argmin()]
-    groups = (end >= start).astype(int)
-    for begins in reversed(rows):
-        start = begins[start - 1]
-        groups += end >= start
-    return groups
-
-
-def _next_row(best: Array, first: int, costs: RunCosts) -> tuple[Array, Array]:
-    """Add a run to partitions.
-
-    Args:
-        best: (M,) the least cost of the values up to each end in ``first`` runs.
-        first: the earliest begin and end of the added run.
-        costs: of runs, by their begins and ends.
-
-    Returns:
-        By end, (M,) the least cost with the added run, and (M,) its begin, the earliest of equally
-        good ones; infinite and 0 before ``first``.
+        (M,) the least costs, infinite for too few values; and (M,) the earliest begins of the run.
     """
     size = len(best)
     least, begins = numpy.full(size, numpy.inf), numpy.zeros(size, int)
@@ -64,22 +59,20 @@ def _next_row(best: Array, first: int, costs: RunCosts) -> tuple[Array, Array]:
         begin += numpy.arange(len(begin))
         totals = costs(begin, end.repeat(lengths))
         totals += best.take(begin - 1)
-        smallest = numpy.minimum.reduceat(totals, starts)
+        least[end] = smallest = numpy.minimum.reduceat(totals, starts)
         hits = (totals == smallest.repeat(lengths)).nonzero()[0]
-        earliest = begin.take(hits[hits.searchsorted(starts)])
-        least[end], begins[end] = smallest, earliest
-        found[step : size - first + 1 : 2 * step] = earliest
+        begins[end] = begin.take(hits[hits.searchsorted(starts)])
+        found[step : size - first + 1 : 2 * step] = begins[end]
         step >>= 1
     return least, begins
 
 
 class RunCosts:
-    """The cost of any run ``i .. t`` of sorted values at once, exact to rounding.
+    """The cost of any run of rising values at once, exact to rounding, by a disjoint sparse table.
 
-    A disjoint sparse table: for each power of two, the count, mean and cost of every run that ends
-    just before, or begins at, the middle of a block of that size. Any run is split by the middle of
-    one of these blocks; its halves are joined by Chan's formula, a sum of positive terms. The table
-    has ``3 M log2 M`` numbers.
+    For each power of two it has the count, mean and cost of every run that ends just before, or
+    begins at, the middle of a block of that size. The middle of one of these blocks splits any
+    run; Chan's formula joins the halves, by a sum of positive terms.
     """
 
     def __init__(self, values: Array, counts: Array) -> None:
@@ -92,7 +85,7 @@ class RunCosts:
         self._offset = (exponents.astype(int) - 1).clip(min=0) * size
 
     def __call__(self, begin: Array, end: Array) -> Array:
-        """The costs of the runs ``begin .. end`` (inclusive), two arrays of one shape."""
+        """The costs of the runs ``begin .. end`` (inclusive)."""
         # The highest bit in which both ends differ tells the block that the run is split by.
         offset = self._offset.take(begin ^ end)
         left, right = offset + begin, offset + end
@@ -105,8 +98,9 @@ class RunCosts:
 
 def _level(values: Array, counts: Array, half: int) -> Array:
     """Fill a level (3, size): count, mean from the middle and cost, in blocks of 2 ``half``."""
+    blocks = (array.reshape(-1, 2, half) for array in (values, counts))
     # [side, block, distance from the middle]
-    outer, count = (_outwards(array.reshape(-1, 2, half)) for array in (values, counts))
+    outer, count = (numpy.stack([block[:, 0, ::-1], block[:, 1]]) for block in blocks)
     # Anchored at the run's own innermost value: nothing is lost to the gap between the halves.
     distance = outer - outer[..., :1]
     weighted = distance * count
@@ -117,8 +111,3 @@ def _level(values: Array, counts: Array, half: int) -> Array:
     table = numpy.stack([total, mean, cost])
     table[:, 0] = table[:, 0, :, ::-1].copy()
     return table.swapaxes(1, 2).reshape(3, -1)
-
-
-def _outwards(blocks: Array) -> Array:
-    """From [block, side, place] to [side, block, distance from the middle]."""
-    return numpy.stack([blocks[:, 0, ::-1], blocks[:, 1]])

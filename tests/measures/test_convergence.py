@@ -21,22 +21,16 @@ def test_by_hand():
     assert convergence_epoch(curve, True, window=3) == 4
     assert convergence_epoch(curve, True, share=0.5, window=1) == 1
     assert convergence_epoch([2.0, 1.0, 0.5, 0.6], False, share=1.0, window=1) == 2
+    # A task that overfits has converged, and one that never improves at once.
+    assert convergence_epoch([0.0, 1.0, 1.0, 0.4, 0.1], True, window=1) == 1
+    assert convergence_epoch([1.0, 0.5, 0.2], True) == convergence_epoch([1.0, 1.0], False) == 0
+    assert convergence_difference([2, 4, 9]) == pytest.approx(math.sqrt(26 / 3))
 
 
 def test_smoothing_by_hand():
     assert smooth([0.0, 3.0, 0.0, 3.0, 9.0], 3) == [0, 1, 2, 4, 9]
     assert smooth([0.0, 3.0, 0.0, 3.0, 9.0], 5) == [0, 1, 3, 4, 9]
     assert smooth([4.0, 2.0], 5) == [4, 2]
-
-
-def test_a_task_that_overfits_has_converged():
-    assert convergence_epoch([0.0, 1.0, 1.0, 0.4, 0.1], True, window=1) == 1
-
-
-def test_a_task_that_never_improves_converged_at_once():
-    assert convergence_epoch([1.0, 0.5, 0.2], True) == 0
-    assert convergence_epoch([1.0, 1.0, 1.0], False) == 0
-    assert convergence_epoch([1.0], True) == 0
 
 
 def test_one_lucky_epoch_is_no_convergence():
@@ -61,11 +55,6 @@ def test_no_later_than_the_best_epoch(curve, share, window):
     assert 0 <= epoch <= scores.index(max(scores))
 
 
-def test_difference_by_hand():
-    assert convergence_difference([2, 4, 9]) == pytest.approx(math.sqrt(26 / 3))
-    assert convergence_difference([7, 7]) == 0
-
-
 @pytest.mark.parametrize(
     ('call', 'message'),
     [
@@ -73,7 +62,7 @@ def test_difference_by_hand():
         (lambda: convergence_epoch([1.0, math.nan], True), 'nan'),
         (lambda: convergence_epoch([1.0], True, share=0.0), 'share = 0'),
         (lambda: convergence_epoch([1.0], True, window=4), 'window = 4'),
-        (lambda: convergence_difference([3]), r'Found `\[3\]`'),
+        (lambda: convergence_difference([3]), r'Found `epochs = \[3\]`'),
     ],
 )
 def test_mistakes_are_named(call, message):

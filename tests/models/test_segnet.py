@@ -35,12 +35,6 @@ def reached(module: nn.Module, loss: Tensor) -> set[str]:
     return {name for name, gradient in zip(names, gradients) if gradient is not None}
 
 
-def test_parameters_by_hand() -> None:
-    # Two blocks of one convolution: 3 -> 4 -> 6, then 6 -> 4 -> 4, each with its batch norm's two.
-    expected = 9 * (3 * 4 + 4 * 6 + 6 * 4 + 4 * 4) + 2 * (4 + 6 + 4 + 4)
-    assert size(SegNet((4, 6), (1, 1))) == expected
-
-
 def test_parameters_of_the_presets() -> None:
     with torch.device('meta'):
         assert size(SegNet()) == 24_936_128
@@ -59,10 +53,6 @@ def test_features_have_the_size_of_the_image(image_size: tuple[int, int]) -> Non
     assert [f.shape for f in features] == [(2, attentive.feature_dim, *image_size)] * len(TASKS)
 
 
-def test_head() -> None:
-    assert TaskHead(16, 13)(torch.rand(2, 16, 5, 7)).shape == (2, 13, 5, 7)
-
-
 def test_shared_parameters_are_those_that_every_task_reaches() -> None:
     network = small(mtan=True)
     assert isinstance(network, SegNetMTAN)
@@ -73,11 +63,6 @@ def test_shared_parameters_are_those_that_every_task_reaches() -> None:
     assert set.union(*by_task) == set(names.values())
     for task, own in zip(TASKS, by_task):
         assert all(name.startswith(f'attention.{task}.') for name in own - shared)
-
-
-def test_tasks_have_features_of_their_own() -> None:
-    features = small(mtan=True)(torch.rand(2, 3, 32, 32))
-    assert not torch.allclose(features[0], features[1])
 
 
 def test_the_decoder_unpools_to_where_the_encoder_pooled() -> None:

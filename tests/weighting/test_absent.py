@@ -9,15 +9,7 @@ import torch
 
 from go4align_plugins import AGRM, GO4Align
 
-GROUPINGS = ['exact', 'kmeans_pytorch', 'spectral', 'sdp']
-
-
-def make(*args, **options) -> GO4Align:
-    """A weighting, or a skipped test where the grouping's package is not installed."""
-    try:
-        return GO4Align(*args, **options)
-    except ImportError as error:
-        pytest.skip(f'needs the extra `clustering`: {error}')
+from .test_modes import GROUPINGS, make
 
 
 def test_by_hand():

@@ -29,12 +29,6 @@ def group(indicator: list[float], num_groups: int, grouping: str) -> list[int]:
     return weighting.groups.tolist()
 
 
-# Spectral clustering of scalars by a linear affinity is another thing, as Table 5 shows.
-@pytest.mark.parametrize('grouping', ['kmeans_pytorch', 'sdp'])
-def test_clear_groups_are_found(grouping):
-    assert group([10.0, 0.1, 10.2, 0.11], 2, grouping) == [1, 0, 1, 0]
-
-
 @every
 @pytest.mark.parametrize(
     ('indicator', 'num_groups', 'expected'),
@@ -60,7 +54,7 @@ def test_values_that_meet_or_overflow_in_float32(grouping):
 @every
 @pytest.mark.parametrize(
     ('num_tasks', 'num_groups'),
-    [(3, 2), (11, 5), pytest.param(40, 5, marks=pytest.mark.integration)],
+    [(3, 2), pytest.param(40, 5, marks=pytest.mark.integration)],
 )
 def test_trains_like_the_default(grouping, num_tasks, num_groups):
     weighting = GO4Align(num_tasks, num_groups, grouping=grouping)
@@ -92,14 +86,8 @@ def test_kmeans_pytorch_gives_up_instead_of_looping():
     values = torch.linspace(0, 1, 40, dtype=torch.float64)
     with pytest.raises(RuntimeError, match='did not converge in 3 starts of 1 iterations'):
         KMeansPytorch(max_iterations=1, max_starts=3)(values, 5)
-    with pytest.raises(ValueError, match='should be finite'):
-        KMeansPytorch()(torch.tensor([1.0, float('nan'), 2.0]), 2)
-
-
-def test_seed_of_kmeans_pytorch_chooses_the_start():
-    values = torch.rand(40, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     found = {tuple(KMeansPytorch(seed=seed)(values, 5).tolist()) for seed in range(5)}
-    assert len(found) > 1
+    assert len(found) > 1, 'the seed should choose the start'
 
 
 def test_any_callable_groups():
@@ -107,7 +95,6 @@ def test_any_callable_groups():
     weighting(torch.tensor([4.0, 3.0, 2.0, 1.0]))
     # Numbered by rising weight, whatever numbers came back: the callable sees rising indicators.
     assert sorted(set(weighting.groups.tolist())) == [0, 1]
-    with pytest.raises(ValueError, match='should return 4 integers'):
-        GO4Align(4, 2, grouping=lambda *_: torch.ones(3))(torch.rand(4) + 1)
-    with pytest.raises(ValueError, match=r'at most 2 groups\. Found 4 groups'):
-        GO4Align(4, 2, grouping=lambda *_: torch.arange(4))(torch.rand(4) + 1)
+    for broken in (torch.ones(3, dtype=int), torch.rand(4), torch.arange(4)):
+        with pytest.raises(ValueError, match=r'should return 4 integers.*at most 2 different.*`\['):
+            GO4Align(4, 2, grouping=lambda *_, found=broken: found)(torch.rand(4) + 1)

@@ -43,19 +43,11 @@ def test_two_ranks_hold_the_same_weights_and_state(tmp_path):
     losses[2, 0, 1] = float('nan')
     losses[4, 1, 2] = 0
     torch.save(losses, tmp_path / 'run.losses')
+    command = [sys.executable, '-c', WORKER]
+    paths = [tmp_path / 'store', tmp_path / 'run']
     environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
     ranks = [
-        subprocess.Popen(
-            [
-                sys.executable,
-                '-c',
-                WORKER,
-                str(rank),
-                str(tmp_path / 'store'),
-                str(tmp_path / 'run'),
-            ],
-            env=environment,
-        )
+        subprocess.Popen([*command, str(rank), *map(str, paths)], env=environment)
         for rank in range(2)
     ]
     assert [rank.wait(timeout=120) for rank in ranks] == [0, 0]

