@@ -90,7 +90,8 @@ def find_problems(
         order = describe(_find_order(part, array.shape, size))
         yield f'should have shape ({expected}). Found {array.shape}{order}'
     else:
-        yield from _RULES[part](array, num_classes, depth_unit)
+        rule = _RULES.get(part, _number_rule)
+        yield from rule(array, num_classes, depth_unit)
 
 
 def find_size(part: str, shape: tuple[int, ...]) -> tuple[int, int] | None:
@@ -142,6 +143,11 @@ def _depth_rule(depth: np.ndarray, num_classes: int, unit: DepthUnit | None) -> 
         yield f'depth should be finite and not negative (0: not measured). Found {found}.'
     elif unit and (problem := unit.find_problem(depth)):
         yield problem
+
+
+def _number_rule(array: np.ndarray, num_classes: int, unit: DepthUnit | None) -> Iterator[str]:
+    if not np.isfinite(array).all():
+        yield f'should hold finite numbers. Found {_found(array, ~np.isfinite(array))}.'
 
 
 def _normal_rule(normal: np.ndarray, num_classes: int, unit: DepthUnit | None) -> Iterator[str]:

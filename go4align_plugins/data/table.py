@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from go4align_plugins.data.units import INVERSE_DEPTH, METRES, DepthUnit
-from go4align_plugins.tasks import Task, attribute, depth, normal, regression, segmentation
+from go4align_plugins.tasks import (
+    ADDED_TASKS,
+    Task,
+    attribute,
+    depth,
+    normal,
+    regression,
+    segmentation,
+)
 
 FRAMES, MOLECULES, FACES = 'frames', 'molecules', 'faces'
 
@@ -72,7 +80,7 @@ class Benchmark:
         Raises:
             ValueError: if the benchmark has no such task.
         """
-        for task in self.tasks:
+        for task in (*self.tasks, *ADDED_TASKS.values()):
             if task.name == name:
                 return task
         raise ValueError(
@@ -87,7 +95,7 @@ class Benchmark:
         chosen = {self.task(name).name for name in names}
         if not chosen:
             raise ValueError('Parameter `tasks` should name at least one task. Found none.')
-        return tuple(task for task in self.tasks if task.name in chosen)
+        return tuple(task for task in (*self.tasks, *ADDED_TASKS.values()) if task.name in chosen)
 
 
 NYUV2_CLASSES = (

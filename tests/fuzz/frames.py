@@ -215,11 +215,12 @@ def check_png(value: tuple[str, bytes], folder: Path) -> None:
 
 def check_official(value: tuple[str, bytes], folder: Path) -> None:
     """mmseg's reader of the official tree."""
-    from go4align_plugins.mmseg.datasets.official_cityscapes import OfficialCityscapes
+    from go4align_plugins.mmseg.datasets import MTLCityscapesDataset
 
     check_png(value, folder)
-    frames = OfficialCityscapes(folder, 'val', ('segmentation', 'depth'), 19)
-    assert_frame(frames.read(0), 19)
+    dataset = MTLCityscapesDataset(folder, 'val', layout='official', lazy_init=True)
+    read_frame, _ = dataset.open_frames()
+    assert_frame(read_frame(0), 19)
 
 
 FACES = ('a.jpg', 'b.jpg', 'c.jpg')

@@ -114,7 +114,7 @@ def check_run_folder(value: tuple[bytes, bytes], folder: Path) -> None:
 
 def check_baseline(value: tuple[str, bytes], folder: Path) -> None:
     """delta_m's baseline from a JSON file, or from a run folder."""
-    from go4align_plugins.mmseg.evaluation.baselines import load_baseline
+    from go4align_plugins.mmseg.evaluation.delta_m import load_baseline
 
     path = folder / value[0]
     path.write_bytes(value[1])

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -21,13 +23,6 @@ from mmengine.runner import IterBasedTrainLoop
 from go4align_plugins import GO4Align
 from go4align_plugins.mmengine import LibMTLOptimWrapper
 from go4align_plugins.mmengine.task_wrapper import TaskOptimWrapper
-from go4align_plugins.mmseg.evaluation.training_log import (
-    by_task,
-    group_shares,
-    latest,
-    mean_losses,
-    mean_weights,
-)
 from go4align_plugins.utils.run_folder import (
     BEGIN_ANEW,
     CONFIG,
@@ -36,6 +31,9 @@ from go4align_plugins.utils.run_folder import (
     RunFolderError,
     describe_environment,
 )
+
+UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
+"""Errors of a file that holds something else."""
 
 
 @HOOKS.register_module()
@@ -92,11 +90,12 @@ class RunFolderHook(Hook):
                 'Hook `RunFolderHook` should be used with a data set of this package and with '
                 f'validation. Found `{type(dataset).__name__}`, `val_loop = {runner.val_loop}`.'
             )
+        done, due = _validations(runner)
         if is_main_process():
-            self._open(runner)
+            self._open(runner, sum(number <= done for number in due))
         behind = [self._recorded < runner.iter]
         broadcast_object_list(behind)
-        if behind[0] and _is_due(runner.train_loop, _progress(runner)):
+        if behind[0] and done in due:
             runner.val_loop.run()
 
     def after_val_epoch(self, runner: Any, metrics: Mapping[str, float] | None = None) -> None:
@@ -104,25 +103,31 @@ class RunFolderHook(Hook):
         if self._run is None or runner.iter == self._recorded:
             return
         tasks = runner.train_dataloader.dataset.metainfo['tasks']
+        scores: dict[str, dict[str, float]] = {task: {} for task in tasks}
+        for name, value in (metrics or {}).items():
+            task, _, metric = name.partition('/')
+            if task in scores:
+                scores[task][metric] = float(value)
         window = runner.iter - self._recorded
         self._run.append(
             {
                 'epoch': self._count,
                 'iteration': runner.iter,
-                'train': {'loss': mean_losses(runner, tasks, window), 'metrics': {}},
-                'test': {'metrics': by_task(metrics or {}, tasks)},
-                'weights': mean_weights(runner, tasks, window),
-                'groups': group_shares(runner, tasks, window),
+                'train': {'loss': _mean_losses(runner, tasks, window), 'metrics': {}},
+                'test': {'metrics': scores},
+                'weights': _mean_weights(runner, tasks, window),
+                'groups': _group_shares(runner, tasks, window),
                 'seconds': {
-                    'train': float(latest(runner, 'train/time', window).sum()),
-                    'test': float(latest(runner, 'val/time', len(runner.val_dataloader)).sum()),
+                    'train': float(_latest(runner, 'train/time', window).sum()),
+                    'test': float(_latest(runner, 'val/time', len(runner.val_dataloader)).sum()),
                 },
             }
         )
         self._count += 1
         self._recorded = runner.iter
 
-    def _open(self, runner: Any) -> None:
+    def _open(self, runner: Any, due: int) -> None:
+        """Open the folder of a run for which so many validations are due by now."""
         path = Path(self.folder or runner.work_dir)
         resume = runner.iter > 0 or bool(runner.cfg.get('resume'))
         if (path / METRICS).exists() and not resume:
@@ -132,10 +137,12 @@ class RunFolderHook(Hook):
             )
         config = self._describe(runner)
         # A folder of other validations, or of a run without this hook, says nothing of what is due.
-        known = _read_validation(path / CONFIG) == config['validation']
+        known = False
+        with suppress(OSError, *UNREADABLE):
+            before = json.loads((path / CONFIG).read_bytes())
+            known = before['validation'] == config['validation']
         self._run = RunFolder(path, config, resume)
         covered = _read_iterations(path / METRICS, runner.iter)
-        due = sum(_is_due(runner.train_loop, done) for done in range(1, _progress(runner) + 1))
         if known and len(covered) < due - 1:
             raise RunFolderError(
                 f'{path / METRICS}: should hold {due - 1} entries or more, as the checkpoint says. '
@@ -149,30 +156,24 @@ class RunFolderHook(Hook):
         model = runner.model
         while is_model_wrapper(model):
             model = model.module
-        wrapper = runner.optim_wrapper
         train, val = runner.train_dataloader.dataset, runner.val_dataloader.dataset
-        limit = runner.max_iters if _counts_iterations(runner) else runner.max_epochs
-        options = runner.cfg.get('optim_wrapper') or {}
+        weighting, arguments = _describe_weighting(runner)
         config = {
             'framework': 'mmengine',
             'benchmark': train.metainfo['benchmark'],
             'tasks': train.metainfo['tasks'],
-            'weighting': self.weighting or _name_weighting(wrapper),
-            'weight_args': (
-                wrapper.weight_args
-                if isinstance(wrapper, LibMTLOptimWrapper)
-                else _weighting_options(runner.cfg)
-            ),
+            'weighting': self.weighting or weighting,
+            'weight_args': arguments,
             'protocol': self.protocol,
             'arch': self.arch or type(model).__name__,
             'backbone': self.backbone or type(getattr(model, 'backbone', None)).__name__,
-            'epochs': sum(_is_due(runner.train_loop, done) for done in range(1, limit + 1)),
+            'epochs': len(_validations(runner)[1]),
             'validation': [runner.train_loop.val_begin, runner.train_loop.val_interval],
             'batch_size': runner.cfg.get('train_dataloader', {}).get('batch_size'),
             'seed': runner.seed,
             'num_frames': {'train': len(train), 'val': len(val)},
             'model': runner.cfg.get('model'),
-            'optim_wrapper': options,
+            'optim_wrapper': runner.cfg.get('optim_wrapper') or {},
             'param_scheduler': runner.cfg.get('param_scheduler'),
             'data': [runner.cfg.get(f'{split}_dataloader') for split in ('train', 'val')],
             **describe_environment('torch', 'mmengine', 'mmcv-lite', 'mmcv', 'mmsegmentation'),
@@ -180,62 +181,77 @@ class RunFolderHook(Hook):
         return json.loads(json.dumps(config, default=str))
 
 
-def _name_weighting(wrapper: Any) -> str:
-    if isinstance(wrapper, TaskOptimWrapper):
-        return wrapper.weighting_name
-    return type(wrapper).__name__.removesuffix('OptimWrapper').removesuffix('Amp') or 'EW'
-
-
-def _weighting_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of GO4Align, of the optimizer wrapper or of the hook that puts one in its place."""
+def _describe_weighting(runner: Any) -> tuple[str, dict[str, Any]]:
+    """The name of the weighting, and its options in the config."""
+    wrapper, config = runner.optim_wrapper, runner.cfg
+    if isinstance(wrapper, LibMTLOptimWrapper):
+        return wrapper.weighting_name, wrapper.weight_args
+    # GO4Align's are those of the wrapper, or of the hook that puts one in its place.
     hooks = config.get('custom_hooks') or []
     sources = [config.get('optim_wrapper') or {}]
     sources += [hook for hook in hooks if 'GO4AlignHook' in str(hook.get('type'))]
     known = inspect.signature(GO4Align).parameters
-    return {name: value for source in sources for name, value in source.items() if name in known}
+    options = {name: value for each in sources for name, value in each.items() if name in known}
+    if isinstance(wrapper, TaskOptimWrapper):
+        return wrapper.weighting_name, options
+    name = type(wrapper).__name__.removesuffix('OptimWrapper').removesuffix('Amp')
+    return name or 'EW', options
 
 
-def _counts_iterations(runner: Any) -> bool:
-    return isinstance(runner.train_loop, IterBasedTrainLoop)
+def _validations(runner: Any) -> tuple[int, list[int]]:
+    """The epochs that are done, or iterations if MMEngine counts these; those with a validation."""
+    loop = runner.train_loop
+    by_iteration = isinstance(loop, IterBasedTrainLoop)
+    last = loop.max_iters if by_iteration else loop.max_epochs
+    numbers = range(1, last + 1)
+    due = [n for n in numbers if n >= loop.val_begin and (n % loop.val_interval == 0 or n == last)]
+    return runner.iter if by_iteration else runner.epoch, due
 
 
-def _progress(runner: Any) -> int:
-    return runner.iter if _counts_iterations(runner) else runner.epoch
+def _mean_losses(runner: Any, tasks: Sequence[str], window: int) -> dict[str, float]:
+    """The loss of each task that has one: the sum of the keys ``<task>.*loss*``."""
+    losses: dict[str, float] = {}
+    for key in runner.message_hub.log_scalars:
+        task = key.removeprefix('train/').split('.', 1)[0]
+        if task in tasks and 'loss' in key:
+            losses[task] = losses.get(task, 0.0) + float(_latest(runner, key, window).mean())
+    return losses
 
 
-def _is_due(train_loop: Any, done: int) -> bool:
-    """Whether MMEngine's loop validates after so many epochs, or iterations if it counts these."""
-    counts_iterations = isinstance(train_loop, IterBasedTrainLoop)
-    last = train_loop.max_iters if counts_iterations else train_loop.max_epochs
-    return done >= train_loop.val_begin and (done % train_loop.val_interval == 0 or done == last)
+def _mean_weights(runner: Any, tasks: Sequence[str], window: int) -> dict[str, float]:
+    """Each task's weight: 1 where nothing weighs the tasks; nothing where it is not known."""
+    if not isinstance(runner.optim_wrapper, TaskOptimWrapper):
+        return dict.fromkeys(tasks, 1.0)
+    weights = {task: _latest(runner, f'train/weight/{task}', window) for task in tasks}
+    return {task: float(values.mean()) for task, values in weights.items() if len(values)}
 
 
-def _read_validation(file: Path) -> Any:
-    """When the run before validated; None if that cannot be read, which others tell."""
-    try:
-        return json.loads(file.read_bytes())['validation']
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
+def _group_shares(runner: Any, tasks: Sequence[str], window: int) -> dict[str, list[float]]:
+    """The share of iterations that each task spent in each group; nothing without groups."""
+    num_groups = getattr(runner.optim_wrapper, 'num_groups', None)
+    if num_groups is None:
+        return {}
+    groups = {task: _latest(runner, f'train/group/{task}', window)[:, None] for task in tasks}
+    return {task: (groups[task] == np.arange(num_groups)).mean(0).tolist() for task in tasks}
+
+
+def _latest(runner: Any, key: str, window: int) -> np.ndarray:
+    """The latest values of a scalar, one an iteration; none if nothing was logged by that name.
+
+    They are in MMEngine's message hub, which its checkpoints hold: a resumed run has them, too.
+    """
+    buffer = runner.message_hub.log_scalars.get(key)
+    return buffer.data[0][-window:] if buffer is not None else np.zeros(0)
 
 
 def _read_iterations(file: Path, limit: int) -> list[int]:
-    """The iterations of the leading entries that go no further than ``limit``.
-
-    Raises:
-        RunFolderError: if an entry that is not the last one cannot be read.
-    """
+    """The iterations of the leading entries that can be read and go no further than a limit."""
     iterations: list[int] = []
-    lines = file.read_bytes().splitlines() if file.exists() else []
-    for number, line in enumerate(lines, start=1):
+    for line in file.read_bytes().splitlines() if file.exists() else ():
         try:
             iteration = int(json.loads(line)['iteration'])
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            if number == len(lines):  # half written
-                break
-            raise RunFolderError(
-                f'{file}, line {number}: should be an entry of the run. Found: {error}. '
-                f'{BEGIN_ANEW}'
-            ) from error
+        except UNREADABLE:
+            break
         if iteration > limit:
             break
         iterations.append(iteration)

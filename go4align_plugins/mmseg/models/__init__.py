@@ -2,7 +2,8 @@
 
 from go4align_plugins.mmseg.models.backbones import MTLSegNet
 from go4align_plugins.mmseg.models.data_preprocessor import MTLDataPreProcessor
-from go4align_plugins.mmseg.models.heads import DepthHead, NormalHead
+from go4align_plugins.mmseg.models.heads import DepthHead, MapHead, NormalHead
 from go4align_plugins.mmseg.models.segmentor import MultiTaskSegmentor
 
-__all__ = ['DepthHead', 'MTLDataPreProcessor', 'MTLSegNet', 'MultiTaskSegmentor', 'NormalHead']
+__all__ = ['DepthHead', 'MTLDataPreProcessor', 'MTLSegNet', 'MapHead', 'MultiTaskSegmentor']
+__all__ += ['NormalHead']

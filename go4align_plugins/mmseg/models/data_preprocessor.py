@@ -1,4 +1,4 @@
-"""Batches of images with depth and normals, padded as what they are."""
+"""Batches of images with maps of numbers, padded as what they are."""
 
 from __future__ import annotations
 
@@ -9,23 +9,21 @@ from mmengine.structures import PixelData
 from mmseg.models.data_preprocessor import SegDataPreProcessor
 from mmseg.registry import MODELS
 
-NOTHING_AT_ZERO = ('gt_depth_map', 'gt_normal_map')
+from go4align_plugins.tasks import MAPS
 
 
 @MODELS.register_module()
 class MTLDataPreProcessor(SegDataPreProcessor):
     """mmseg's, which pads labels, but depth with the number of no class and normals not at all.
 
-    Here depth and normals are padded with 0: no measurement.
+    Here maps of numbers are padded with 0: no measurement.
     """
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Normalise and stack the images of a batch; in training, pad them and their truth."""
+        names = [f'gt_{kind.field}' for kind in MAPS.values() if not kind.has_classes]
         samples = data.get('data_samples') or []
-        maps = [
-            {name: sample.pop(name) for name in NOTHING_AT_ZERO if name in sample}
-            for sample in samples
-        ]
+        maps = [{name: sample.pop(name) for name in names if name in sample} for sample in samples]
         batch = super().forward(data, training)
         height, width = batch['inputs'].shape[-2:]
         for sample, truths in zip(batch['data_samples'] or [], maps):
