@@ -59,7 +59,7 @@ def to_rgb(image: Tensor, size: tuple[int, int]) -> np.ndarray:
 
 @VISUALIZERS.register_module()
 class MTLVisualizer(SegLocalVisualizer):
-    """mmseg's visualizer for data samples with depth and normals; its parameters are those.
+    """mmseg's visualizer for data samples with depth and normals, by the same parameters.
 
     It draws the image, then each task's truth and prediction side by side: pixels without truth are
     blank, depth has a scale, normals are shown as the colour (n + 1) / 2. Classes, colours and the
@@ -82,17 +82,7 @@ class MTLVisualizer(SegLocalVisualizer):
     ) -> None:
         """Draw a data sample, and save it to all backends, or to a file.
 
-        Args:
-            name: of the picture.
-            image: (H, W, 3) uint8 RGB, of the predictions' size.
-            data_sample: with ``gt_*`` and ``pred_*`` fields.
-            draw_gt: whether to draw the truth.
-            draw_pred: whether to draw the predictions.
-            show: whether to show it in a window.
-            wait_time: how long, in seconds; 0 is for ever.
-            out_file: where to save it, instead of the backends.
-            step: under which the backends save it.
-            with_labels: not used: the classes' names are in the legend.
+        The parameters are mmseg's; ``image`` is (H, W, 3) uint8 RGB, of the predictions' size.
 
         Raises:
             ValueError: if an array's size is not that of the image.

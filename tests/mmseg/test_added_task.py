@@ -69,4 +69,4 @@ def test_edges_are_learned_beside_the_tasks_of_a_benchmark(tmp_path):
     assert 0 < entry['train']['loss']['edge'] < 10
     assert 'abs_err' in entry['test']['metrics']['edge']
     assert 'delta_m' in done.stdout
-    assert list((tmp_path / 'pictures').glob('**/*.png'))
+    assert list(tmp_path.glob('**/vis_image/*.png'))

@@ -86,7 +86,7 @@ def test_baselines_from_files(tmp_path):
             'Missing: segmentation/mIoU, segmentation/pixAcc, depth/rel_err, normal/mean',
         ),
         ({'baseline': 'runs/nothing'}, 'runs/nothing: should be a JSON file or a run folder'),
-        ({'metrics': METRIC_TYPES[:2]}, '`dict(type="MTLMetric", task="normal")`. Missing: normal'),
+        ({'metrics': METRIC_TYPES[:2]}, 'have one for normal: `dict(type="MTLMetric", task='),
         ({'meta': {'classes': ('a', 'b')}}, 'should be used with a data set of this package'),
     ],
 )

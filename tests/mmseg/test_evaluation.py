@@ -157,7 +157,7 @@ def test_nothing_labelled_is_nan():
         (
             'segmentation',
             {'gt_sem_seg': (1, 4, 4), 'pred_sem_seg': (1, 4, 4)},
-            '3 classes of the data set. Found class 3',
+            'be 3 in the head, as in the data set. Found `num_classes = 4`',
         ),
         ('depths', {}, "Found `task = 'depths'`"),
     ],

@@ -161,8 +161,8 @@ def test_num_classes_is_that_of_all_segmentation_heads():
     ('options', 'message'),
     [
         ({'heads': {'edges': HEAD}}, "Found `heads = 'edges'`"),
-        ({'heads': {'depth': HEAD}}, 'should have a `MapHead` of that task for depth'),
-        ({'heads': {'depth': HEADS['normal']}}, 'for depth. Found a `NormalHead`'),
+        ({'heads': {'depth': HEAD}}, 'should have a `MapHead` of its task for depth'),
+        ({'heads': {'depth': HEADS['normal']}}, "for depth. Found `heads = 'NormalHead'"),
         ({'heads': {'depth': {**HEADS['depth'], 'task': 'x'}}}, "Found `task = 'x'`"),
         ({'tasks': ['normals']}, r"Found `tasks = \['normals'\]`"),
         ({'tasks': []}, 'at least one'),

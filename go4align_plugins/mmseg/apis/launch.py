@@ -49,9 +49,7 @@ def add_launch_options(parser: argparse.ArgumentParser) -> None:
         help='override settings of the config: model.num_classes=7 key="[a,b]" '
         'key="[(a,b),(c,d)]", quoted and without white space',
     )
-    parser.add_argument(
-        '--tasks', nargs='+', metavar='TASK', help='of the model (all); one is a baseline'
-    )
+    parser.add_argument('--tasks', nargs='+', metavar='TASK', help='of the model (all)')
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
@@ -142,11 +140,10 @@ def select_tasks(config: Config, tasks: Sequence[str]) -> None:
     for evaluator in filter(config.get, EVALUATORS):
         metrics = config[evaluator].get('metrics')
         if metrics:
-            config[evaluator].metrics = [each for each in metrics if _task_of(each) in tasks]
-
-
-def _task_of(metric: dict[str, Any]) -> str | None:
-    return metric.get('task') or getattr(METRICS.get(metric['type']), 'default_prefix', None)
+            types = [METRICS.get(each['type']) for each in metrics]
+            found = [getattr(kind, 'default_prefix', None) for kind in types]
+            pairs = zip(metrics, found)
+            config[evaluator].metrics = [m for m, own in pairs if m.get('task', own) in tasks]
 
 
 def start(config: Config, method: str) -> None:

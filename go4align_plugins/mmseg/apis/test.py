@@ -9,7 +9,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from go4align_plugins.mmseg.apis.launch import new_parser, run_tool
-from go4align_plugins.utils.options import check_whole
+from go4align_plugins.utils.options import check_whole, require
 
 EPILOG = """\
 example:
@@ -25,12 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('checkpoint', help='path of the checkpoint')
     parser.add_argument('--show', action='store_true', help='show predictions in a window')
     parser.add_argument('--show-dir', help='where pictures go: DIR/vis_data/vis_image')
-    parser.add_argument(
-        '--interval', type=int, default=1, help='draw the frames of every n-th batch (1)'
-    )
-    parser.add_argument(
-        '--wait-time', type=float, default=2, help='seconds that a window is shown (2)'
-    )
+    parser.add_argument('--interval', type=int, default=1, help='draw every n-th batch (1)')
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds to show it (2)')
     return run_tool(parser, arguments, _prepare, 'test', 'then test again')
 
 
@@ -41,11 +37,8 @@ def _prepare(config: Config, options: argparse.Namespace) -> None:
     if not options.show and not options.show_dir:
         return
     hook = config.get('default_hooks', {}).get('visualization')
-    if hook is None:
-        raise ValueError(
-            'Parameter `default_hooks` should have a `visualization`, such as '
-            '`dict(type="MTLVisualizationHook")`, for `--show` and `--show-dir`. Found none.'
-        )
+    rule = 'be `dict(type="MTLVisualizationHook")` or another hook for `--show` and `--show-dir`'
+    require(hook is not None, 'default_hooks.visualization', rule, hook)
     hook.update(draw=True, interval=check_whole('interval', options.interval, 1, float('inf')))
     if options.show:
         hook.update(show=True, wait_time=options.wait_time)

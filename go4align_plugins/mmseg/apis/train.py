@@ -30,13 +30,9 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line of ``tools/train_mmseg.py``."""
     about = "Train a model in MMSegmentation, by a config of this package's or of mmseg's."
     parser = new_parser('train_mmseg.py', about, EPILOG)
-    parser.add_argument(
-        '--resume', action='store_true', help='go on from the latest checkpoint in the work dir'
-    )
+    parser.add_argument('--resume', action='store_true', help='go on from the latest checkpoint')
     parser.add_argument('--amp', action='store_true', help='train in mixed precision (needs a GPU)')
-    parser.add_argument(
-        '--no-pretrained', action='store_true', help='begin from scratch: download no weights'
-    )
+    parser.add_argument('--no-pretrained', action='store_true', help='download no weights')
     return parser
 
 
@@ -57,13 +53,8 @@ def _prepare(config: Config, options: argparse.Namespace) -> None:
 
 
 def use_amp(config: Config) -> None:
-    """Turn a config's optimizer wrapper into the one with automatic mixed precision.
-
-    Raises:
-        ValueError: if it is a wrapper that has no such partner.
-    """
-    wrapper = config.optim_wrapper
-    known = (*AMP_WRAPPERS, *AMP_WRAPPERS.values())
+    """Turn a config's optimizer wrapper into the one with automatic mixed precision."""
+    wrapper, known = config.optim_wrapper, (*AMP_WRAPPERS, *AMP_WRAPPERS.values())
     check_choice('optim_wrapper.type', wrapper.type, known, ' for `--amp`')
     if wrapper.type in AMP_WRAPPERS:
         wrapper.type = AMP_WRAPPERS[wrapper.type]

@@ -12,12 +12,7 @@ from mmseg.datasets import BaseSegDataset, CityscapesDataset
 from mmseg.registry import DATASETS
 
 from go4align_plugins.data import BENCHMARKS, get_benchmark
-from go4align_plugins.data.conversion.cityscapes import (
-    FORMATS,
-    convert_frame,
-    find_frames,
-    require_label_ids,
-)
+from go4align_plugins.data.conversion import cityscapes
 from go4align_plugins.data.mtan_layout import SPLITS, FrameFolder
 from go4align_plugins.data.pictures import open_picture
 from go4align_plugins.data.scenes import class_colours
@@ -78,9 +73,8 @@ class MTLDataset(BaseSegDataset):
                 f'Parameter `{name}` should be one of {", ".join(OPTIONS)}: where the files are '
                 'and what they hold is fixed by the layout.'
             )
-        own = self.METAINFO['classes']
-        known = [name for name, each in BENCHMARKS.items() if each.class_names == own]
-        benchmark = benchmark or self.METAINFO['benchmark']
+        classes, benchmark = self.METAINFO['classes'], benchmark or self.METAINFO['benchmark']
+        known = [name for name, each in BENCHMARKS.items() if each.class_names == classes]
         self.benchmark = get_benchmark(check_choice('benchmark', benchmark, known))
         self.split = split
         self.tasks = tuple(task.name for task in self.benchmark.select(tasks))
@@ -91,8 +85,7 @@ class MTLDataset(BaseSegDataset):
     def load_data_list(self) -> list[dict[str, Any]]:
         """One entry for each frame: where its image is, and mmseg's usual keys."""
         self.read_frame, images = self.open_frames()
-        facts = {'label_map': self.label_map, 'reduce_zero_label': False}
-        facts['inverse_depth'] = self.benchmark.inverse_depth
+        facts = {'label_map': self.label_map, 'inverse_depth': self.benchmark.inverse_depth}
         return [
             {'img_path': str(image), 'frame': index, 'seg_fields': [], **facts}
             for index, image in enumerate(images)
@@ -157,10 +150,11 @@ class MTLCityscapesDataset(MTLDataset):
         if self.layout != 'official':
             return super().open_frames()
         split = check_choice('split', self.split, SPLITS)
-        files = find_frames(Path(self.data_root).expanduser(), split, self.tasks)
+        files = cityscapes.find_frames(Path(self.data_root).expanduser(), split, self.tasks)
         if any(MAPS[task].has_classes for task in self.tasks):
-            require_label_ids(files)
+            cityscapes.require_label_ids(files)
         images = [each['image'] for each in files]
-        with open_picture(images[0], FORMATS) as first:
+        with open_picture(images[0], cityscapes.FORMATS) as first:
             size = (first.height, first.width)
-        return partial(convert_frame, {split: files}, size, self.num_classes or 0, split), images
+        facts = ({split: files}, size, self.num_classes or 0, split)
+        return partial(cityscapes.convert_frame, *facts), images

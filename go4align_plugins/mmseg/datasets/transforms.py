@@ -16,13 +16,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmengine.structures import PixelData
-from mmseg.datasets.transforms import (
-    PackSegInputs,
-    PhotoMetricDistortion,
-    RandomCrop,
-    RandomFlip,
-    Resize,
-)
+from mmseg.datasets import transforms
 from mmseg.registry import TRANSFORMS
 
 from go4align_plugins.data.augment import SCALES, closer_depth, scale_crop
@@ -70,7 +64,7 @@ class LoadMTLFrame(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class PackMTLInputs(PackSegInputs):
+class PackMTLInputs(transforms.PackSegInputs):
     """mmseg's ``PackSegInputs``, with the maps of all tasks; it has the same parameters.
 
     The image becomes ``inputs`` (3, H, W); the targets become ``PixelData`` of the
@@ -90,7 +84,7 @@ class PackMTLInputs(PackSegInputs):
 
 
 @TRANSFORMS.register_module()
-class MTLPhotoMetricDistortion(PhotoMetricDistortion):
+class MTLPhotoMetricDistortion(transforms.PhotoMetricDistortion):
     """mmseg's ``PhotoMetricDistortion``, for an image of any type with values from 0 to 255.
 
     mmseg's own expects uint8: of a float image it rounds the saturation, a share, to 0 or 1, which
@@ -104,7 +98,7 @@ class MTLPhotoMetricDistortion(PhotoMetricDistortion):
 
 
 @TRANSFORMS.register_module()
-class MTLRandomFlip(RandomFlip):
+class MTLRandomFlip(transforms.RandomFlip):
     """mmseg's ``RandomFlip``; the normals are mirrored with the scene.
 
     Args:
@@ -167,7 +161,7 @@ class MTLScaleCrop(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class MTLResize(Resize):
+class MTLResize(transforms.Resize):
     """mmseg's ``Resize``: targets by the nearest pixel; normals and depth keep their values.
 
     Args:
@@ -201,7 +195,7 @@ class MTLResize(Resize):
 
 
 @TRANSFORMS.register_module()
-class MTLRandomCrop(RandomCrop):
+class MTLRandomCrop(transforms.RandomCrop):
     """mmseg's ``RandomCrop``; without labels, where ``cat_max_ratio`` means nothing, it crops, too.
 
     A frame that is smaller stays so; ``MTLDataPreProcessor`` pads it. Args are those of mmseg's.
@@ -213,5 +207,5 @@ class MTLRandomCrop(RandomCrop):
         has_labels = any(kind.has_classes and kind.array in results for kind in MAPS.values())
         if has_labels:
             return super().crop_bbox(results)
-        plain = RandomCrop(self.crop_size)
+        plain = transforms.RandomCrop(self.crop_size)
         return plain.crop_bbox(results)

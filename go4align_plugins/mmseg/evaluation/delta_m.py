@@ -32,24 +32,19 @@ class MTLDeltaM(Evaluator):
 
     It goes where all metrics go: console, ``vis_data``, TensorBoard, ``save_best='delta_m'``::
 
-        val_evaluator = dict(
-            type='MTLDeltaM',
-            baseline='published',
-            metrics=[
-                dict(type='MTLSegmentationMetric'),
-                dict(type='MTLDepthMetric'),
-                dict(type='MTLNormalMetric'),
-            ],
-        )
+        metrics = [dict(type='MTLSegmentationMetric'), dict(type='MTLDepthMetric')]
+        val_evaluator = dict(type='MTLDeltaM', baseline='published', metrics=metrics)
 
     Args:
         metrics: of all tasks of the data set, each under its task's name; others are welcome.
-        baseline: single-task results: task -> metric -> value; ``'published'`` (default), those of
-            the paper; or paths of JSON files or run folders (see :func:`load_baseline`).
+        baseline: single-task results, in the units of the metrics: task -> metric -> value; or
+            ``'published'`` (default), the single-task row of the paper; or the path of a JSON file
+            with the mapping, or of a run folder, whose last 10 epochs are averaged; or several
+            paths, as single-task runs have a folder for each task.
 
     Raises:
         ValueError: when the data set is made known, which is before training: if it is not one of
-            this package's, or metrics or baselines of a task are missing.
+            this package's, or metrics or baselines of a task are missing or cannot be read.
     """
 
     def __init__(
@@ -64,20 +59,17 @@ class MTLDeltaM(Evaluator):
     def dataset_meta(self, dataset_meta: dict[str, Any]) -> None:
         """The facts of the data set: its tasks, and with them the columns of delta_m."""
         Evaluator.dataset_meta.fset(self, dataset_meta)
-        if not dataset_meta or 'benchmark' not in dataset_meta:
+        if 'benchmark' not in (dataset_meta or {}):
             raise ValueError(
                 'Evaluator `MTLDeltaM` should be used with a data set of this package, which tells '
                 'benchmark and tasks. Use `Evaluator` with others.'
             )
         benchmark = get_benchmark(dataset_meta['benchmark'])
         tasks = benchmark.select(dataset_meta['tasks'])
-        prefixes = {metric.prefix for metric in self.metrics}
-        missing = [task.name for task in tasks if task.name not in prefixes]
-        if missing:
-            raise ValueError(
-                'Parameter `metrics` should have one for every task of the data set, such as '
-                f'`dict(type="MTLMetric", task="{missing[0]}")`. Missing: {", ".join(missing)}.'
-            )
+        prefixes = [metric.prefix for metric in self.metrics]
+        for task in tasks:
+            rule = f'have one for {task.name}: `dict(type="MTLMetric", task="{task.name}")`'
+            require(task.name in prefixes, 'metrics', rule, prefixes)
         expected, found = len(benchmark.class_names), len(dataset_meta['classes'])
         if self.baseline == PUBLISHED and found != expected:
             raise ValueError(
@@ -106,27 +98,11 @@ class MTLDeltaM(Evaluator):
 
 
 def load_baseline(source: Baseline, benchmark: Benchmark) -> Scores:
-    """Single-task results.
-
-    Args:
-        source: task -> metric -> value; or ``'published'``, the single-task row of the paper; or
-            the path of a JSON file with such a mapping, or of a run folder, whose last 10 epochs
-            are averaged; or several such paths, as single-task runs have a folder for each task.
-        benchmark: whose results they are.
-
-    Returns:
-        Task -> metric -> value, in the units of the metrics: shares in [0, 1].
-
-    Raises:
-        ValueError: if nothing is published, or a file cannot be read or holds something else.
-    """
+    """Single-task results, task -> metric -> value; see :class:`MTLDeltaM` for their sources."""
     if isinstance(source, Mapping):
         return source
     if source == PUBLISHED:
-        remark = (
-            f'such as the run folders of single-task runs: none are published for {benchmark.name}'
-        )
-        rule = f'be results of your own, {remark}'
+        rule = f'be results of your own, of single tasks: none are published for {benchmark.name}'
         require(benchmark.single_task is not None, 'baseline', rule, source)
         return benchmark.single_task or {}
     scores: dict[str, Mapping[str, float]] = {}

@@ -17,7 +17,7 @@ from torch import Tensor
 from go4align_plugins.measures import Metric
 from go4align_plugins.measures.losses import check_same_shape
 from go4align_plugins.tasks import DEPTH, MAPS, NORMAL, SEGMENTATION, Task
-from go4align_plugins.utils.options import check_choice
+from go4align_plugins.utils.options import check_choice, require
 
 
 @METRICS.register_module()
@@ -69,20 +69,14 @@ class MTLMetric(BaseMetric):
 
     def _read(self, sample: Mapping[str, Any], prefix: str) -> Tensor:
         name = f'{prefix}_{self.kind.field}'
-        if name not in sample:
-            raise ValueError(
-                f'A data sample should hold `{name}` to be evaluated. Found {", ".join(sample)}.'
-            )
+        require(name in sample, 'data_samples', f'hold `{name}` to be evaluated', [*sample])
         return sample[name]['data']
 
     def _one_hot(self, predicted: Tensor) -> Tensor:
         """(C, H, W): 1 for the predicted class, (1, H, W), and 0 for the others."""
-        num_classes = len(self.dataset_meta['classes'])
-        if predicted.max() >= num_classes:
-            raise ValueError(
-                f'Predictions should be of the {num_classes} classes of the data set. Found class '
-                f'{int(predicted.max())}: `num_classes` of the head should be changed.'
-            )
+        num_classes, found = len(self.dataset_meta['classes']), int(predicted.max()) + 1
+        rule = f'be {num_classes} in the head, as in the data set'
+        require(found <= num_classes, 'num_classes', rule, found)
         classes = torch.arange(num_classes, device=predicted.device)
         return (predicted == classes[:, None, None]).byte()
 

@@ -109,20 +109,19 @@ class RunFolderHook(Hook):
             if task in scores:
                 scores[task][metric] = float(value)
         window = runner.iter - self._recorded
-        self._run.append(
-            {
-                'epoch': self._count,
-                'iteration': runner.iter,
-                'train': {'loss': _mean_losses(runner, tasks, window), 'metrics': {}},
-                'test': {'metrics': scores},
-                'weights': _mean_weights(runner, tasks, window),
-                'groups': _group_shares(runner, tasks, window),
-                'seconds': {
-                    'train': float(_latest(runner, 'train/time', window).sum()),
-                    'test': float(_latest(runner, 'val/time', len(runner.val_dataloader)).sum()),
-                },
-            }
-        )
+        losses, weights, groups = _describe_tasks(runner, tasks, window)
+        windows = {'train': window, 'val': len(runner.val_dataloader)}
+        times = [float(_latest(runner, f'{k}/time', size).sum()) for k, size in windows.items()]
+        entry = {
+            'epoch': self._count,
+            'iteration': runner.iter,
+            'train': {'loss': losses, 'metrics': {}},
+            'test': {'metrics': scores},
+            'weights': weights,
+            'groups': groups,
+            'seconds': dict(zip(('train', 'test'), times)),
+        }
+        self._run.append(entry)
         self._count += 1
         self._recorded = runner.iter
 
@@ -208,38 +207,32 @@ def _validations(runner: Any) -> tuple[int, list[int]]:
     return runner.iter if by_iteration else runner.epoch, due
 
 
-def _mean_losses(runner: Any, tasks: Sequence[str], window: int) -> dict[str, float]:
-    """The loss of each task that has one: the sum of the keys ``<task>.*loss*``."""
-    losses: dict[str, float] = {}
-    for key in runner.message_hub.log_scalars:
-        task = key.removeprefix('train/').split('.', 1)[0]
-        if task in tasks and 'loss' in key:
-            losses[task] = losses.get(task, 0.0) + float(_latest(runner, key, window).mean())
-    return losses
-
-
-def _mean_weights(runner: Any, tasks: Sequence[str], window: int) -> dict[str, float]:
-    """Each task's weight: 1 where nothing weighs the tasks; nothing where it is not known."""
-    if not isinstance(runner.optim_wrapper, TaskOptimWrapper):
-        return dict.fromkeys(tasks, 1.0)
-    weights = {task: _latest(runner, f'train/weight/{task}', window) for task in tasks}
-    return {task: float(values.mean()) for task, values in weights.items() if len(values)}
-
-
-def _group_shares(runner: Any, tasks: Sequence[str], window: int) -> dict[str, list[float]]:
-    """The share of iterations that each task spent in each group; nothing without groups."""
-    num_groups = getattr(runner.optim_wrapper, 'num_groups', None)
-    if num_groups is None:
-        return {}
-    groups = {task: _latest(runner, f'train/group/{task}', window)[:, None] for task in tasks}
-    return {task: (groups[task] == np.arange(num_groups)).mean(0).tolist() for task in tasks}
-
-
-def _latest(runner: Any, key: str, window: int) -> np.ndarray:
-    """The latest values of a scalar, one an iteration; none if nothing was logged by that name.
+def _describe_tasks(runner: Any, tasks: Sequence[str], window: int) -> tuple[dict, dict, dict]:
+    """The mean loss and weight of each task, and the share of its iterations in each group.
 
     They are in MMEngine's message hub, which its checkpoints hold: a resumed run has them, too.
     """
+    losses: dict[str, float] = {}
+    weights: dict[str, float] = {}
+    groups: dict[str, list[float]] = {}
+    is_weighted = isinstance(runner.optim_wrapper, TaskOptimWrapper)
+    numbers = np.arange(getattr(runner.optim_wrapper, 'num_groups', None) or 0)
+    names = [name for name in runner.message_hub.log_scalars if 'loss' in name]
+    for task in tasks:
+        own = [name for name in names if name.removeprefix('train/').split('.')[0] == task]
+        if own:
+            losses[task] = sum(float(_latest(runner, name, window).mean()) for name in own)
+        values = _latest(runner, f'train/weight/{task}', window)
+        if len(values) or not is_weighted:
+            weights[task] = float(values.mean()) if is_weighted else 1.0
+        if numbers.size:
+            found = _latest(runner, f'train/group/{task}', window)[:, None] == numbers
+            groups[task] = found.mean(0).tolist()
+    return losses, weights, groups
+
+
+def _latest(runner: Any, key: str, window: int) -> np.ndarray:
+    """The latest values of a scalar, one an iteration; none if nothing was logged by that name."""
     buffer = runner.message_hub.log_scalars.get(key)
     return buffer.data[0][-window:] if buffer is not None else np.zeros(0)
 
@@ -247,12 +240,10 @@ def _latest(runner: Any, key: str, window: int) -> np.ndarray:
 def _read_iterations(file: Path, limit: int) -> list[int]:
     """The iterations of the leading entries that can be read and go no further than a limit."""
     iterations: list[int] = []
-    for line in file.read_bytes().splitlines() if file.exists() else ():
-        try:
+    with suppress(*UNREADABLE):
+        for line in file.read_bytes().splitlines() if file.exists() else ():
             iteration = int(json.loads(line)['iteration'])
-        except UNREADABLE:
-            break
-        if iteration > limit:
-            break
-        iterations.append(iteration)
+            if iteration > limit:
+                break
+            iterations.append(iteration)
     return iterations

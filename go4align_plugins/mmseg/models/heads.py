@@ -12,7 +12,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from go4align_plugins.tasks import DEPTH, MAPS, NORMAL
-from go4align_plugins.utils.options import check_choice
+from go4align_plugins.utils.options import check_choice, require
 
 
 @MODELS.register_module()
@@ -69,21 +69,13 @@ class MapHead(BaseModule):
         """The task's loss, by its key; a ValueError where the truth or the map is missing."""
         target = f'gt_{self.kind.field}'
         for sample in data_samples:
-            if target not in sample:
-                raise ValueError(
-                    f'Parameter `data_samples` should have `{target}` for a '
-                    f'`{type(self).__name__}`. Found {sample.keys()}.'
-                )
+            require(target in sample, 'data_samples', f'have `{target}`', sample.keys())
         truth = torch.stack([sample.get(target).data for sample in data_samples])
         outputs = self(inputs)
         outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
         maps = [out for out in outputs if out.ndim == 4 and out.shape[1] == self.out_channels]
-        if not maps:
-            raise ValueError(
-                f'Parameter `head` should give maps of {self.out_channels} channels. '
-                f'Found `{type(self.head).__name__}`, which gives '
-                f'{[tuple(out.shape) for out in outputs]}.'
-            )
+        rule = f'give maps of {self.out_channels} channels'
+        require(bool(maps), 'head', rule, type(self.head).__name__)
         size, corners = truth.shape[2:], self.align_corners
         resized = [F.interpolate(out, size, None, 'bilinear', corners) for out in maps]
         losses = torch.stack([self.kind.loss(out, truth) for out in resized])

@@ -14,11 +14,11 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from go4align_plugins.mmseg.datasets.transforms import AXES
 from go4align_plugins.tasks import MAPS
 from go4align_plugins.utils.options import require
 
 Config = dict[str, Any]
-FLIPPED = {'horizontal': -1, 'vertical': -2}
 
 
 @MODELS.register_module()
@@ -77,19 +77,16 @@ class MultiTaskSegmentor(EncoderDecoder):
         # What the inherited sliding window has to add up.
         self.out_channels = sum(self.channels)
         # All maps are resized in one go.
-        corners = {head.align_corners for head in heads.values()}
-        if len(corners) > 1:
-            raise ValueError(
-                'Parameter `heads` should have the same `align_corners` for all tasks. Found both.'
-            )
-        self.align_corners = corners.pop()
+        corners = [head.align_corners for head in heads.values()]
+        require(len(set(corners)) == 1, 'heads', 'have the same `align_corners`', corners)
+        self.align_corners: bool = corners[0]
 
     def _init_auxiliary_head(self, auxiliary_head: Mapping[str, Any] | None) -> None:
         if not auxiliary_head:
             return
         self.auxiliary_head = ModuleDict()
         for task in self.tasks:
-            configs = auxiliary_head.get(task)
+            configs = auxiliary_head.get(task) or []
             configs = [configs] if isinstance(configs, Mapping) else configs
             if configs:
                 heads = [self._build_head(task, config) for config in configs]
@@ -100,11 +97,8 @@ class MultiTaskSegmentor(EncoderDecoder):
         if has_classes and self.num_classes is not None:
             config = {**config, 'num_classes': self.num_classes}
         head = MODELS.build(config)
-        if not has_classes and getattr(head, 'task', None) != task:
-            raise ValueError(
-                f'Parameter `heads` should have a `MapHead` of that task for {task}. '
-                f'Found a `{type(head).__name__}`.'
-            )
+        valid = has_classes or getattr(head, 'task', None) == task
+        require(valid, 'heads', f'have a `MapHead` of its task for {task}', type(head).__name__)
         return head
 
     def _decode_head_forward_train(
@@ -153,25 +147,26 @@ class MultiTaskSegmentor(EncoderDecoder):
             data_samples = [SegDataSample() for _ in seg_logits]
         for maps, sample in zip(seg_logits, data_samples):
             meta = sample.metainfo
-            axis = FLIPPED[meta['flip_direction']] if meta.get('flip') else None
+            axes = AXES[meta['flip_direction']] if meta.get('flip') else ()
             padding = meta.get('img_padding_size', meta.get('padding_size', (0, 0, 0, 0)))
             left, right, top, bottom = padding
-            maps = maps[:, top : maps.shape[-2] - bottom, left : maps.shape[-1] - right]
-            maps = maps if axis is None else maps.flip(axis)
+            maps = maps[:, top : maps.shape[-2] - bottom, left : maps.shape[-1] - right].flip(axes)
             if 'ori_shape' in meta:
                 size = tuple(meta['ori_shape'][:2])
                 maps = F.interpolate(maps[None], size, None, 'bilinear', self.align_corners)[0]
             for task, part in zip(self.decode_head, maps.split(self.channels)):
-                fields = self._predictions(task, part, axis)
+                for axis in axes:
+                    part = MAPS[task].turn(part, axis)
+                fields = self._predictions(task, part)
                 sample.set_data({name: PixelData(data=data) for name, data in fields.items()})
         return data_samples
 
-    def _predictions(self, task: str, part: Tensor, axis: int | None) -> dict[str, Tensor]:
-        """The fields of a task, of its part of the maps, which were mirrored along an axis."""
+    def _predictions(self, task: str, part: Tensor) -> dict[str, Tensor]:
+        """The fields of a task, of its part of the maps."""
         kind = MAPS[task]
         name = f'pred_{kind.field}'
         if not kind.has_classes:
-            return {name: kind.finish(part if axis is None else kind.turn(part, axis))}
+            return {name: kind.finish(part)}
         if len(part) > 1:
             return {'seg_logits': part, name: kind.finish(part)}
         probability = part.sigmoid()

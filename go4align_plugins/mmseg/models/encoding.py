@@ -1,14 +1,18 @@
-"""Batches of images with maps of numbers, padded as what they are."""
+"""The way into a model: batches of images with their truth, and SegNet as a backbone."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch.nn.functional as F
+from mmengine.model import BaseModule
 from mmengine.structures import PixelData
 from mmseg.models.data_preprocessor import SegDataPreProcessor
 from mmseg.registry import MODELS
+from torch import Tensor
 
+from go4align_plugins.models.segnet import SEGNET_CHANNELS, SEGNET_CONVOLUTIONS, SegNet
 from go4align_plugins.tasks import MAPS
 
 
@@ -34,3 +38,27 @@ class MTLDataPreProcessor(SegDataPreProcessor):
                     array = F.pad(array, missing)
                 sample.set_field(PixelData(data=array), name, PixelData)
         return batch
+
+
+@MODELS.register_module()
+class MTLSegNet(BaseModule):
+    """The SegNet that LibMTL's side trains, from scratch.
+
+    Args:
+        channels: of each encoder block, from the finest.
+        convolutions: the number in each block.
+        init_cfg: MMEngine's.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int] = SEGNET_CHANNELS,
+        convolutions: Sequence[int] = SEGNET_CONVOLUTIONS,
+        init_cfg: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.network = SegNet(channels, convolutions)
+
+    def forward(self, image: Tensor) -> tuple[Tensor]:
+        """Image (B, 3, H, W) -> one feature map (B, channels[0], H, W)."""
+        return (self.network(image),)
