@@ -106,15 +106,11 @@ def load_config(options: argparse.Namespace) -> Config:
         if each.get('_scope_') == PACKAGE:
             each['_scope_'] = 'mmseg'
     config.launcher = options.launcher
-    if options.cfg_options is not None:
-        config.merge_from_dict(options.cfg_options)
+    config.merge_from_dict(options.cfg_options or {})
     if options.tasks is not None:
         select_tasks(config, options.tasks)
-    if options.work_dir is not None:
-        config.work_dir = options.work_dir
-    elif config.get('work_dir') is None:
-        name = '_'.join([Path(options.config).stem, *(options.tasks or ())])
-        config.work_dir = str(Path('work_dirs', name))
+    name = '_'.join([Path(options.config).stem, *(options.tasks or ())])
+    config.work_dir = options.work_dir or config.get('work_dir') or str(Path('work_dirs', name))
     if not torch.cuda.is_available():
         for each in dicts_in(config.model):
             if each.get('type') in ('SyncBN', 'mmseg.SyncBN'):
@@ -140,10 +136,11 @@ def select_tasks(config: Config, tasks: Sequence[str]) -> None:
     for evaluator in filter(config.get, EVALUATORS):
         metrics = config[evaluator].get('metrics')
         if metrics:
-            types = [METRICS.get(each['type']) for each in metrics]
-            found = [getattr(kind, 'default_prefix', None) for kind in types]
-            pairs = zip(metrics, found)
-            config[evaluator].metrics = [m for m, own in pairs if m.get('task', own) in tasks]
+            config[evaluator].metrics = [each for each in metrics if _task_of(each) in tasks]
+
+
+def _task_of(metric: dict[str, Any]) -> str | None:
+    return metric.get('task') or getattr(METRICS.get(metric['type']), 'default_prefix', None)
 
 
 def start(config: Config, method: str) -> None:

@@ -47,8 +47,7 @@ def _prepare(config: Config, options: argparse.Namespace) -> None:
     if options.no_pretrained:
         drop_pretrained(config.model)
     config.resume = options.resume
-    checkpoint = find_checkpoint(config.work_dir) if options.resume else None
-    if checkpoint is not None:
+    if options.resume and (checkpoint := find_checkpoint(config.work_dir)):
         config.load_from = str(checkpoint)
 
 

@@ -21,8 +21,7 @@ from go4align_plugins.utils.options import check_choice, require
 
 OPTIONS = ('indices', 'serialize_data', 'test_mode', 'lazy_init', 'max_refetch')
 """Those of mmengine's ``BaseDataset`` that have a meaning here."""
-NUM_CLASSES = {'mtan': 7, 'official': 19}
-"""Classes of each of CityScapes' layouts."""
+NUM_CLASSES = {'mtan': 7, 'official': 19}  # of CityScapes' layouts
 
 Frames = tuple[Callable[[int], dict[str, np.ndarray]], list[Path]]
 """A reader of frames by number, see :meth:`FrameFolder.read`, and the file of each one's image."""
@@ -54,8 +53,7 @@ class MTLDataset(BaseSegDataset):
         ValueError: if a parameter is wrong, or the folders do not fit each other.
     """
 
-    num_classes: int | None = None
-    """Classes of the segmentation; None: the benchmark's."""
+    num_classes: int | None = None  # of the segmentation; None: the benchmark's
 
     def __init__(
         self,

@@ -23,8 +23,7 @@ from go4align_plugins.data.augment import SCALES, closer_depth, scale_crop
 from go4align_plugins.tasks import MAPS, to_tensors
 from go4align_plugins.utils.options import require
 
-IGNORED = 255
-"""mmseg's label for pixels without one."""
+IGNORED = 255  # mmseg's label for pixels without one
 AXES = {'horizontal': (-1,), 'vertical': (-2,), 'diagonal': (-1, -2)}
 """Direction of a flip -> the axes of (C, H, W) that it mirrors."""
 

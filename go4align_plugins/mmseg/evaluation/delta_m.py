@@ -18,9 +18,7 @@ from go4align_plugins.utils.options import require
 from go4align_plugins.utils.run_folder import METRICS
 
 PUBLISHED = 'published'
-LAST = 10
-"""Epochs of a run that are averaged, as the papers do."""
-
+LAST = 10  # epochs of a run that are averaged, as the papers do
 Scores = Mapping[str, Mapping[str, float]]
 """Task -> metric -> value."""
 Baseline = Union[str, Path, Sequence[Union[str, Path]], Scores]

@@ -36,10 +36,8 @@ class MapHead(BaseModule):
         >>> depth = dict(type='DepthHead', head=dict(type='FCNHead', in_channels=64, channels=64))
     """
 
-    task: str = ''
-    """The name of the task."""
-    loss_name = 'loss_map'
-    """The key of the loss."""
+    task = ''
+    loss_name = 'loss_map'  # the key of the loss
 
     def __init__(
         self,
