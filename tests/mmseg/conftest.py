@@ -6,22 +6,19 @@ from pathlib import Path
 import pytest
 
 if find_spec('mmseg'):
+    from mmengine.registry import DefaultScope
+
     import go4align_plugins.mmseg  # noqa: F401  (mends what importing mmseg needs)
 
     from .frames import write_frames
+
+    @pytest.fixture(autouse=True)
+    def scope():
+        with DefaultScope.overwrite_default_scope('mmseg'):
+            yield
 else:
-    collect_ignore = [path.name for path in Path(__file__).parent.glob('test_[!i]*.py')]
-
-
-@pytest.fixture(autouse=True)
-def scope():
-    if not find_spec('mmseg'):
-        yield
-        return
-    from mmengine.registry import DefaultScope
-
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        yield
+    names = [path.name for path in Path(__file__).parent.glob('test_*.py')]
+    collect_ignore = [name for name in names if name != 'test_imports.py']
 
 
 @pytest.fixture(scope='session')

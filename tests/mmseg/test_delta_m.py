@@ -10,7 +10,6 @@ import torch.multiprocessing as mp
 from mmseg.registry import EVALUATOR
 from torch import distributed
 
-from go4align_plugins.measures import delta_m
 from go4align_plugins.mmseg.evaluation.delta_m import load_baseline
 
 from .test_evaluation import META, METRIC_TYPES, NYUV2, frames, samples_of
@@ -40,18 +39,6 @@ def test_delta_m_by_hand():
     assert scores == pytest.approx({'depth/abs_err': 1, 'depth/rel_err': 0.25, 'delta_m': -50})
 
 
-def test_delta_m_against_the_published_results():
-    scores = evaluate('published', 3)
-    columns = [(task.name, metric) for task in NYUV2.tasks for metric in task.metrics]
-    expected = delta_m(
-        [scores[f'{task}/{metric.name}'] for task, metric in columns],
-        [NYUV2.single_task[task][metric.name] for task, metric in columns],
-        [metric.higher_is_better for _, metric in columns],
-    )
-    assert len(columns) == 9
-    assert scores['delta_m'] == expected
-
-
 def write_run(folder, task, values, epochs=12):
     """A run folder whose last 10 epochs average to the values."""
     folder.mkdir()
@@ -69,7 +56,7 @@ def test_baselines_from_files(tmp_path):
     path.write_bytes(b'\xef\xbb\xbf' + json.dumps(single_task).encode())
     assert load_baseline(path, NYUV2) == single_task
     runs = [write_run(tmp_path / task, task, single_task[task]) for task in single_task]
-    values = [evaluate(each, 2)['delta_m'] for each in (single_task, str(path), runs)]
+    values = [evaluate(each, 2)['delta_m'] for each in ('published', str(path), runs)]
     assert values[0] == values[1] == pytest.approx(values[2], rel=1e-9)
 
 
@@ -99,10 +86,8 @@ def test_mistakes_show_before_training(options, message):
 @pytest.mark.parametrize(
     ('name', 'content', 'message'),
     [
-        ('metrics.jsonl', b'', 'should hold test metrics'),
         ('metrics.jsonl', b'{"test": {}}\n', 'should hold test metrics'),
         ('metrics.jsonl', b'nonsense\n', 'should hold JSON'),
-        ('a.json', b'\xe0', 'should hold JSON'),
         ('a.json', b'{"depth": {"abs_err": {}}}', 'should hold tasks, their metrics and values'),
         ('a.json', b'[1]', 'should hold tasks, their metrics and values'),
         ('a.json', b'<html>', 'should hold JSON. Found: a web page'),

@@ -9,7 +9,6 @@ from go4align_plugins.leaderboard.run.commands import check_methods
 from go4align_plugins.leaderboard.run.mmseg_config import (
     build_config,
     find_config,
-    weighting_options,
 )
 from go4align_plugins.leaderboard.run.plan import Cell, Method, Plan
 from go4align_plugins.leaderboard.run.store import RESULTS, Store
@@ -19,6 +18,7 @@ from go4align_plugins.mmseg.apis.train import build_parser
 from .. import ROOT
 
 EW = Method('EW')
+WEIGHTED = str(ROOT / 'configs/segnet/segnet-small_go4align_rooms-96x128.py')
 
 
 def make_plan(*methods, **values):
@@ -48,22 +48,13 @@ def test_single_task_is_that_of_the_training_tool():
         assert config[loader].dataset == single[loader].dataset
 
 
-def test_strategy_of_libmtl_has_its_own_options():
-    pytest.importorskip(
-        'go4align_plugins.libmtl', reason='LibMTL is not installed', exc_type=ImportError
-    )
-    named = {'type': 'LibMTLOptimWrapper', 'weighting': 'CAGrad', 'weight_args': {'calpha': 0.4}}
-    assert weighting_options(Method.parse('CAGrad:calpha=0.4'), 3) == named
-    options = weighting_options(Method.parse('AGRM_UW:num_groups=2'), 3)
-    assert options['weight_args'] == {'AGRM_num_groups': 2}
-
-
 @pytest.mark.parametrize(
     ('method', 'values', 'message'),
     [
         ('GO4Align:num_groups=4', {}, 'Method GO4Align:num_groups=4: .*between 1 and 3'),
         ('GO4Align:colour=4', {}, 'GO4Align takes num_groups, .* Found `colour`'),
         ('EW', {'config': 'nowhere.py'}, 'nowhere'),
+        ('EW', {'config': WEIGHTED}, r'should weight all tasks equally.*GO4AlignHook'),
         ('EW', {'options': ('--work-dir', 'x')}, 'should leave out .*--work-dir'),
         ('EW', {'options': ('--epochs', '3')}, 'unrecognized arguments: --epochs 3'),
         ('CAGrad:colour=1', {}, 'calpha'),
@@ -73,12 +64,6 @@ def test_strategy_of_libmtl_has_its_own_options():
 def test_mistakes_are_named_before_training(tmp_path, method, values, message):
     with pytest.raises(ValueError, match=message):
         check_methods(make_plan(Method.parse(method), **values), tmp_path)
-
-
-def test_config_with_a_method_of_its_own_is_refused():
-    config = ROOT / 'configs/segnet/segnet-small_go4align_rooms-96x128.py'
-    with pytest.raises(ValueError, match=r'should weight all tasks equally.*GO4AlignHook'):
-        build_config(make_plan(config=str(config)), Cell(EW, 0))
 
 
 @pytest.mark.integration

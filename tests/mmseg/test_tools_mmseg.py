@@ -6,11 +6,9 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +27,6 @@ from .. import ROOT, TOOLS
 CONFIG = ROOT / 'configs/segnet/segnet-small_go4align_rooms-96x128.py'
 ENVIRONMENT = {**os.environ, 'PYTHONPATH': str(ROOT)}
 ENVIRONMENT['PATH'] = f'{Path(sys.executable).parent}:{os.environ["PATH"]}'
-EPOCHS = 6
 
 
 def options(data: Path) -> list[str]:
@@ -55,22 +52,12 @@ def run(tool: str, *arguments: object, cwd: Path, **environment: str) -> str:
     return done.stdout
 
 
-def read_log(work_dir: Path) -> list[dict]:
-    """Every logged step and validation; the latest entry of a step counts."""
-    steps = {}
-    for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
-        for line in map(json.loads, path.read_text().splitlines()):
-            for measured in ('time', 'data_time', 'memory', 'eta'):
-                line.pop(measured, None)
-            steps['delta_m' in line, line['step']] = line
-    return [steps[key] for key in sorted(steps)]
-
-
 @pytest.mark.integration
 def test_a_run_and_its_pictures(frames64, tmp_path):
     said = run('train_mmseg.py', CONFIG, *options(frames64), cwd=tmp_path)
     folder = tmp_path / 'work_dirs' / CONFIG.stem
-    (val,) = [line for line in read_log(folder) if 'delta_m' in line]
+    (log,) = folder.glob('*/vis_data/scalars.json')
+    val = json.loads(log.read_text().splitlines()[-1])
     assert {'segmentation/mIoU', 'depth/abs_err', 'normal/mean', 'normal/<11.25'} <= set(val)
     (line,) = [line for line in said.splitlines() if 'Epoch(val) [1]' in line]
     assert 'delta_m' in line
@@ -96,45 +83,6 @@ def test_two_processes_train_alike(frames64, tmp_path):
     words = [CONFIG, 2, '--work-dir', 'two', *options(frames64)]
     run('dist_train.sh', *words, cwd=tmp_path, PORT=port)
     assert len((tmp_path / 'two/metrics.jsonl').read_text().splitlines()) == 1
-
-
-# With dropout in the heads, and augmentation in two workers.
-AUGMENTED = f"""
-_base_ = ['{ROOT}/configs/segformer/segformer_mit-b0_go4align_rooms-96x128.py']
-train_dataloader = dict(
-    batch_size=2, num_workers=2,
-    dataset=dict(data_root='DATA', pipeline=[
-        dict(type='LoadMTLFrame'), dict(type='MTLScaleCrop'),
-        dict(type='MTLRandomFlip', prob=0.5), dict(type='PackMTLInputs')]))
-val_dataloader = dict(num_workers=0, dataset=dict(data_root='DATA'))
-test_dataloader = val_dataloader
-train_cfg = dict(max_epochs={EPOCHS})
-default_hooks = dict(logger=dict(interval=1))
-log_processor = dict(window_size=1)
-"""
-
-
-@pytest.mark.integration
-def test_killed_run_goes_on_as_the_uninterrupted_one(frames64, tmp_path):
-    (tmp_path / 'config.py').write_text(AUGMENTED.replace('DATA', str(frames64)))
-    run('train_mmseg.py', 'config.py', '--work-dir', 'whole', cwd=tmp_path)
-
-    words = [str(TOOLS / 'train_mmseg.py'), 'config.py', '--work-dir', 'killed']
-    process = subprocess.Popen([sys.executable, *words], env=ENVIRONMENT, cwd=tmp_path)
-    deadline = time.monotonic() + 300
-    while not any((tmp_path / f'killed/epoch_{n}.pth').exists() for n in range(2, EPOCHS)):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    time.sleep(0.2)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    run('train_mmseg.py', 'config.py', '--work-dir', 'killed', '--resume', cwd=tmp_path)
-
-    expected = read_log(tmp_path / 'whole')
-    assert {'weight/depth', 'group/normal', 'loss'} <= set(expected[0])
-    assert len(expected) == 4 * EPOCHS + EPOCHS
-    assert read_log(tmp_path / 'killed') == expected
 
 
 @pytest.mark.parametrize(
@@ -207,11 +155,9 @@ def test_amp_changes_the_wrapper_alone(before, after):
     use_amp(config)
     assert config.optim_wrapper.type == after
     assert config.optim_wrapper.accumulative_counts == 2
-
-
-def test_amp_refuses_other_wrappers():
+    config.optim_wrapper.type = 'DeepSpeedOptimWrapper'
     with pytest.raises(ValueError, match='DeepSpeedOptimWrapper'):
-        use_amp(Config({'optim_wrapper': {'type': 'DeepSpeedOptimWrapper'}}))
+        use_amp(config)
 
 
 def test_pretrained_weights_are_dropped_at_any_depth():
@@ -254,9 +200,3 @@ def test_a_config_is_made_to_run_here(tmp_path, monkeypatch):
     assert config.model.backbone['_scope_'] == 'mmseg'
     assert config.model.backbone['norm'] == [{'type': 'BN'}, {'a': {'type': 'BN'}}]
     assert config.work_dir == str(Path('work_dirs', 'own'))
-
-
-def test_help_names_every_option():
-    text = build_parser().format_help()
-    for name in ('work-dir', 'resume', 'amp', 'no-pretrained', 'cfg-options', 'launcher'):
-        assert f'--{name}' in text

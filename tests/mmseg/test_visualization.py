@@ -54,11 +54,6 @@ def test_depth_of_an_unknown_data_set(tmp_path):
     assert len(draw(tmp_path, sample_of(pred_depth_map=depth), benchmark='other')) > 50
 
 
-def test_maps_of_another_size_are_refused(tmp_path):
-    with pytest.raises(ValueError, match='of shape'):
-        draw(tmp_path, sample_of(pred_depth_map=torch.ones(1, 4, 4)))
-
-
 def test_batch_images_become_rgb_of_the_original_size():
     blue_first = torch.zeros(3, *SIZE)
     blue_first[0] = 300
