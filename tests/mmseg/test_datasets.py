@@ -132,15 +132,6 @@ def test_official_cityscapes_as_it_is(official):
         assert (results['gt_seg_map'][ids == label_id] == train_id).all()
 
 
-def test_official_cityscapes_with_categories(official):
-    options = {'layout': 'official', 'num_classes': 7, 'tasks': ['segmentation']}
-    dataset = MTLCityscapesDataset(official, **options, pipeline=LOAD)
-    assert dataset.metainfo['classes'] == get_benchmark('cityscapes').class_names
-    results = dataset[0]
-    assert set(np.unique(results['gt_seg_map'])) == {*range(7), 255}
-    assert 'gt_depth_map' not in results
-
-
 def test_official_cityscapes_with_train_ids_is_refused(official):
     for path in official.glob('gtFine/*/*/*.png'):
         label = np.asarray(Image.open(path))

@@ -6,10 +6,7 @@ import pytest
 
 from go4align_plugins.leaderboard.cli import main
 from go4align_plugins.leaderboard.run.commands import check_methods
-from go4align_plugins.leaderboard.run.mmseg_config import (
-    build_config,
-    find_config,
-)
+from go4align_plugins.leaderboard.run.mmseg_config import build_config, find_config
 from go4align_plugins.leaderboard.run.plan import Cell, Method, Plan
 from go4align_plugins.leaderboard.run.store import RESULTS, Store
 from go4align_plugins.mmseg.apis.launch import EVALUATORS, LOADERS, load_config

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -70,7 +69,6 @@ def test_a_run_and_its_pictures(frames64, tmp_path):
     pictures = sorted((tmp_path / 'pictures').glob('**/*.png'))
     assert len(pictures) == 2
     pixels = np.asarray(Image.open(pictures[0]).convert('RGB'))
-    assert pixels.shape[1] > 1000
     # A map that is drawn has many colours; text and paper have few.
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 1000
 
@@ -109,17 +107,6 @@ def test_mistakes_are_errors_without_traceback(
     monkeypatch.chdir(tmp_path)
     assert tool(arguments) == 2
     assert re.search(message, capsys.readouterr().err)
-
-
-def test_a_damaged_frame_is_an_error_without_traceback(frames64, tmp_path, capsys):
-    data = tmp_path / 'data'
-    shutil.copytree(frames64, data)
-    damaged = data / 'train/depth/3.npy'
-    damaged.write_bytes(damaged.read_bytes()[:-1])
-    assert main([str(CONFIG), '--work-dir', str(tmp_path / 'run'), *options(data)]) == 2
-    said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert said.startswith(f'train_mmseg.py: error: {damaged}: should be a whole .npy file')
-    assert 'Delete it and' in said
 
 
 @pytest.mark.parametrize('key', ['load_from', 'model.backbone.init_cfg.checkpoint'])
