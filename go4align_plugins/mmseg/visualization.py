@@ -85,7 +85,7 @@ class MTLVisualizer(SegLocalVisualizer):
         The parameters are mmseg's; ``image`` is (H, W, 3) uint8 RGB, of the predictions' size.
 
         Raises:
-            ValueError: if an array's size is not that of the image.
+            ValueError: if an array and the image differ in size.
         """
         sample = SegDataSample() if data_sample is None else data_sample
         predicted = {'prediction': read_maps(sample, 'pred') if draw_pred else {}}

@@ -1,4 +1,4 @@
-"""The data sets: what is on disk arrives as mmseg's transforms expect it."""
+"""The data sets: files on disk arrive as mmseg's transforms expect them."""
 
 from __future__ import annotations
 

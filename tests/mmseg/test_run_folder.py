@@ -189,7 +189,7 @@ def test_killed_run_goes_on(rooms, tmp_path, whole, by_iteration, by_epoch, mome
 
 
 def test_resumed_from_an_older_checkpoint(rooms, finished, whole):
-    """The entries of what is trained again are replaced, and a half-written line is dropped."""
+    """The entries of repeated epochs are replaced, and a half-written line is dropped."""
     for epoch in (2, 3):
         (finished / f'epoch_{epoch}.pth').unlink()
     (finished / 'last_checkpoint').write_text(str(finished / 'epoch_1.pth'))

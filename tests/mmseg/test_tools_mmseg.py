@@ -37,7 +37,7 @@ def options(data: Path) -> list[str]:
 
 
 def run(tool: str, *arguments: object, cwd: Path, **environment: str) -> str:
-    """Run a tool as a user does; return what it says."""
+    """Run a tool as a user does; return its output."""
     command = [] if tool.endswith('.sh') else [sys.executable]
     done = subprocess.run(
         [*command, str(TOOLS / tool), *map(str, arguments)],

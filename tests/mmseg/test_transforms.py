@@ -57,7 +57,7 @@ def assert_equals_frame(results, frame):
 
 
 def assert_closer(results, scale):
-    """What looks `scale` times larger is `scale` times closer."""
+    """A thing that looks `scale` times larger is `scale` times closer."""
     depth = 1 + results['gt_seg_map'].astype(float)
     np.testing.assert_allclose(results['gt_depth_map'] * scale, depth, rtol=1e-6)
 

@@ -77,7 +77,7 @@ class MTLInferencer:
 
 
 def read_image(image: Image) -> np.ndarray:
-    """(H, W, 3) uint8 RGB from a path or an array; a ValueError if it is no such image."""
+    """(H, W, 3) uint8 RGB from a path or an array; a ValueError if it is none."""
     name = 'image' if isinstance(image, np.ndarray) else str(image)
     if isinstance(image, np.ndarray):
         array = image

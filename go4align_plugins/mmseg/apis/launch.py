@@ -28,7 +28,7 @@ EVALUATORS = ('val_evaluator', 'test_evaluator')
 
 
 def new_parser(prog: str, description: str, epilog: str) -> argparse.ArgumentParser:
-    """The command line of a tool, with what all tools have."""
+    """The command line of a tool, with the options of all tools."""
     style = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog, description=description, epilog=epilog, formatter_class=style, allow_abbrev=False
@@ -95,14 +95,14 @@ def load_config(options: argparse.Namespace) -> Config:
         options: with ``config``, ``work_dir``, and those of :func:`add_launch_options`.
 
     Raises:
-        FileNotFoundError: if there is no such config.
+        FileNotFoundError: if the config is missing.
         ValueError: if the model has no head for a task, or the launcher needs absent GPUs.
     """
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
     register_package()
     config = Config.fromfile(options.config)
     for each in dicts_in(list(config.values())):
-        # MMEngine marks so what is inherited by `go4align_plugins::`; mmseg's registry has it.
+        # MMEngine's mark of parts inherited by `go4align_plugins::`, which mmseg's registry has.
         if each.get('_scope_') == PACKAGE:
             each['_scope_'] = 'mmseg'
     config.launcher = options.launcher

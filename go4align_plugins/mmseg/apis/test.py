@@ -1,4 +1,4 @@
-"""The testing tool: the metrics of a checkpoint, and pictures of what it predicts."""
+"""The testing tool: the metrics of a checkpoint, and pictures of its predictions."""
 
 from __future__ import annotations
 

@@ -66,10 +66,10 @@ class MTLDataset(BaseSegDataset):
         **kwargs: Any,
     ) -> None:
         for name in kwargs.keys() - set(OPTIONS):
-            # `BaseSegDataset` has more, such as `seg_map_suffix`, which would be ignored.
+            # `BaseSegDataset` has more, like `seg_map_suffix`, which would be ignored.
             raise ValueError(
                 f'Parameter `{name}` should be one of {", ".join(OPTIONS)}: where the files are '
-                'and what they hold is fixed by the layout.'
+                'and their content are fixed by the layout.'
             )
         classes, benchmark = self.METAINFO['classes'], benchmark or self.METAINFO['benchmark']
         known = [name for name, each in BENCHMARKS.items() if each.class_names == classes]

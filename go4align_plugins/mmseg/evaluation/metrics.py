@@ -1,7 +1,7 @@
 """The metrics of the tasks for MMEngine's evaluators, over those of ``measures``.
 
-What is kept of a frame are its counts, its sums, or its angles: collected over all ranks, without
-the frames that a sampler repeats, they give the metrics of the whole split, never means of means.
+Counts, sums or angles are kept of each frame: collected over all ranks, without the frames that a
+sampler repeats, they give the metrics of the whole split, never means of means.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class MTLMetric(BaseMetric):
         **kwargs: of mmengine's ``BaseMetric``.
 
     Raises:
-        ValueError: if there is no such task; later, if a data sample lacks a map, or one does not
+        ValueError: if the task is unknown; later, if a data sample lacks a map, or one does not
             fit the other or the classes.
     """
 

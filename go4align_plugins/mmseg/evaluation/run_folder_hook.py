@@ -1,7 +1,7 @@
 """Leaves the run folder of :mod:`go4align_plugins.utils.run_folder` behind, as LibMTL's side.
 
-MMEngine's own logs and checkpoints stay what they are; ``config.json`` and ``metrics.jsonl`` stand
-beside them, so that the leaderboard need not know what trained a model.
+MMEngine's own logs and checkpoints do not change; ``config.json`` and ``metrics.jsonl`` stand
+beside them, so that the leaderboard need not know which framework trained a model.
 """
 
 from __future__ import annotations
@@ -40,11 +40,10 @@ UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
 class RunFolderHook(Hook):
     """Writes an entry of ``metrics.jsonl`` for each validation, and for the training before it.
 
-    An entry is what the run folder calls an epoch; its ``iteration`` is the number of iterations
-    trained. Losses are those of this rank. A resumed run drops the entries of what it trains again;
-    if it was killed between a checkpoint and the validation that was due, which MMEngine would
-    leave out, it makes up for it. Among the default hooks, it does not get in the way of a config's
-    own::
+    An entry is an epoch of the run folder; its ``iteration`` is the number of iterations trained.
+    Losses are those of this rank. A resumed run drops entries that it repeats; if it was killed
+    between a checkpoint and the validation that was due, which MMEngine would leave out, it makes
+    up for it. Among the default hooks, it does not get in the way of a config's own::
 
         default_hooks = dict(run_folder=dict(type='RunFolderHook', protocol='paper'))
 
@@ -53,7 +52,7 @@ class RunFolderHook(Hook):
         protocol: the name of the settings that runs of one table share.
         arch: the name of the architecture. None (default): the type of the model.
         backbone: the name of the backbone. None (default): the type of the model's ``backbone``.
-        weighting: the name of the weighting. None (default): that of the optimizer wrapper, a
+        weighting: the name of the weighting. None (default): the optimizer wrapper's, a
             strategy of LibMTL's by its own name; ``'EW'``, equal weighting, for MMEngine's own.
     """
 
@@ -126,7 +125,7 @@ class RunFolderHook(Hook):
         self._recorded = runner.iter
 
     def _open(self, runner: Any, due: int) -> None:
-        """Open the folder of a run for which so many validations are due by now."""
+        """Open the folder of a run that should have ``due`` validations by now."""
         path = Path(self.folder or runner.work_dir)
         resume = runner.iter > 0 or bool(runner.cfg.get('resume'))
         if (path / METRICS).exists() and not resume:
@@ -135,7 +134,7 @@ class RunFolderHook(Hook):
                 'by `--work-dir`.'
             )
         config = self._describe(runner)
-        # A folder of other validations, or of a run without this hook, says nothing of what is due.
+        # A folder of other validations, or without this hook, does not say how many are due.
         known = False
         with suppress(OSError, *UNREADABLE):
             before = json.loads((path / CONFIG).read_bytes())

@@ -19,7 +19,7 @@ from go4align_plugins.utils.options import check_choice, require
 class MapHead(BaseModule):
     """A decode head of mmseg's that predicts a map of numbers instead of classes.
 
-    The head inside keeps its layers, its inputs and what it makes of its own outputs; the number
+    The head inside keeps its layers, its inputs and its own use of its outputs; the number
     of channels and the loss are the task's. A head that gives several maps in training (DAHead,
     PIDHead) is trained on all of them, and predicts as ever.
 
@@ -30,7 +30,7 @@ class MapHead(BaseModule):
         task: the name of the task. None (default): the class's own.
 
     Raises:
-        ValueError: if there is no such task of numbers.
+        ValueError: if the task is unknown or has classes.
 
     Example:
         >>> depth = dict(type='DepthHead', head=dict(type='FCNHead', in_channels=64, channels=64))
@@ -58,7 +58,7 @@ class MapHead(BaseModule):
         self.loss_weight = loss_weight
 
     def forward(self, inputs: list[Tensor]) -> Tensor:
-        """Features of the backbone -> what the head inside gives."""
+        """Features of the backbone -> the outputs of the head inside."""
         return self.head(inputs)
 
     def loss(
@@ -98,7 +98,7 @@ class DepthHead(MapHead):
 class NormalHead(MapHead):
     """Surface normals, trained by one minus the cosine of the angle to the true ones.
 
-    The length of what it predicts means nothing; the segmentor makes it 1.
+    The length of its vectors means nothing; the segmentor makes it 1.
     """
 
     task = NORMAL.name

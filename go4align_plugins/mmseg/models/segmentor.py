@@ -40,7 +40,7 @@ class MultiTaskSegmentor(EncoderDecoder):
             for ``'depth'``, a ``NormalHead`` for ``'normal'``, a ``MapHead`` for any other.
         auxiliary_heads: task -> config of an auxiliary head, or several; only for training.
         tasks: those of ``heads`` to build, for a single-task model by one line; None: all of them.
-        num_classes: of the segmentation heads; None: what their configs say.
+        num_classes: of the segmentation heads; None: as their configs say.
         **kwargs: those of ``EncoderDecoder``: ``neck``, ``data_preprocessor``, ``train_cfg``,
             ``test_cfg``, ``pretrained``, ``init_cfg``.
 
@@ -74,7 +74,7 @@ class MultiTaskSegmentor(EncoderDecoder):
             if MAPS[task].has_classes:
                 self.num_classes = head.num_classes
         self.channels = [head.out_channels for head in heads.values()]
-        # What the inherited sliding window has to add up.
+        # The inherited sliding window adds up maps of this size.
         self.out_channels = sum(self.channels)
         # All maps are resized in one go.
         corners = [head.align_corners for head in heads.values()]
