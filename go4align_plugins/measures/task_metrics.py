@@ -41,7 +41,7 @@ class Metric:
         score: Callable[..., dict[str, float]],
         zeros: Any,
     ) -> None:
-        self.measure, self.score, self._zeros = measure, score, zeros
+        self._measure, self._score, self._zeros = measure, score, zeros
         self.reset()
 
     def reset(self) -> None:
@@ -54,7 +54,7 @@ class Metric:
         Raises:
             ValueError: if the two differ in shape where they should not.
         """
-        self._add(self.measure(prediction, target))
+        self._add(self._measure(prediction, target))
 
     def merge(self, other: Self) -> None:
         """Add the batches of another metric of the same kind."""
@@ -62,7 +62,7 @@ class Metric:
 
     def compute(self) -> dict[str, float]:
         """Compute the scores over all batches; NaN without a label."""
-        return self.score(self.sums)
+        return self._score(self.sums)
 
     def _add(self, sums: Tensor) -> None:
         self.sums = self.sums.to(sums.device) + sums

@@ -7,6 +7,7 @@ sampler repeats, they give the metrics of the whole split, never means of means.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -50,18 +51,19 @@ class MTLMetric(BaseMetric):
         for sample in data_samples:
             predicted, truth = (self._read(sample, prefix) for prefix in ('pred', 'gt'))
             check_same_shape(predicted, truth)
-            truth = truth.to(predicted.device)
-            if self.kind.has_classes:
-                predicted = self._one_hot(predicted)
-            else:
-                truth = truth[None]
-            self.results.append(metric.measure(predicted[None], truth).cpu())
+            predicted = self._one_hot(predicted) if self.kind.has_classes else predicted
+            truth = truth if self.kind.has_classes else truth[None]
+            metric.reset()
+            metric.update(predicted[None], truth.to(predicted.device))
+            sums = metric.sums
+            self.results.append(sums.cpu() if isinstance(sums, Tensor) else sums)
 
-    def compute_metrics(self, results: list[Tensor]) -> dict[str, float]:
+    def compute_metrics(self, results: list[Any]) -> dict[str, float]:
         """The scores of all frames."""
         metric = self._new_metric()
         keeps_sums = isinstance(metric.sums, Tensor)
-        return metric.score(torch.stack(results).sum(dim=0) if keeps_sums else results)
+        metric.sums = torch.stack(results).sum(dim=0) if keeps_sums else [*chain(*results)]
+        return metric.compute()
 
     def _new_metric(self) -> Metric:
         channels = self.kind.channels or len(self.dataset_meta['classes'])
