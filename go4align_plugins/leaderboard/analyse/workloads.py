@@ -9,9 +9,8 @@ import contextlib
 import io
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -36,8 +35,7 @@ PERCEPTRON_WIDTH = 64
 EPOCHS = 3  # DWA weights by the losses of the two epochs before
 
 
-@dataclass(frozen=True)
-class Workload:
+class Workload(NamedTuple):
     """A benchmark's model and a batch of random inputs; the note names a difference from it."""
 
     benchmark: Benchmark
@@ -80,15 +78,14 @@ def build_workload(num_tasks: int, batch_size: int | None = None) -> Workload:
     torch.manual_seed(0)  # molecules of other sizes take another time
     config = _resolve(benchmark, batch_size=batch_size)
     size, backbone = config['batch_size'], config['backbone']
-    try:
-        if benchmark.inputs == MOLECULES:
-            inputs = random_molecules(size)
-        else:
-            inputs = torch.rand(size, 3, *benchmark.require_image_size())
-    except ImportError as error:
-        return perceptron_workload(
-            benchmark, size, f'A multilayer perceptron stands in for {backbone}. {error}'
-        )
+    if benchmark.inputs == MOLECULES:
+        try:
+            inputs = _random_molecules(size)
+        except ImportError as error:
+            note = f'A multilayer perceptron stands in for {backbone}. {error}'
+            return perceptron_workload(benchmark, size, note)
+    else:
+        inputs = torch.rand(size, 3, *benchmark.require_image_size())
     model = build_model(backbone, config['arch'], benchmark.tasks, pretrained=False)
     return Workload(benchmark, backbone, model, inputs, size)
 
@@ -112,7 +109,7 @@ def random_labels(task: Task, image_size: tuple[int, int] | None, batch_size: in
     return labels.squeeze(1) if task.kind.has_classes else labels
 
 
-def random_molecules(batch_size: int) -> Any:
+def _random_molecules(batch_size: int) -> Any:
     """Draw complete graphs of 9 to 27 atoms: QM9's have 18 on average."""
     data = import_optional('torch_geometric.data', 'qm9', 'Networks for molecules')
     graphs = []

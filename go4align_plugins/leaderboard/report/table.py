@@ -53,6 +53,11 @@ class Column:
         """Its name in a CSV."""
         return '/'.join(filter(None, self.key))
 
+    @property
+    def heading(self) -> str:
+        """Its title with its unit."""
+        return f'{self.title} ({self.unit})' if self.unit else self.title
+
     def text(self, value: float | None) -> str:
         """Print a figure; a dash where there is none."""
         return '–' if value is None else f'{value * self.factor:.{self.digits}f}'  # noqa: RUF001

@@ -67,9 +67,7 @@ def render_console(table: Table) -> str:
 def render_latex(table: Table) -> str:
     """Print a float; the best epochs, if the table has them, are a second one."""
     columns = table.brief
-    heads = [
-        (escape(c.key[0]), escape(f'{c.title} ({c.unit})' if c.unit else c.title)) for c in columns
-    ]
+    heads = [(escape(column.key[0]), escape(column.heading)) for column in columns]
     lines = table.lines(columns, escape, r'\textbf{{{}}}', published=r'\textit{{{}}}')
     # Styler's jinja2 comes with torch.
     tabular = frame(lines, heads, 'method').style.to_latex(
