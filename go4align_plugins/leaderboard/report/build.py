@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import inf, isfinite, nan
 from statistics import fmean, stdev
+from typing import Any
 
 import numpy as np
 
@@ -50,26 +51,25 @@ def build_report(
     """
     check_comparable(runs, baseline_runs, benchmark)
     epochs = len(runs[0].epochs)
-    everything = [run for run in baseline_runs if run.tasks[0] in runs[0].tasks] + [*runs]
+    everything = (*(run for run in baseline_runs if run.tasks[0] in runs[0].tasks), *runs)
     period = f'mean of the last {min(last, epochs)} of {epochs} epochs'
     report, scoring = _report(everything, lambda run: _flat(run.final(last)), benchmark, period)
-    report = replace(report, failures=tuple(failures), runs=tuple(everything))
+    notes = [*report.notes]
+    further: dict[str, Any] = {'failures': tuple(failures), 'runs': everything}
     if published:
-        rows = tuple(
+        further['published'] = tuple(
             replace(row, method=f'{row.method} (published)')
             for row in published_rows(benchmark.name)
         )
-        remark = published_remark(benchmark.name, runs[0].config)
-        report = replace(report, published=rows, notes=(*report.notes, remark))
+        notes.append(published_remark(benchmark.name, runs[0].config))
     if best and scoring.obstacle:
-        note = 'The best epochs are left out: they are chosen by the improvement on STL.'
-        return replace(report, notes=(*report.notes, note))
-    if best:
+        notes.append('The best epochs are left out: they are chosen by the improvement on STL.')
+    elif best:
         period = f'best of {epochs} epochs on the test set'
         table, _ = _report(everything, lambda run: _best_epoch(run, scoring), benchmark, period)
-        further = tuple(note for note in table.notes if note not in report.notes)
-        return replace(report, best=replace(table, notes=further))
-    return report
+        own = tuple(note for note in table.notes if note not in report.notes)
+        further['best'] = replace(table, notes=own)
+    return replace(report, notes=tuple(notes), **further)
 
 
 def _report(

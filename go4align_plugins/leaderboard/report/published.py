@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import nan
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from go4align_plugins.data.table import get_benchmark
 from go4align_plugins.leaderboard.report.csv_results import read_rows
-from go4align_plugins.leaderboard.report.table import Row
+from go4align_plugins.leaderboard.report.table import Row, check
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run
 
 PAPERS = Path(__file__).with_name('papers')
@@ -20,57 +20,40 @@ SEEDS = (0, 1, 2)  # the paper has three, and does not name them
 MODEL, EPOCHS = 'SegNet-MTAN', 200
 
 
-class Source(NamedTuple):
-    """The number of a printed table, its batch size, and its known misprint."""
-
-    table: str
-    batch_size: int
-    misprint: str
-
-
-SOURCES = {
-    'nyuv2': Source('Table 1', 2, 'delta_m of IMTL-G is a misprint: its row recomputes to -0.60'),
-    'cityscapes': Source(
+SOURCES = {  # table, batch size, misprint
+    'nyuv2': ('Table 1', 2, 'delta_m of IMTL-G is a misprint: its row recomputes to -0.60'),
+    'cityscapes': (
         'Table 2', 8, "LS is NashMTL's and FAMO's row, as the paper repeats SI's there by mistake"
     ),
-}
+}  # fmt: skip
 
 
 def published_rows(name: str) -> tuple[Row, ...]:
     """Read the GO4Align paper's table, as printed: single tasks, then every method."""
-    if name not in SOURCES:
-        raise ValueError(
-            f'Published results are of {", ".join(SOURCES)}, on their own images alone. '
-            f'Found benchmark {name}.'
-        )
-    benchmark = get_benchmark(name)
-    single = {
-        (task, metric): value
-        for task, metrics in (benchmark.single_task or {}).items()
-        for metric, value in metrics.items()
-    }
-    rows = read_rows(PAPERS / f'{name}.csv', benchmark)
+    known = f'Published results are of {", ".join(SOURCES)}, on their own images alone'
+    check(name in SOURCES, known, f'benchmark {name}')
+    rows, benchmark = read_rows(PAPERS / f'{name}.csv', get_benchmark(name))
+    published = (benchmark.single_task or {}).items()
+    single = {(task, metric): value for task, own in published for metric, value in own.items()}
     return tuple(Row(row.method, SEEDS, row.means) for row in (Row(SINGLE_TASK, (), single), *rows))
 
 
 def published_remark(name: str, config: Mapping[str, Any]) -> str:
     """Name the source of published rows, and how their protocol differs from some runs'."""
-    source, benchmark = SOURCES[name], get_benchmark(name)
+    (table, batch_size, misprint), benchmark = SOURCES[name], get_benchmark(name)
     facts = {
         'frames': (benchmark.num_frames, config.get('num_frames')),
         'image size': (benchmark.image_size, config.get('image_size')),
-        'model': (MODEL, f'{config.get("arch")} {config.get("backbone")}'),
+        'model': (MODEL, f'{config.get("arch")} {config.get("backbone")}'.strip()),
         'epochs': (EPOCHS, config.get('epochs')),
-        'batch size': (source.batch_size, config.get('batch_size')),
+        'batch size': (batch_size, config.get('batch_size')),
     }
-    pairs = {name: tuple(map(_print, values)) for name, values in facts.items()}
-    differing = [
-        f'{name} {own} there, {here} here' for name, (own, here) in pairs.items() if own != here
-    ]
+    pairs = {fact: tuple(map(_print, values)) for fact, values in facts.items()}
+    differing = [f'{fact} {a} there, {b} here' for fact, (a, b) in pairs.items() if a != b]
     return (
-        f'Rows marked (published) are those of the GO4Align paper, arXiv 2404.06486, '
-        f'{source.table}, as printed: means of the last 10 epochs over 3 seeds, MR among the '
-        f"paper's own methods, LS being equal weighting; {source.misprint}. They were not measured "
+        'Rows marked (published) are those of the GO4Align paper, arXiv 2404.06486, '
+        f'{table}, as printed: means of the last 10 epochs over 3 seeds, MR among the '
+        f"paper's own methods, LS being equal weighting; {misprint}. They were not measured "
         f'here and are not ranked with what was. What differs: {"; ".join(differing)}.'
     )
 
@@ -107,4 +90,4 @@ def _print(value: Any) -> str:
         return ' + '.join(f'{count} {split}' for split, count in value.items())
     if isinstance(value, (list, tuple)):
         return ' × '.join(map(str, value))  # noqa: RUF001
-    return 'not recorded' if value is None else str(value).strip()
+    return 'not recorded' if value is None else str(value)

@@ -10,9 +10,8 @@ import pytest
 from go4align_plugins.data import get_benchmark
 from go4align_plugins.data.table import regression
 from go4align_plugins.leaderboard import Run, build_report
-from go4align_plugins.leaderboard.report.formats import FORMATS
+from go4align_plugins.leaderboard.report.formats import FORMATS, render_metafile
 from go4align_plugins.leaderboard.report.html import render_html
-from go4align_plugins.leaderboard.report.metafile import render_metafile
 from go4align_plugins.leaderboard.report.scores import Scoring
 from go4align_plugins.leaderboard.report.table import Failure, Row
 from go4align_plugins.leaderboard.report.text import escape, render_latex
@@ -56,7 +55,7 @@ def test_intervals_of_the_difference_by_hand(tmp_path):
     directions = [(0.6, 0.5, -1), (0.72, 0.8, -1), (0.01, 0.02, 1), (30.0, 20.0, 1)]
     slope = sum(sign * value / base for value, base, sign in directions) / 4
     assert row.means[key] == pytest.approx(100 * slope * 0.1)
-    assert row.intervals[key] == pytest.approx((row.means[key], row.means[key]))
+    assert (row.lows[key], row.highs[key]) == pytest.approx((row.means[key],) * 2)
     assert key not in report.rows[1].means, 'EW has no difference to itself'
     assert any('1 of 2 or 1 of 4' in note for note in report.notes)
 
