@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from go4align_plugins.data.table import Benchmark
+from go4align_plugins.leaderboard.report.csv_results import published_remark, published_rows
 from go4align_plugins.leaderboard.report.formats import Report
-from go4align_plugins.leaderboard.report.published import published_remark, published_rows
 from go4align_plugins.leaderboard.report.scores import SECONDS, Scoring
 from go4align_plugins.leaderboard.report.sources import check_comparable
 from go4align_plugins.leaderboard.report.table import Failure, Key, Row

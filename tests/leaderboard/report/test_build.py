@@ -3,6 +3,7 @@ import importlib
 import io
 import json
 import math
+from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
@@ -80,10 +81,8 @@ def test_other_arguments_are_another_method(tmp_path):
 
 
 def test_final_averages_the_last_epochs(tmp_path):
-    folder = write_run(tmp_path / 'run', epochs=4)
-    lines = [json.dumps(entry(epoch, scaled(epoch))) for epoch in range(4)]
-    (folder / 'metrics.jsonl').write_text('\n'.join(lines))
-    run = load_run(folder)
+    run = make(tmp_path, 'run', epochs=4)
+    run = replace(run, epochs=tuple(entry(epoch, scaled(epoch)) for epoch in range(4)))
     assert run.final(2)['segmentation']['mIoU'] == pytest.approx(0.6 * 2.5)
     assert run.final(10)['depth']['rel_err'] == pytest.approx(30 * 1.5)
     with pytest.raises(ValueError, match='last = 0'):
@@ -123,19 +122,16 @@ def test_runs_that_differ_are_refused(tmp_path, singles, key, value):
 
 
 def test_unfit_runs_are_refused(tmp_path, singles):
-    ew, again = make(tmp_path, 'ew'), make(tmp_path, 'again')
-    with pytest.raises(ValueError, match=r'seed 0 of EW in .*ew and .*again'):
-        build_report([ew, again], [], STREETS)
-    with pytest.raises(ValueError, match='Found none'):
-        build_report([], singles, STREETS)
-    with pytest.raises(ValueError, match=r'share several tasks. Found segmentation, depth in .*ew'):
-        build_report([ew, singles[0]], [], STREETS)
-    with pytest.raises(ValueError, match=r'benchmark rooms.*streets in .*ew'):
-        build_report([ew], [], get_benchmark('rooms'))
-    lines = (again.folder / 'metrics.jsonl').read_text().splitlines()
-    (again.folder / 'metrics.jsonl').write_text('\n'.join(lines[:2]))
-    with pytest.raises(ValueError, match=r'again at 2 of 3 epochs'):
-        build_report([load_run(again.folder)], [], STREETS)
+    ew, again, cut = (make(tmp_path, name) for name in ('ew', 'again', 'cut'))
+    for runs, name, message in (
+        ([ew, again], 'streets', r'seed 0 of EW in .*ew and .*again'),
+        ([], 'streets', 'Found none'),
+        ([ew, singles[0]], 'streets', 'share several tasks. Found segmentation, depth in .*ew'),
+        ([ew], 'rooms', r'benchmark rooms.*streets in .*ew'),
+        ([replace(cut, epochs=cut.epochs[:2])], 'streets', r'cut at 2 of 3 epochs'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            build_report(runs, [], get_benchmark(name))
 
 
 def test_of_an_epoch_the_last_whole_line_counts(tmp_path):
