@@ -57,16 +57,12 @@ def compare(
     entries, specs = list(entries), {name: name for name in (SINGLE_TASK, EQUAL_WEIGHTING)}
     specs |= {variant.label: variant.spec for variant in variants}
     found = {label: [e for e in entries if e.method == spec] for label, spec in specs.items()}
-    runs = {
-        label: [
-            replace(e.run, config={**e.config, 'weighting': label, 'weight_args': {}})
-            for e in own
-            if e.finished
-        ]
-        for label, own in found.items()
-    }
-    lost = [(e, label) for label, own in found.items() for e in own if not e.finished]
-    failures = [failure_of(entry, label) for entry, label in lost]
+    runs, failures = {}, []
+    for label, own in found.items():
+        named = {'weighting': label, 'weight_args': {}}
+        done = [entry for entry in own if entry.finished]
+        runs[label] = [replace(e.run, config={**e.config, **named}) for e in done]
+        failures += [failure_of(entry, label) for entry in own if not entry.finished]
     listed = ''.join(f'\n  {failure}' for failure in failures)
     singles = runs.pop(SINGLE_TASK)
     missing = tuple(label for label, own in runs.items() if not own)

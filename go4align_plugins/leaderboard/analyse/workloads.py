@@ -31,7 +31,6 @@ LibMTL: Any = import_libmtl()
 
 BENCHMARK_OF = {2: 'streets', 3: 'rooms', 11: 'qm9', 40: 'celeba'}
 """The benchmark of each number of tasks."""
-PERCEPTRON_WIDTH = 64
 EPOCHS = 3  # DWA weights by the losses of the two epochs before
 
 
@@ -92,7 +91,7 @@ def build_workload(num_tasks: int, batch_size: int | None = None) -> Workload:
 
 def perceptron_workload(benchmark: Benchmark, batch_size: int = 64, note: str = '') -> Workload:
     """Build a multilayer perceptron with a number a task: little but the weighting."""
-    width = PERCEPTRON_WIDTH
+    width = 64
     layers = [layer for _ in range(4) for layer in (nn.Linear(width, width), nn.ReLU())]
     heads = {task.name: nn.Linear(width, task.channels) for task in benchmark.tasks}
     model = Model('HPS', partial(nn.Sequential, *layers), nn.ModuleDict(heads))

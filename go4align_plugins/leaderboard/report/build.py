@@ -18,6 +18,8 @@ from go4align_plugins.leaderboard.report.sources import check_comparable
 from go4align_plugins.leaderboard.report.table import Failure, Key, Row
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run, by_method
 
+Figures = Callable[[Run], dict[Key, float]]
+
 
 def build_report(
     runs: Sequence[Run],
@@ -73,10 +75,7 @@ def build_report(
 
 
 def _report(
-    runs: Sequence[Run],
-    figures_of: Callable[[Run], dict[Key, float]],
-    benchmark: Benchmark,
-    period: str,
+    runs: Sequence[Run], figures_of: Figures, benchmark: Benchmark, period: str
 ) -> tuple[Report, Scoring]:
     """Build the table of the figures of each run."""
     first = next(run for run in runs if not run.single_task)
@@ -96,7 +95,7 @@ def _report(
     return Report(columns, tuple(rows), caption, tuple(notes), benchmark, first.config), scoring
 
 
-def _row(method: str, runs: Sequence[Run], figures_of: Callable[[Run], dict[Key, float]]) -> Row:
+def _row(method: str, runs: Sequence[Run], figures_of: Figures) -> Row:
     """Average each figure over the seeds of the runs that have it."""
     values: dict[Key, dict[int, float]] = {}
     for run in runs:
@@ -127,7 +126,7 @@ def _best_epoch(run: Run, scoring: Scoring) -> dict[Key, float]:
 
 def _caption(run: Run, rows: Sequence[Row], benchmark: Benchmark, period: str) -> str:
     """Describe the runs of the table in one line."""
-    frames = run.config.get('num_frames') or {}
+    frames, inputs = run.config.get('num_frames') or {}, benchmark.inputs
     counts = ' + '.join(f'{count} {split}' for split, count in frames.items())
     methods: dict[str, list[str]] = {}
     for row in rows:
@@ -135,7 +134,7 @@ def _caption(run: Run, rows: Sequence[Row], benchmark: Benchmark, period: str) -
     seeds = [f'{seed} ({", ".join(names)})' for seed, names in methods.items()]
     facts = (
         benchmark.title,
-        f'{counts} {benchmark.inputs}' if frames else f'number of {benchmark.inputs} not recorded',
+        f'{counts} {inputs}' if frames else f'number of {inputs} not recorded',
         period,
         'seeds ' + (', '.join(seeds) if len(seeds) > 1 else next(iter(methods))),
         f'model {run.config["arch"]} {run.config["backbone"]}',
