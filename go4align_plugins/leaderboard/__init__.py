@@ -12,9 +12,8 @@ from go4align_plugins.leaderboard.analyse.pictures import (
     weights_heatmap,
 )
 from go4align_plugins.leaderboard.report.build import build_report
-from go4align_plugins.leaderboard.report.csv_results import report_of_table
+from go4align_plugins.leaderboard.report.csv_results import published_runs, report_of_table
 from go4align_plugins.leaderboard.report.formats import Report
-from go4align_plugins.leaderboard.report.published import published_runs
 from go4align_plugins.leaderboard.run.runs import Run, load_run
 
 __all__ = [

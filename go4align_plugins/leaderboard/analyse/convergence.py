@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
 from statistics import fmean
 from textwrap import fill
+from typing import Any
 
 from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard.analyse.pictures import panels
@@ -15,9 +15,8 @@ from go4align_plugins.leaderboard.run.runs import Run, by_method
 from go4align_plugins.measures.convergence import convergence_difference, convergence_epoch
 from go4align_plugins.plots.canvas import GREY, PALETTE
 
-MARKERS = 'osD^vPX*'
+MARKERS = 'osD^vP'
 NAME_WIDTH = 28  # characters of a method's name in a line
-NAMED_TASKS = len(PALETTE)  # more tasks than colours are points of one colour
 
 
 @dataclass(frozen=True)
@@ -56,14 +55,12 @@ def measure_convergence(
 def _epochs(run: Run, share: float, window: int) -> dict[str, float]:
     epochs = {}
     for task in get_benchmark(run.config['benchmark']).select(run.tasks):
-        curves = {metric: run.curve(task.name, metric.name) for metric in task.metrics}
+        curves = [(run.curve(task.name, m.name), m.higher_is_better) for m in task.metrics]
         try:
-            epochs[task.name] = fmean(
-                convergence_epoch(curve, metric.higher_is_better, share, window)
-                for metric, curve in curves.items()
-            )
+            own = [convergence_epoch(*curve, share, window) for curve in curves]
         except ValueError as error:
             raise ValueError(f'{run.folder}, {task.name}: {error}') from error
+        epochs[task.name] = fmean(own)
     return epochs
 
 
@@ -71,37 +68,29 @@ def draw_convergence(
     methods: Sequence[Convergence], path: str | Path, share: float = 0.95, window: int = 5
 ) -> None:
     """Draw a line of epochs a method, with a mark a task, and the standard deviation beside it."""
-    rows = list(range(len(methods)))
-    size = (10, 1.5 + 0.42 * len(methods))
-    caption = explain_convergence(methods, share, window)
+    names = [fill(method.method, NAME_WIDTH) for method in methods]
     with panels(
-        path, size, 2, 2, rows_of_names=True, caption=caption, sharey=True, width_ratios=(3, 1)
-    ) as (left, right):
-        means = {
-            task: [fmean(method.epochs[task]) for method in methods] for task in methods[0].epochs
-        }
-        lows, highs = (list(map(pick, zip(*means.values()))) for pick in (min, max))
-        left.hlines(rows, lows, highs, color='0.82', linewidth=5, zorder=1)
-        for (task, values), marker, colour in zip(means.items(), cycle(MARKERS), cycle(PALETTE)):
-            if len(means) > NAMED_TASKS:
-                left.scatter(values, rows, s=25, color=PALETTE[1], alpha=0.5, zorder=2)
-            else:
-                left.scatter(
-                    values, rows, s=55, marker=marker, color=colour, edgecolor='white',
-                    linewidth=0.6, label=task, zorder=2,
-                )  # fmt: skip
-        for row, method in zip(rows, methods):
+        path, (10, 1.5 + 0.42 * len(methods)), 2, 2, rows=names, sharey=True, width_ratios=(3, 1),
+        caption=explain_convergence(methods, share, window),
+    ) as (left, right):  # fmt: skip
+        means = {task: [fmean(m.epochs[task]) for m in methods] for task in methods[0].epochs}
+        many = len(means) > len(PALETTE)  # tasks of which each cannot have a colour
+        for number, (task, epochs) in enumerate(means.items()):
+            style: dict[str, Any] = {'s': 25, 'color': PALETTE[1], 'alpha': 0.5}
+            if not many:
+                style = {'s': 55, 'color': PALETTE[number], 'marker': MARKERS[number]}
+                style |= {'edgecolor': 'white', 'linewidth': 0.6, 'label': task}
+            left.scatter(epochs, range(len(methods)), zorder=2, **style)
+        for row, (method, *epochs) in enumerate(zip(methods, *means.values())):
+            left.plot([min(epochs), max(epochs)], [row] * 2, color='0.82', linewidth=5, zorder=1)
             right.barh(row, method.difference, height=0.5, color='0.82')
             right.plot(method.differences, [row] * len(method.differences), '.', color=GREY)
-            place = (max(method.differences), row)
-            right.annotate(f'  {method.difference:.2f}', place, va='center')
-        left.set_yticks(rows, [fill(method.method, NAME_WIDTH) for method in methods])
-        left.set_ylim(len(methods) - 0.5, -0.5)
+            right.text(max(method.differences), row, f'  {method.difference:.2f}', va='center')
         left.set_xlabel('epoch at which a task converges')
-        left.locator_params(axis='x', integer=True, nbins=8)
         right.set_xlabel('standard deviation (epochs)', loc='right')
-        right.set_xlim(0, 1.3 * max([1, *(max(method.differences) for method in methods)]))
-        right.locator_params(axis='x', integer=True, nbins=4)
+        right.set_xlim(0, 1.3 * max(1, *(max(method.differences) for method in methods)))
+        for axes, bins in ((left, 8), (right, 4)):
+            axes.locator_params(axis='x', integer=True, nbins=bins)
 
 
 def explain_convergence(methods: Sequence[Convergence], share: float, window: int) -> str:

@@ -35,9 +35,10 @@ class Timing:
     @property
     def record(self) -> dict[str, Any]:
         """All figures, as plain values."""
-        names = {'tasks': self.num_tasks, 'method': self.method, 'median_ratio': self.ratio}
-        series = {'seconds': self.seconds, 'ratios': self.ratios}
-        return {**names, 'quartiles': self.quartiles, **series}
+        return {
+            'tasks': self.num_tasks, 'method': self.method, 'median_ratio': self.ratio,
+            'quartiles': self.quartiles, 'seconds': self.seconds, 'ratios': self.ratios,
+        }  # fmt: skip
 
     @property
     def ratio(self) -> float:
@@ -45,10 +46,9 @@ class Timing:
         return float(np.median(self.ratios))
 
     @property
-    def quartiles(self) -> tuple[float, float]:
+    def quartiles(self) -> list[float]:
         """The first and the third quartile of the ratios, by linear interpolation."""
-        first, third = np.quantile(self.ratios, [0.25, 0.75])
-        return float(first), float(third)
+        return np.quantile(self.ratios, [0.25, 0.75]).tolist()
 
 
 def time_steps(
@@ -97,45 +97,41 @@ def explain_failure(error: Exception) -> str:
 
 def timing_table(timings: Sequence[Timing]) -> str:
     """Print a line a method, a column a number of tasks: median and quartiles of the ratios."""
-    cells = {(timing.method, timing.num_tasks): timing for timing in timings}
-    methods = list(dict.fromkeys(method for method, _ in cells))
-    columns: dict[str, list[str]] = {}
-    for count in dict.fromkeys(count for _, count in cells):
-        own = (cells.get((method, count)) for method in methods)
-        columns[f'{count} tasks'] = [
-            '{:.2f} [{:.2f}, {:.2f}]'.format(t.ratio, *t.quartiles) if t else 'failed' for t in own
-        ]
+    columns: dict[str, dict[str, str]] = {}
+    for timing in timings:
+        text = '{:.2f} [{:.2f}, {:.2f}]'.format(timing.ratio, *timing.quartiles)
+        columns.setdefault(f'{timing.num_tasks} tasks', {})[timing.method] = text
+    methods = list(dict.fromkeys(timing.method for timing in timings))
     table = import_optional('pandas', user='Tables').DataFrame(columns, index=methods)
-    return table.rename_axis(columns=f'time × {EQUAL_WEIGHTING}').to_string()  # noqa: RUF001
+    title = f'time × {EQUAL_WEIGHTING}'  # noqa: RUF001
+    return table.fillna('failed').rename_axis(columns=title).to_string()
 
 
 def draw_runtime(timings: Sequence[Timing], caption: str, path: str | Path) -> None:
     """Draw a line a method: the median of its ratios, and a bar from quartile to quartile."""
-    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+    from matplotlib.ticker import LogLocator
 
     timings = sorted(timings, key=lambda timing: timing.num_tasks)
     counts = sorted({timing.num_tasks for timing in timings})
-    methods = list(dict.fromkeys(timing.method for timing in timings))
-    styles = line_styles(methods, EQUAL_WEIGHTING)
+    styles = line_styles(dict.fromkeys(t.method for t in timings), EQUAL_WEIGHTING)
+    methods = list(styles)
     # The legend has the order of the lines' right ends.
     ends = {timing.method: timing.ratio for timing in timings}
     with panels(path, (10, 5), 1, 1, legend='outside right upper', caption=caption) as (axes,):
         for method in sorted(methods, key=lambda method: -ends[method]):
             own = [timing for timing in timings if timing.method == method]
-            rank, emphasised = methods.index(method), method == 'GO4Align'
+            rank, strong = methods.index(method), method == 'GO4Align'
             aside = DODGE * (rank - (len(methods) - 1) / 2)
             spread = [[abs(t.ratio - t.quartiles[end]) for t in own] for end in (0, 1)]
             axes.errorbar(
                 [counts.index(t.num_tasks) + aside for t in own], [t.ratio for t in own], spread,
-                capsize=3, markersize=6, marker=MARKERS[rank % len(MARKERS)], label=method,
-                linewidth=2.5 if emphasised else 1.5, zorder=3 if emphasised else 2,
-                **styles[method],
+                capsize=3, marker=MARKERS[rank % len(MARKERS)], label=method,
+                linewidth=2.5 if strong else 1.5, zorder=3 if strong else 2, **styles[method],
             )  # fmt: skip
         axes.set_yscale('log')
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(StrMethodFormatter('{x:g}'))
+        axes.yaxis.set_major_formatter('{x:g}')
+        axes.minorticks_off()
         axes.set_xticks(range(len(counts)), list(map(str, counts)))
-        axes.margins(x=0.06)
         axes.set_xlabel('number of tasks')
         axes.set_ylabel(f'time of a training step, relative to {EQUAL_WEIGHTING}')

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from typing import NamedTuple
 
 from go4align_plugins.utils.options import check_whole
 from go4align_plugins.weighting.groupings import GROUPINGS, get_grouping
@@ -13,8 +14,7 @@ BASELINES = ('STL', 'EW')
 INDICATORS = ('MGDA', 'Nash_MTL', 'FAMO', 'CAGrad', 'IMTL', 'UW', 'DWA')
 
 
-@dataclass(frozen=True)
-class Variant:
+class Variant(NamedTuple):
     """One method of a comparison: its label, its spec in a plan, and its row in the picture.
 
     Of several variants in one row each belongs to another series.
@@ -63,15 +63,12 @@ def indicators(
             'Parameter `indicators` should name methods that the installed LibMTL has, alone and '
             f'with AGRM: {", ".join(sorted(known)) or "none"}. Found {", ".join(absent) or "none"}.'
         )
-    grouped = f':num_groups={num_groups}'
-    return [
-        variant
-        for base in chosen
-        for variant in (
-            Variant(base, base, base, 'alone'),
-            Variant(f'AGRM_{base}', f'AGRM_{base}{grouped}', base, 'with AGRM'),
-        )
-    ]
+    variants = []
+    for base in chosen:
+        variants.append(Variant(base, base, base, 'alone'))
+        spec = f'AGRM_{base}:num_groups={num_groups}'
+        variants.append(Variant(f'AGRM_{base}', spec, base, 'with AGRM'))
+    return variants
 
 
 def clusterings(
@@ -79,15 +76,13 @@ def clusterings(
 ) -> list[Variant]:
     """List GO4Align with each named grouping, by default those whose packages are installed."""
     _check_groups(num_tasks, num_groups)
-    chosen = []
+    chosen, passed_over = [], (ImportError,) if names is None else ()
     for name in dict.fromkeys(GROUPINGS if names is None else names):
-        try:
+        with suppress(*passed_over):
             get_grouping(name)
-        except ImportError:
-            if names is not None:
-                raise
-        else:
-            chosen.append(_go4align(name, grouping=name, num_groups=num_groups))
+            # The default is not named, so that comparisons share its run.
+            own = {} if name == 'exact' else {'grouping': name}
+            chosen.append(_go4align(name, **own, num_groups=num_groups))
     return chosen
 
 
@@ -98,7 +93,5 @@ def _check_groups(num_tasks: int, num_groups: int) -> None:
 
 def _go4align(label: str, row: str = '', **arguments: str | int) -> Variant:
     """Name GO4Align with its arguments in order, so that comparisons share runs."""
-    if arguments.get('grouping') == 'exact':  # the default
-        del arguments['grouping']
     values = ','.join(f'{name}={arguments[name]}' for name in sorted(arguments))
     return Variant(label, f'GO4Align:{values}', row or label)

@@ -9,9 +9,8 @@ import contextlib
 import io
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -31,12 +30,10 @@ LibMTL: Any = import_libmtl()
 
 BENCHMARK_OF = {2: 'streets', 3: 'rooms', 11: 'qm9', 40: 'celeba'}
 """The benchmark of each number of tasks."""
-PERCEPTRON_WIDTH = 64
 EPOCHS = 3  # DWA weights by the losses of the two epochs before
 
 
-@dataclass(frozen=True)
-class Workload:
+class Workload(NamedTuple):
     """A benchmark's model and a batch of random inputs; the note names a difference from it."""
 
     benchmark: Benchmark
@@ -79,22 +76,21 @@ def build_workload(num_tasks: int, batch_size: int | None = None) -> Workload:
     torch.manual_seed(0)  # molecules of other sizes take another time
     config = _resolve(benchmark, batch_size=batch_size)
     size, backbone = config['batch_size'], config['backbone']
-    try:
-        if benchmark.inputs == MOLECULES:
-            inputs = random_molecules(size)
-        else:
-            inputs = torch.rand(size, 3, *benchmark.require_image_size())
-    except ImportError as error:
-        return perceptron_workload(
-            benchmark, size, f'A multilayer perceptron stands in for {backbone}. {error}'
-        )
+    if benchmark.inputs == MOLECULES:
+        try:
+            inputs = _random_molecules(size)
+        except ImportError as error:
+            note = f'A multilayer perceptron stands in for {backbone}. {error}'
+            return perceptron_workload(benchmark, size, note)
+    else:
+        inputs = torch.rand(size, 3, *benchmark.require_image_size())
     model = build_model(backbone, config['arch'], benchmark.tasks, pretrained=False)
     return Workload(benchmark, backbone, model, inputs, size)
 
 
 def perceptron_workload(benchmark: Benchmark, batch_size: int = 64, note: str = '') -> Workload:
     """Build a multilayer perceptron with a number a task: little but the weighting."""
-    width = PERCEPTRON_WIDTH
+    width = 64
     layers = [layer for _ in range(4) for layer in (nn.Linear(width, width), nn.ReLU())]
     heads = {task.name: nn.Linear(width, task.channels) for task in benchmark.tasks}
     model = Model('HPS', partial(nn.Sequential, *layers), nn.ModuleDict(heads))
@@ -111,7 +107,7 @@ def random_labels(task: Task, image_size: tuple[int, int] | None, batch_size: in
     return labels.squeeze(1) if task.kind.has_classes else labels
 
 
-def random_molecules(batch_size: int) -> Any:
+def _random_molecules(batch_size: int) -> Any:
     """Draw complete graphs of 9 to 27 atoms: QM9's have 18 on average."""
     data = import_optional('torch_geometric.data', 'qm9', 'Networks for molecules')
     graphs = []

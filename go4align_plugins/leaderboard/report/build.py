@@ -6,16 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import inf, isfinite, nan
 from statistics import fmean, stdev
+from typing import Any
 
 import numpy as np
 
 from go4align_plugins.data import Benchmark
+from go4align_plugins.leaderboard.report.csv_results import published_remark, published_rows
 from go4align_plugins.leaderboard.report.formats import Report
-from go4align_plugins.leaderboard.report.published import published_remark, published_rows
 from go4align_plugins.leaderboard.report.scores import SECONDS, Scoring
 from go4align_plugins.leaderboard.report.sources import check_comparable
 from go4align_plugins.leaderboard.report.table import Failure, Key, Row
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run, by_method
+
+Figures = Callable[[Run], dict[Key, float]]
 
 
 def build_report(
@@ -50,33 +53,29 @@ def build_report(
     """
     check_comparable(runs, baseline_runs, benchmark)
     epochs = len(runs[0].epochs)
-    everything = [run for run in baseline_runs if run.tasks[0] in runs[0].tasks] + [*runs]
+    everything = (*(run for run in baseline_runs if run.tasks[0] in runs[0].tasks), *runs)
     period = f'mean of the last {min(last, epochs)} of {epochs} epochs'
     report, scoring = _report(everything, lambda run: _flat(run.final(last)), benchmark, period)
-    report = replace(report, failures=tuple(failures), runs=tuple(everything))
+    notes = [*report.notes]
+    further: dict[str, Any] = {'failures': tuple(failures), 'runs': everything}
     if published:
-        rows = tuple(
+        further['published'] = tuple(
             replace(row, method=f'{row.method} (published)')
             for row in published_rows(benchmark.name)
         )
-        remark = published_remark(benchmark.name, runs[0].config)
-        report = replace(report, published=rows, notes=(*report.notes, remark))
+        notes.append(published_remark(benchmark.name, runs[0].config))
     if best and scoring.obstacle:
-        note = 'The best epochs are left out: they are chosen by the improvement on STL.'
-        return replace(report, notes=(*report.notes, note))
-    if best:
+        notes.append('The best epochs are left out: they are chosen by the improvement on STL.')
+    elif best:
         period = f'best of {epochs} epochs on the test set'
         table, _ = _report(everything, lambda run: _best_epoch(run, scoring), benchmark, period)
-        further = tuple(note for note in table.notes if note not in report.notes)
-        return replace(report, best=replace(table, notes=further))
-    return report
+        own = tuple(note for note in table.notes if note not in report.notes)
+        further['best'] = replace(table, notes=own)
+    return replace(report, notes=tuple(notes), **further)
 
 
 def _report(
-    runs: Sequence[Run],
-    figures_of: Callable[[Run], dict[Key, float]],
-    benchmark: Benchmark,
-    period: str,
+    runs: Sequence[Run], figures_of: Figures, benchmark: Benchmark, period: str
 ) -> tuple[Report, Scoring]:
     """Build the table of the figures of each run."""
     first = next(run for run in runs if not run.single_task)
@@ -96,7 +95,7 @@ def _report(
     return Report(columns, tuple(rows), caption, tuple(notes), benchmark, first.config), scoring
 
 
-def _row(method: str, runs: Sequence[Run], figures_of: Callable[[Run], dict[Key, float]]) -> Row:
+def _row(method: str, runs: Sequence[Run], figures_of: Figures) -> Row:
     """Average each figure over the seeds of the runs that have it."""
     values: dict[Key, dict[int, float]] = {}
     for run in runs:
@@ -127,7 +126,7 @@ def _best_epoch(run: Run, scoring: Scoring) -> dict[Key, float]:
 
 def _caption(run: Run, rows: Sequence[Row], benchmark: Benchmark, period: str) -> str:
     """Describe the runs of the table in one line."""
-    frames = run.config.get('num_frames') or {}
+    frames, inputs = run.config.get('num_frames') or {}, benchmark.inputs
     counts = ' + '.join(f'{count} {split}' for split, count in frames.items())
     methods: dict[str, list[str]] = {}
     for row in rows:
@@ -135,7 +134,7 @@ def _caption(run: Run, rows: Sequence[Row], benchmark: Benchmark, period: str) -
     seeds = [f'{seed} ({", ".join(names)})' for seed, names in methods.items()]
     facts = (
         benchmark.title,
-        f'{counts} {benchmark.inputs}' if frames else f'number of {benchmark.inputs} not recorded',
+        f'{counts} {inputs}' if frames else f'number of {inputs} not recorded',
         period,
         'seeds ' + (', '.join(seeds) if len(seeds) > 1 else next(iter(methods))),
         f'model {run.config["arch"]} {run.config["backbone"]}',

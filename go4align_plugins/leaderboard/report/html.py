@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from html import escape
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 from string import Template
 from typing import Any
 
 import numpy as np
 
-from go4align_plugins.leaderboard.report.table import FAILED, OPTIMISTIC, Column, Table, spans
+from go4align_plugins.leaderboard.report.table import FAILED, OPTIMISTIC, Column, Table
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run, by_method
 from go4align_plugins.plots.canvas import PALETTE
 
@@ -47,42 +48,36 @@ def _section(table: Table) -> str:
     """Print a table with its caption above and its notes below."""
     tasks = ''.join(
         f'<th scope="colgroup" colspan="{span}">{escape(task)}</th>'
-        for task, span in spans(table.columns)
+        for task, span in Counter(column.key[0] for column in table.columns).items()
     )
     heads = ''.join(
         f'<th scope="col" aria-sort="none" data-better="{"high" if c.higher_is_better else "low"}">'
         f'<button type="button">{escape(c.title)}<small> {escape(c.unit)}</small></button></th>'
         for c in table.columns
     )
-    rows = _rows(table)
-    if table.published:
-        rows.insert(
-            len(table.rows),
-            '</tbody><tbody class="published"><tr class="block"><th scope="rowgroup">Published'
-            f'</th><td colspan="{len(table.columns)}"></td></tr>',
-        )
+    rows = ''
+    for number, (row, cells) in enumerate(table.cells(table.columns)):
+        if number == len(table.rows):
+            rows += (
+                '</tbody><tbody class="published"><tr class="block"><th scope="rowgroup">Published'
+                f'</th><td colspan="{len(table.columns)}"></td></tr>'
+            )
+        seeds = f' title="seeds {" ".join(map(str, row.seeds))}"' if row.seeds else ''
+        rows += f'<tr><th scope="row"{seeds}>{escape(row.method)}</th>'
+        for column, (figure, spread, best) in zip(table.columns, cells):
+            value = row.means.get(column.key, nan)
+            data = f' data-value="{value!r}"' if isfinite(value) else ''
+            shown = f'<strong>{escape(figure)}</strong>' if best else escape(figure)
+            rows += f'<td{data}>{shown}<small>{escape(spread)}</small></td>'
+        rows += '</tr>'
     notes = ''.join(f'<li>{escape(note)}</li>' for note in table.notes)
     return (
         f'<p class="caption">{escape(table.caption)}</p>'
         '<div class="scroll" tabindex="0" role="region" aria-label="results">'
         f'<table><thead><tr><td></td>{tasks}</tr>'
         f'<tr><th scope="col" aria-sort="none"><button type="button">method</button></th>{heads}'
-        f'</tr></thead><tbody>{"".join(rows)}</tbody></table></div><ul class="notes">{notes}</ul>'
+        f'</tr></thead><tbody>{rows}</tbody></table></div><ul class="notes">{notes}</ul>'
     )
-
-
-def _rows(table: Table) -> list[str]:
-    lines = []
-    for row, cells in table.cells(table.columns):
-        figures = ''
-        for column, (figure, spread, best) in zip(table.columns, cells):
-            value = row.means.get(column.key)
-            data = f' data-value="{value!r}"' if value is not None and isfinite(value) else ''
-            shown = f'<strong>{escape(figure)}</strong>' if best else escape(figure)
-            figures += f'<td{data}>{shown}<small>{escape(spread)}</small></td>'
-        seeds = f' title="seeds {" ".join(map(str, row.seeds))}"' if row.seeds else ''
-        lines.append(f'<tr><th scope="row"{seeds}>{escape(row.method)}</th>{figures}</tr>')
-    return lines
 
 
 def _data(table: Table) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isnan, nan
@@ -54,20 +54,12 @@ class Scoring:
         return {(task.name, metric.name): metric for task in self.tasks for metric in task.metrics}
 
     @cached_property
-    def directions(self) -> dict[Key, bool]:
-        """Whether higher is better, of every metric."""
-        return {key: metric.higher_is_better for key, metric in self.metrics.items()}
-
-    @cached_property
-    def averaged(self) -> dict[Key, Metric]:
-        """The metrics whose means over the tasks are shown: where there are many, all."""
-        means: dict[Key, Metric] = {}
-        for metric in self.metrics.values() if len(self.metrics) > MAX_METRICS else ():
-            mean = replace(metric, name=f'mean {metric.name}')
-            known = means.setdefault(('', mean.name), mean)
-            if known.unit != mean.unit:
-                means['', mean.name] = replace(mean, unit='mixed units')
-        return means
+    def averaged(self) -> dict[Key, list[Key]]:
+        """The metrics of one name, whose mean over the tasks is shown where there are many."""
+        groups: dict[Key, list[Key]] = {}
+        for task, name in self.metrics if len(self.metrics) > MAX_METRICS else ():
+            groups.setdefault(('', f'mean {name}'), []).append((task, name))
+        return groups
 
     @cached_property
     def obstacle(self) -> str | None:
@@ -76,9 +68,7 @@ class Scoring:
         if absent:
             return f'delta_m is left out: no single-task run of {_listed(absent)}.'
         zeros = [' '.join(key) for key in self.metrics if self.baseline[key] == 0]
-        if zeros:
-            return f'delta_m is left out: {_listed(zeros)} of {SINGLE_TASK} is 0.'
-        return None
+        return f'delta_m is left out: {_listed(zeros)} of {SINGLE_TASK} is 0.' if zeros else None
 
     def scores(self, figures: Mapping[Key, float]) -> dict[Key, float]:
         """Return delta_m in percent and LibMTL's improvement as a share, if all metrics are there.
@@ -87,55 +77,59 @@ class Scoring:
         """
         if self.obstacle or any(key not in figures for key in self.metrics):
             return {}
-        sources: tuple[Mapping, ...] = (figures, self.baseline, self.directions)
-        score = delta_m(*([source[key] for key in self.metrics] for source in sources))
+        values, baselines = ([of[key] for key in self.metrics] for of in (figures, self.baseline))
+        score = delta_m(values, baselines, self._directions())
         return {DELTA_M: score, IMPROVEMENT: self.improvement(figures, self.tasks)}
 
     def improvement(self, figures: Mapping[Key, float], tasks: Sequence[Task]) -> float:
         """Return LibMTL's improvement over the baseline in some of the tasks, as a share."""
-        sources: tuple[Mapping, ...] = (figures, self.baseline, self.directions)
-        return libmtl_improvement(
-            *(
-                {task.name: [source[task.name, m.name] for m in task.metrics] for task in tasks}
-                for source in sources
-            )
+        values, baselines = (
+            {task.name: [of[task.name, m.name] for m in task.metrics] for task in tasks}
+            for of in (figures, self.baseline)
         )
+        directions = {task.name: [m.higher_is_better for m in task.metrics] for task in tasks}
+        return libmtl_improvement(values, baselines, directions)
 
     def averages(self, figures: Mapping[Key, float]) -> dict[Key, float]:
         """Average the metrics of one name over the tasks, if a method has all of them."""
-        means = {}
-        for key in self.averaged:
-            parts = [own for own in self.metrics if f'mean {own[1]}' == key[1]]
-            if all(own in figures for own in parts):
-                means[key] = fmean(figures[own] for own in parts)
-        return means
+        return {
+            key: fmean(figures[part] for part in parts)
+            for key, parts in self.averaged.items()
+            if all(part in figures for part in parts)
+        }
 
     def tabulate(self, rows: Sequence[Row]) -> tuple[tuple[Column, ...], list[str]]:
         """Add the figures that compare rows; return the columns of their table, and its notes."""
         notes = [self.obstacle or BOTH, *_compare(rows), *self._relate_times(rows)]
         rivals = [row for row in rows if row.method != SINGLE_TASK]
         table = [[row.means.get(key, nan) for key in self.metrics] for row in rivals]
-        for row, rank in zip(rivals, mean_rank(table, list(self.directions.values()))):
+        for row, rank in zip(rivals, mean_rank(table, self._directions())):
             if all(key in row.means for key in self.metrics):
                 row.means[MEAN_RANK] = rank
         for row in rows:
             row.means.update(self.averages(row.means))
         columns = [Column.of(task, metric, rows) for (task, _), metric in self.metrics.items()]
-        means = [Column.of('', metric, rows) for metric in self.averaged.values()]
-        scores = [
-            column for column in (*means, *SUMMARY) if any(column.key in row.means for row in rows)
-        ]
+        scores = list(SUMMARY)
+        for (_, name), parts in reversed(self.averaged.items()):
+            units = {self.metrics[part].unit for part in parts}
+            unit = units.pop() if len(units) == 1 else 'mixed units'
+            mean = replace(self.metrics[parts[0]], name=name, unit=unit)
+            scores.insert(0, Column.of('', mean, rows))
+        scores = [column for column in scores if any(column.key in row.means for row in rows)]
         if any(row.deviations for row in rows):
             notes.append('± is the standard deviation over seeds.')
         # Behind 40 metrics nobody would find the scores.
         return (*scores, *columns) if self.averaged else (*columns, *scores), notes
 
+    def _directions(self) -> list[bool]:
+        return [metric.higher_is_better for metric in self.metrics.values()]
+
     def _relate_times(self, rows: Sequence[Row]) -> list[str]:
         """Add each row's time relative to equal weighting; return a note if there is none."""
-        means = {row.method: row.means for row in rows}
-        single = [means.get(SINGLE_TASK, {}).get((t.name, 'seconds'), nan) for t in self.tasks]
-        if not isnan(sum(single)):  # the single tasks are trained one after another
-            means[SINGLE_TASK][SECONDS] = sum(single)
+        single = next((row.means for row in rows if row.method == SINGLE_TASK), {})
+        parts = [single.get((task.name, 'seconds'), nan) for task in self.tasks]
+        if not isnan(sum(parts)):  # the single tasks are trained one after another
+            single[SECONDS] = sum(parts)
         times = {row.method: row.means[SECONDS] for row in rows if SECONDS in row.means}
         if times and EQUAL_WEIGHTING not in times:
             return [f'Relative time is left out: no run of {EQUAL_WEIGHTING}.']
@@ -150,31 +144,34 @@ class Scoring:
 
 def _compare(rows: Sequence[Row]) -> list[str]:
     """Add each row's difference to equal weighting; return the notes about it."""
-    deltas = {row.method: row.values.get(DELTA_M, {}) for row in rows if row.method != SINGLE_TASK}
-    equal = deltas.pop(EQUAL_WEIGHTING, {})
-    shared = {method: sorted({*own} & {*equal}) for method, own in deltas.items() if equal}
-    for row in rows:
-        seeds = shared.get(row.method, [])
-        if len(seeds) > 1:
-            differences = [deltas[row.method][seed] - equal[seed] for seed in seeds]
-            row.means[DIFFERENCE] = fmean(differences)
-            row.intervals[DIFFERENCE] = bootstrap_interval(differences)
-    counts = [len(seeds) for seeds in shared.values() if len(seeds) > 1]
-    alone = ', '.join(method for method, seeds in shared.items() if len(seeds) < 2)
-    notes = {
-        PAIRED: bool(counts),
-        FEW_SEEDS: min(counts, default=4) <= 3,
-        f'No interval against {EQUAL_WEIGHTING} for {alone}: it needs 2 seeds in common.': alone,
-    }
-    return [note for note, holds in notes.items() if holds]
+    deltas = {row.method: row.values.get(DELTA_M, {}) for row in rows}
+    equal = deltas.get(EQUAL_WEIGHTING, {})
+    counts, alone = [], []
+    for row in rows if equal else ():
+        if row.method in (SINGLE_TASK, EQUAL_WEIGHTING):
+            continue
+        seeds = sorted({*deltas[row.method]} & {*equal})
+        if len(seeds) < 2:
+            alone.append(row.method)
+            continue
+        counts.append(len(seeds))
+        differences = [deltas[row.method][seed] - equal[seed] for seed in seeds]
+        row.means[DIFFERENCE] = fmean(differences)
+        row.lows[DIFFERENCE], row.highs[DIFFERENCE] = bootstrap_interval(differences)
+    notes = [PAIRED] if counts else []
+    if min(counts, default=4) <= 3:
+        notes.append(FEW_SEEDS)
+    if alone:
+        about = f'{EQUAL_WEIGHTING} for {", ".join(alone)}'
+        notes.append(f'No interval against {about}: it needs 2 seeds in common.')
+    return notes
 
 
 def bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
     """Return the 95 % percentile interval of a mean of paired differences, the same every time.
 
     With two or three differences it goes from the smallest to the largest: a single one of the n^n
-    resamples has more than 2.5 % of the weight.
-    Both ends are NaN if a difference is not finite.
+    resamples has more than 2.5 % of the weight. Both ends are NaN if a difference is not finite.
     """
     if not np.isfinite(differences).all():
         return nan, nan
@@ -184,8 +181,8 @@ def bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
     return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
 
 
-def _listed(names: Iterable[str]) -> str:
-    """List a few names; of 40 tasks, nobody reads more."""
-    few = list(names)
-    shown = few if len(few) <= MAX_METRICS else few[:3]
-    return ', '.join(shown) + (f' and {len(few) - 3} more' if len(few) > len(shown) else '')
+def _listed(names: Collection[str]) -> str:
+    """List names, of many the first: of 40 tasks, nobody reads more."""
+    if len(names) <= MAX_METRICS:
+        return ', '.join(names)
+    return f'{", ".join(list(names)[:3])} and {len(names) - 3} more'

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import product
 from pathlib import Path
-from typing import Any
 
 from go4align_plugins.data import Benchmark
-from go4align_plugins.leaderboard.report.table import Failure
+from go4align_plugins.leaderboard.report.table import Failure, check
 from go4align_plugins.leaderboard.run.plan import PLAN, load_plan
 from go4align_plugins.leaderboard.run.runs import Run, by_method, load_run
 from go4align_plugins.leaderboard.run.store import RESULTS, Entry, Store
@@ -29,11 +29,12 @@ def load_results(paths: Iterable[str | Path]) -> tuple[list[Run], list[Failure]]
     for path in map(Path, paths):
         store = path if path.suffix == '.jsonl' else path / RESULTS
         if not store.is_file():
-            if path.suffix == '.jsonl' or not (path / 'config.json').is_file():
-                raise ValueError(
-                    f'{path} should be a leaderboard (a folder with {RESULTS}), a store or a run '
-                    f'folder (with config.json). Found {"neither" if path.exists() else "nothing"}.'
-                )
+            rule = (
+                f'{path} should be a leaderboard (a folder with {RESULTS}), a store or a run '
+                'folder (with config.json)'
+            )
+            valid = path.suffix != '.jsonl' and (path / 'config.json').is_file()
+            check(valid, rule, 'neither' if path.exists() else 'nothing')
             runs.append(load_run(path))
             continue
         cells = load_plan(store.parent).cells() if store.with_name(PLAN).exists() else []
@@ -55,44 +56,36 @@ def failure_of(entry: Entry, label: str) -> Failure:
 
 def check_comparable(runs: Sequence[Run], singles: Sequence[Run], benchmark: Benchmark) -> None:
     """Refuse runs that are not finished, or differ in more than method, seed and single task."""
-    if not runs:
-        raise ValueError('Parameter `runs` should hold a run of several tasks. Found none.')
-    for run in (*runs, *singles):
-        name, epochs = run.config['benchmark'], run.config['epochs']
+    check(runs, 'Parameter `runs` should hold a run of several tasks', 'none')
+    everything = (*runs, *singles)
+    for run in everything:
+        name, done, epochs = run.config['benchmark'], len(run.epochs), run.config['epochs']
         rule = f'Runs should be of benchmark {benchmark.name}'
-        _require(name == benchmark.name, rule, f'{name} in {run.folder}')
-        progress = f'{run.folder} at {len(run.epochs)} of {epochs} epochs: go on with it first'
-        _require(len(run.epochs) == epochs, 'Runs should be finished', progress)
-    check_shared((*runs, *singles))
+        check(name == benchmark.name, rule, f'{name} in {run.folder}')
+        progress = f'{run.folder} at {done} of {epochs} epochs: go on with it first'
+        check(done == epochs, 'Runs should be finished', progress)
+    check_shared(everything)
     for run in runs:
         tasks = (f'{", ".join(each.tasks)} in {each.folder}' for each in (runs[0], run))
         fits = not run.single_task and set(run.tasks) == set(runs[0].tasks)
         rule = 'Multi-task runs in one table should share several tasks'
-        _require(fits, rule, ', '.join(tasks))
+        check(fits, rule, ', '.join(tasks))
     seen: dict[tuple[str, tuple[str, ...], int], Run] = {}
-    for method, group in by_method((*runs, *singles)).items():
+    for method, group in by_method(everything).items():
         for run in group:
             seed = run.config['seed']
             first = seen.setdefault((method, run.tasks, seed), run)
             found = f'seed {seed} of {method} in {first.folder} and {run.folder}'
-            _require(first is run, 'Runs of one method should differ in their seed', found)
+            check(first is run, 'Runs of one method should differ in their seed', found)
 
 
 def check_shared(runs: Sequence[Run]) -> None:
     """Refuse runs that differ in an option of their protocol; the message names it."""
-    for run in runs:
-        for key in SHARED:
-            expected, found = (_option(each.config, key) for each in (runs[0], run))
-            both = f'{expected} in {runs[0].folder}, {found} in {run.folder}'
-            _require(found == expected, f'Runs in one table should share their {key}', both)
-
-
-def _require(valid: bool, rule: str, found: str) -> None:
-    if not valid:
-        raise ValueError(f'{rule}. Found {found}.')
-
-
-def _option(config: Mapping[str, Any], key: str) -> Any:
-    if key == 'optimizer':  # MMEngine's is in its wrapper, whose own type is the method's
-        return (config.get('optim_wrapper') or {}).get(key)
-    return config.get(key)
+    for run, key in product(runs, SHARED):
+        expected, found = (
+            # MMEngine's optimizer is in its wrapper, whose own type is the method's.
+            (each.config.get('optim_wrapper') or {} if key == 'optimizer' else each.config).get(key)
+            for each in (runs[0], run)
+        )
+        both = f'{expected} in {runs[0].folder}, {found} in {run.folder}'
+        check(found == expected, f'Runs in one table should share their {key}', both)

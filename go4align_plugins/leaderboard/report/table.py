@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from math import isfinite, nan
 from typing import Any, NamedTuple
 
@@ -15,11 +14,19 @@ from go4align_plugins.utils.optional import import_optional
 
 Cell = tuple[str, str, bool]  # a figure, its deviation and interval, whether it is the best
 Key = tuple[str, str]  # task and metric; the task is empty for scores of the method as a whole
+PARTS = {'': 'means', ' std': 'deviations', ' low': 'lows', ' high': 'highs'}
+"""The parts of a figure: the end of their column's name in a CSV -> a row's field."""
 MAX_METRICS = 12  # columns of them on a page; more are shown by their means
 FAILED = 'Failed, and in no row above; a method with failed seeds stands over those that it has:'
 OPTIMISTIC = (
     'Best epoch on the test set, as LibMTL reports it: optimistic, chosen by what it is judged by'
 )
+
+
+def check(valid: object, rule: str, found: object) -> None:
+    """Raise a ValueError that names the rule and the finding, unless it is valid."""
+    if not valid:
+        raise ValueError(f'{rule}. Found {found}.')
 
 
 @dataclass(frozen=True)
@@ -40,18 +47,16 @@ class Column:
     def of(cls, task: str, metric: Metric, rows: Sequence[Row] = ()) -> Column:
         """Print as the papers do: percent and angles to two digits, small errors to four."""
         key, higher = (task, metric.name), metric.higher_is_better
-        # A relative error is no share of pixels: the papers print it as it is.
-        share = '%' if higher else ''
-        unit = {'share': share, 'degrees': '°'}.get(metric.unit, metric.unit)
+        unit = {'share': '%', 'degrees': '°'}.get(metric.unit, metric.unit)
         small = all(abs(row.means.get(key, 0.0)) < 10 for row in rows)
         digits = 4 if small and unit not in ('%', '°') else 2
         title = f'{metric.name} {"↑" if higher else "↓"}'
         return cls(key, title, unit, higher, 100.0 if unit == '%' else 1.0, digits)
 
     @property
-    def name(self) -> str:
-        """Its name in a CSV."""
-        return '/'.join(filter(None, self.key))
+    def heading(self) -> str:
+        """Its title with its unit."""
+        return f'{self.title} ({self.unit})' if self.unit else self.title
 
     def text(self, value: float | None) -> str:
         """Print a figure; a dash where there is none."""
@@ -68,7 +73,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """One method: means, standard deviations, intervals and values by seed of its figures.
+    """One method: means, standard deviations, ends of intervals and values by seed of its figures.
 
     A figure that a method has not is absent; so is every deviation if there is one seed.
     """
@@ -77,7 +82,8 @@ class Row:
     seeds: tuple[int, ...]
     means: dict[Key, float]
     deviations: dict[Key, float] = field(default_factory=dict)
-    intervals: dict[Key, tuple[float, float]] = field(default_factory=dict)
+    lows: dict[Key, float] = field(default_factory=dict)
+    highs: dict[Key, float] = field(default_factory=dict)
     values: dict[Key, dict[int, float]] = field(default_factory=dict)
 
 
@@ -95,31 +101,18 @@ class Failure(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A table of methods.
-
-    Attributes:
-        columns: every figure.
-        rows: a method each.
-        caption: the benchmark and the runs, in one line.
-        notes: how to read it, and the figures that are left out.
-        benchmark: that they are results of.
-        config: the options that the runs share; empty for results that were entered by hand.
-        published: rows of a paper, as it prints them; never ranked with ``rows``.
-        failures: trainings without a result.
-        runs: that the rows are made of, for their curves.
-        best: the same table over each run's best epoch, if asked for.
-    """
+    """A table of methods."""
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
-    caption: str
-    notes: tuple[str, ...]
+    caption: str  # the benchmark and the runs, in one line
+    notes: tuple[str, ...]  # how to read it, and the figures that are left out
     benchmark: Benchmark
-    config: Mapping[str, Any] = field(default_factory=dict)
-    published: tuple[Row, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)  # empty for results entered by hand
+    published: tuple[Row, ...] = ()  # of a paper, as it prints them; never ranked with ``rows``
     failures: tuple[Failure, ...] = ()
-    runs: tuple[Run, ...] = ()
-    best: Table | None = None
+    runs: tuple[Run, ...] = ()  # that the rows are made of, for their curves
+    best: Table | None = None  # the same over each run's best epoch, if asked for
 
     @property
     def brief(self) -> tuple[Column, ...]:
@@ -138,8 +131,8 @@ class Table:
                 figure, spread = column.text(row.means.get(key)), ''
                 if key in row.deviations:
                     spread = f' ± {column.text(row.deviations[key])}'
-                if key in row.intervals:
-                    spread += f' [{", ".join(map(column.text, row.intervals[key]))}]'
+                if key in row.lows:
+                    spread += f' [{column.text(row.lows[key])}, {column.text(row.highs[key])}]'
                 cells.append((figure, spread, ranked and figure == best[key]))
             yield row, cells
 
@@ -152,27 +145,18 @@ class Table:
         published: str = '{}',
     ) -> list[list[str]]:
         """Print a line a row, its name first, by the formats of a markup."""
-        lines: list[list[str]] = []
-        for number, (row, cells) in enumerate(self.cells(columns)):
-            texts = [
-                (best if is_best else other).format(escape(figure + spread))
-                for figure, spread, is_best in cells
-            ]
-            mark = published if number >= len(self.rows) else '{}'
+        lines = []
+        for row, cells in self.cells(columns):
+            mark = published if row in self.published else '{}'
+            texts = [(best if top else other).format(escape(f'{a}{b}')) for a, b, top in cells]
             lines.append([mark.format(text) for text in (escape(row.method), *texts)])
         return lines
 
 
-def frame(lines: Sequence[Sequence[str]], heads: Sequence[Sequence[str]], label: str) -> Any:
-    """Return a pandas frame of lines that begin with a name, below heads of several levels."""
+def frame(lines: Sequence[Sequence[str]], heads: Sequence[Sequence[str]]) -> Any:
+    """Return a pandas frame of lines that begin with a method, below heads of several levels."""
     pandas = import_optional('pandas', user='Tables')
-    names, texts = [line[0] for line in lines], [line[1:] for line in lines]
-    levels = [''] * (len(heads[0]) - 1) + [label]
+    names, *texts = zip(*lines)
+    levels = [''] * (len(heads[0]) - 1) + ['method']
     columns = pandas.MultiIndex.from_tuples(heads, names=levels)
-    return pandas.DataFrame(texts, index=names, columns=columns, dtype=object)
-
-
-def spans(columns: Sequence[Column]) -> list[tuple[str, int]]:
-    """Return each task and its number of columns, in their order."""
-    tasks = groupby(columns, lambda column: column.key[0])
-    return [(task, len(list(group))) for task, group in tasks]
+    return pandas.DataFrame(list(zip(*texts)), index=names, columns=columns, dtype=object)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
-from go4align_plugins.leaderboard.report.table import FAILED, OPTIMISTIC, Table, frame, spans
+from go4align_plugins.leaderboard.report.table import FAILED, OPTIMISTIC, PARTS, Table, frame
 from go4align_plugins.leaderboard.run.store import printable
 from go4align_plugins.utils.optional import import_optional
 
 BEST = 'best'  # in the column `epochs` of a CSV: the rest are means over the last epochs
-PARTS = (' std', ' low', ' high')  # of a figure in a CSV, beside its mean
 PLAIN_MARKDOWN = {
     '\\': '\\\\', '&': '&amp;', '<': '&lt;', '|': '\\|', '](': ']\\(', '\n': ' ', '\r': ' '
 }  # fmt: skip
@@ -27,22 +28,18 @@ FORMULA = ('=', '+', '-', '@', '\t', '\r')  # a spreadsheet takes these for the 
 
 def render_markdown(table: Table) -> str:
     """Print as Markdown; the best of the multi-task methods is bold, a paper's rows italic."""
-    columns = table.brief
-    heads = [
-        '<br>'.join(filter(None, (c.key[0], escape_markdown(c.title), c.unit))) for c in columns
-    ]
-    lines = table.lines(columns, escape_markdown, '**{}**', published='*{}*')
-    parts = [_markdown(['method', *heads], lines)]
-    parts += map(escape_markdown, (table.caption, *table.notes))
+    columns, plain = table.brief, escape_markdown
+    heads = ['<br>'.join(filter(None, (c.key[0], plain(c.title), c.unit))) for c in columns]
+    lines = table.lines(columns, plain, '**{}**', published='*{}*')
+    parts = [_markdown(['method', *heads], lines), *map(plain, (table.caption, *table.notes))]
     details = [column for column in table.columns if column not in columns]
     if details:  # a line a metric and a column a method: 40 tasks are longer than a page is wide
-        names = (' '.join(filter(None, (c.key[0], c.title, c.unit))) for c in details)
-        lines = table.lines(details, escape_markdown, '**{}**')[: len(table.rows)]
-        methods, *figures = zip(*lines)
-        lines = [[escape_markdown(name), *line] for name, line in zip(names, figures)]
+        names = [plain(' '.join(filter(None, (c.key[0], c.title, c.unit)))) for c in details]
+        methods, *figures = zip(*table.lines(details, plain, '**{}**')[: len(table.rows)])
+        lines = [[name, *line] for name, line in zip(names, figures)]
         parts.append(_markdown(['metric', *methods], lines))
     if table.failures:
-        parts += [FAILED, '\n'.join(f'- {escape_markdown(str(each))}' for each in table.failures)]
+        parts += [FAILED, '\n'.join(f'- {plain(str(failure))}' for failure in table.failures)]
     if table.best is not None:
         parts += [f'### {OPTIMISTIC}', render_markdown(table.best).rstrip('\n')]
     return '\n\n'.join(parts) + '\n'
@@ -52,7 +49,7 @@ def render_console(table: Table) -> str:
     """Print with aligned columns; the best of the multi-task methods carries a star."""
     heads = [(c.key[0], f'{c.title} ', f'{c.unit} ') for c in table.brief]
     lines = table.lines(table.brief, printable, '{}*', '{} ')
-    text = frame(lines, heads, 'method').to_string().splitlines()
+    text = frame(lines, heads).to_string().splitlines()
     rule = '-' * len(text[0])
     for place in sorted({3, 3 + len(table.rows), len(text)}, reverse=True):
         text.insert(place, rule)
@@ -67,16 +64,14 @@ def render_console(table: Table) -> str:
 def render_latex(table: Table) -> str:
     """Print a float; the best epochs, if the table has them, are a second one."""
     columns = table.brief
-    heads = [
-        (escape(c.key[0]), escape(f'{c.title} ({c.unit})' if c.unit else c.title)) for c in columns
-    ]
+    heads = [(escape(column.key[0]), escape(column.heading)) for column in columns]
     lines = table.lines(columns, escape, r'\textbf{{{}}}', published=r'\textit{{{}}}')
     # Styler's jinja2 comes with torch.
-    tabular = frame(lines, heads, 'method').style.to_latex(
+    tabular = frame(lines, heads).style.to_latex(
         hrules=True, multicol_align='c', column_format=f'l{"r" * len(columns)}'
     )
     body, rules, start = tabular.splitlines(), '', 2
-    for task, span in spans(columns):
+    for task, span in Counter(column.key[0] for column in columns).items():
         rules += rf'\cmidrule(lr){{{start}-{start + span - 1}}}' if task else ''
         start += span
     body.insert(3, rules)
@@ -99,20 +94,18 @@ def render_csv(table: Table) -> str:
     lines = []
     for epochs, rows in (('last', table.rows), (BEST, table.best.rows if table.best else ())):
         for row in rows:
-            line: dict[str, object] = {
-                'method': as_text(row.method),
-                'seeds': ' '.join(map(str, row.seeds)),
-                'benchmark': table.benchmark.name,
-                **({'epochs': epochs} if table.best else {}),
-            }
+            line: dict[str, Any] = {'method': as_text(row.method)}
+            line['seeds'] = ' '.join(map(str, row.seeds))
+            line['benchmark'] = table.benchmark.name
+            if table.best:
+                line['epochs'] = epochs
             for column in table.columns:
-                key = column.key
-                figures = row.means.get(key, ''), row.deviations.get(key, '')
-                names = [f'{column.name}{part}' for part in ('', *PARTS)]
-                line.update(zip(names, (*figures, *row.intervals.get(key, ('', '')))))
+                name = '/'.join(filter(None, column.key))
+                for part, own in PARTS.items():
+                    line[f'{name}{part}'] = getattr(row, own).get(column.key, '')
             lines.append(line)
     data = import_optional('pandas', user='Tables').DataFrame(lines)
-    absent = [name for name in data if name.endswith(PARTS) and all(data[name] == '')]
+    absent = [name for name in data if name.endswith(tuple(PARTS)[1:]) and all(data[name] == '')]
     return data.drop(columns=absent).to_csv(index=False, na_rep='nan', lineterminator='\n')
 
 

@@ -36,9 +36,8 @@ def test_every_method_takes_a_step_in_each_round_and_none_always_follows_the_sam
     rounds = [taken[start : start + 3] for start in range(0, len(taken), 3)]
     assert len(rounds) == WARM_UP + 20
     assert all(sorted(one) == sorted(names) for one in rounds)
-    assert {tuple(pair) for one in rounds for pair in (one[:2], one[1:])} == {
-        *itertools.permutations(names, 2)
-    }
+    pairs = {tuple(pair) for one in rounds for pair in (one[:2], one[1:])}
+    assert pairs == {*itertools.permutations(names, 2)}
     assert failures == {}
     equal, other, _ = timings
     assert equal.ratios == (1,) * 20
@@ -65,11 +64,7 @@ def test_a_failing_method_is_named_and_the_others_go_on(calls):
 
 def test_picture_has_a_line_a_method(tmp_path):
     ratios = {'UW': 1.01, 'EW': 1.0, 'GO4Align': 0.99, 'CAGrad': 3.4}
-    timings = [
-        Timing(tasks, method, (1.0,), (ratio,))
-        for tasks in (2, 40)
-        for method, ratio in ratios.items()
-    ]
+    timings = [Timing(m, name, (1.0,), (ratios[name],)) for m in (2, 40) for name in ratios]
     draw_runtime(timings[:-1], 'CAGrad fails with 40 tasks.', tmp_path / 'runtime.svg')
     content = (tmp_path / 'runtime.svg').read_bytes()
     # The legend goes from the uppermost line to the lowest.

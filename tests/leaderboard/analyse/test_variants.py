@@ -45,18 +45,14 @@ def test_indicators_come_alone_and_with_agrm():
     assert len(indicators(everything, 3, 2)) == 2 * len(INDICATORS)
 
 
-def test_clusterings_share_the_run_of_the_default():
-    pytest.importorskip('cvxpy', reason='needs the extra `clustering`')
-    found = specs(clusterings(3, 2, ['exact', 'sdp']))
-    assert found['exact'] == group_counts(3)[1].spec
-    assert found['sdp'] == 'GO4Align:grouping=sdp,num_groups=2'
-
-
-def test_absent_clusterings_are_left_out_unless_asked_for(monkeypatch):
+def test_clusterings_share_the_run_of_the_default_and_leave_out_absent_ones(monkeypatch):
     monkeypatch.setitem(sys.modules, 'kmeans_pytorch', None)
     assert 'kmeans_pytorch' not in specs(clusterings(3, 2))
+    assert specs(clusterings(3, 2))['exact'] == group_counts(3)[1].spec
     with pytest.raises(ImportError, match=r'go4align-plugins\[clustering\]'):
         clusterings(3, 2, ['exact', 'kmeans_pytorch'])
+    pytest.importorskip('cvxpy', reason='needs the extra `clustering`')
+    assert specs(clusterings(3, 2, ['sdp'])) == {'sdp': 'GO4Align:grouping=sdp,num_groups=2'}
 
 
 def test_every_spec_is_a_plans():

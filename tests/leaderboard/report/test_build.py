@@ -3,11 +3,15 @@ import importlib
 import io
 import json
 import math
+from dataclasses import replace
+from statistics import fmean
 
+import numpy as np
 import pytest
 
 from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard import build_report, load_run
+from go4align_plugins.leaderboard.report.scores import bootstrap_interval
 
 from ... import TOOLS
 from ..run_folders import MULTI, SINGLE, STREETS, entry, make, make_singles, scaled, write_run
@@ -35,10 +39,10 @@ def test_delta_m_rank_and_time_by_hand(tmp_path, singles):
     assert float(second['relative_time']) == pytest.approx(1.5)
     assert float(stl['relative_time']) == pytest.approx(1.5)  # two tasks of 1.5 s against 2 s
     assert stl['delta_m'] == stl['MR'] == ''
-    lines = report.markdown().splitlines()
-    assert lines[0].startswith('| method | segmentation<br>mIoU ↑<br>% |')
+    text = report.markdown()
+    assert text.startswith('| method | segmentation<br>mIoU ↑<br>% |')
     equal = '**60.00** | **72.00** | **0.0100** | 30.00 | **1.50** | -2.50 | 2.50 | 1.00'
-    assert f'| EW | {equal} |' in lines
+    assert f'| EW | {equal} |' in text
     # LibMTL's mean over the tasks: with two metrics each, it is the negative of delta_m.
     assert float(second['improvement']) == pytest.approx(0.25)
     assert 'not comparable' in report.notes[0]
@@ -61,14 +65,12 @@ def test_seeds_are_averaged_with_their_deviation(tmp_path, singles):
     runs = [make(tmp_path, f'ew-{seed}', scaled(1 + seed / 10), seed=seed) for seed in (0, 1)]
     report = build_report(runs, singles, STREETS)
     row = cells(report)[1]
-    assert row['seeds'] == '0 1'
     assert float(row['segmentation/mIoU']) == pytest.approx(0.63)
     assert float(row['segmentation/mIoU std']) == pytest.approx(0.06 / math.sqrt(2))
     assert '63.00 ± 4.24' in report.console()
     assert 'seeds 0 (STL), 0 1 (EW)' in report.caption
-    apart = [build_report([run], singles, STREETS) for run in runs]
-    deltas = [float(cells(single)[1]['delta_m']) for single in apart]
-    assert float(row['delta_m']) == pytest.approx(sum(deltas) / 2)
+    apart = [cells(build_report([run], singles, STREETS))[1] for run in runs]
+    assert float(row['delta_m']) == pytest.approx(fmean(float(each['delta_m']) for each in apart))
 
 
 def test_other_arguments_are_another_method(tmp_path):
@@ -79,10 +81,8 @@ def test_other_arguments_are_another_method(tmp_path):
 
 
 def test_final_averages_the_last_epochs(tmp_path):
-    folder = write_run(tmp_path / 'run', epochs=4)
-    lines = [json.dumps(entry(epoch, scaled(epoch))) for epoch in range(4)]
-    (folder / 'metrics.jsonl').write_text('\n'.join(lines))
-    run = load_run(folder)
+    run = make(tmp_path, 'run', epochs=4)
+    run = replace(run, epochs=tuple(entry(epoch, scaled(epoch)) for epoch in range(4)))
     assert run.final(2)['segmentation']['mIoU'] == pytest.approx(0.6 * 2.5)
     assert run.final(10)['depth']['rel_err'] == pytest.approx(30 * 1.5)
     with pytest.raises(ValueError, match='last = 0'):
@@ -122,19 +122,16 @@ def test_runs_that_differ_are_refused(tmp_path, singles, key, value):
 
 
 def test_unfit_runs_are_refused(tmp_path, singles):
-    ew, again = make(tmp_path, 'ew'), make(tmp_path, 'again')
-    with pytest.raises(ValueError, match=r'seed 0 of EW in .*ew and .*again'):
-        build_report([ew, again], [], STREETS)
-    with pytest.raises(ValueError, match='Found none'):
-        build_report([], singles, STREETS)
-    with pytest.raises(ValueError, match=r'share several tasks. Found segmentation, depth in .*ew'):
-        build_report([ew, singles[0]], [], STREETS)
-    with pytest.raises(ValueError, match=r'benchmark rooms.*streets in .*ew'):
-        build_report([ew], [], get_benchmark('rooms'))
-    lines = (again.folder / 'metrics.jsonl').read_text().splitlines()
-    (again.folder / 'metrics.jsonl').write_text('\n'.join(lines[:2]))
-    with pytest.raises(ValueError, match=r'again at 2 of 3 epochs'):
-        build_report([load_run(again.folder)], [], STREETS)
+    ew, again, cut = (make(tmp_path, name) for name in ('ew', 'again', 'cut'))
+    for runs, name, message in (
+        ([ew, again], 'streets', r'seed 0 of EW in .*ew and .*again'),
+        ([], 'streets', 'Found none'),
+        ([ew, singles[0]], 'streets', 'share several tasks. Found segmentation, depth in .*ew'),
+        ([ew], 'rooms', r'benchmark rooms.*streets in .*ew'),
+        ([replace(cut, epochs=cut.epochs[:2])], 'streets', r'cut at 2 of 3 epochs'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            build_report(runs, [], get_benchmark(name))
 
 
 def test_of_an_epoch_the_last_whole_line_counts(tmp_path):
@@ -172,12 +169,33 @@ def test_broken_files_are_named(tmp_path, name, text, message):
 
 def test_command_prints_and_writes_the_table(tmp_path, singles, monkeypatch, capsys):
     monkeypatch.syspath_prepend(TOOLS)
-    tool = importlib.import_module('report').main
-    ew, out = write_run(tmp_path / 'ew'), tmp_path / 'new' / 'demo'
-    tool([*(str(run.folder) for run in singles), str(ew), '--last', '2', '--out', str(out)])
+    tool, out = importlib.import_module('report').main, tmp_path / 'new' / 'demo'
+    folders = [str(run.folder) for run in (*singles, make(tmp_path, 'ew'))]
+    tool([*folders, '--last', '2', '--out', str(out)])
     assert 'last 2 of 3 epochs' in capsys.readouterr().out
     assert sorted(path.name for path in out.iterdir()) == ['report.csv', 'report.md']
-    assert '| EW | 60.00 |' in (out / 'report.md').read_text(encoding='utf-8')
     with pytest.raises(SystemExit, match='2'):
         tool([str(tmp_path / 'nowhere')])
     assert 'nowhere' in capsys.readouterr().err
+
+
+def test_interval_of_four_differences_by_hand():
+    # Of the 256 resampled means of 0, 0, 0, 4 one is 4, 12 are 3, 54 are 2, 108 are 1, 81 are 0:
+    # 2.5 % are 6.4 means, so that 3 is the first which 97.5 % do not exceed.
+    assert bootstrap_interval([0.0, 0.0, 0.0, 4.0]) == (0.0, 3.0)
+    assert bootstrap_interval([10.0, 10.0, 10.0, 22.0]) == pytest.approx((10.0, 19.0))
+    assert bootstrap_interval([1.5] * 4) == (1.5, 1.5)
+    assert bootstrap_interval([1.0, -2.0]) == pytest.approx((-2.0, 1.0)), 'of two: the range'
+    assert bootstrap_interval([3.0, 1.0, 2.5]) == pytest.approx((1.0, 3.0))
+    assert all(map(math.isnan, bootstrap_interval([1.0, math.nan])))
+
+
+def test_interval_of_many_is_the_same_every_time_and_leaves_the_global_state():
+    differences = list(np.random.default_rng(1).normal(1.0, 2.0, 30))
+    state = np.random.get_state()[2]  # noqa: NPY002
+    first = bootstrap_interval(differences)
+    assert np.random.get_state()[2] == state  # noqa: NPY002
+    assert bootstrap_interval(differences) == first
+    # Near the interval of the normal distribution, which 30 differences are enough for.
+    mean, error = fmean(differences), 1.96 * np.std(differences) / math.sqrt(30)
+    assert first == pytest.approx((mean - error, mean + error), abs=0.1 * error)

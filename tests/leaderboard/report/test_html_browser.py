@@ -40,9 +40,9 @@ def show(browser, tmp_path):
     def show(report, width=1280, scheme='light'):
         (path,) = report.write(tmp_path / 'page', ['html'])
         metrics = {'width': width, 'height': 900, 'deviceScaleFactor': 1, 'mobile': False}
+        features = {'features': [{'name': 'prefers-color-scheme', 'value': scheme}]}
         browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', metrics)
-        features = [{'name': 'prefers-color-scheme', 'value': scheme}]
-        browser.execute_cdp_cmd('Emulation.setEmulatedMedia', {'features': features})
+        browser.execute_cdp_cmd('Emulation.setEmulatedMedia', features)
         browser.get_log('performance')  # of the page before
         browser.get(path.as_uri())
         return path.as_uri()
@@ -63,8 +63,7 @@ def width_of(browser):
     return browser.execute_script('return document.documentElement.scrollWidth')
 
 
-@pytest.mark.parametrize('width', [1280, 400])
-@pytest.mark.parametrize('scheme', ['light', 'dark'])
+@pytest.mark.parametrize(('width', 'scheme'), [(1280, 'light'), (400, 'dark')])
 def test_nothing_overflows_runs_or_is_fetched(browser, show, tmp_path, width, scheme):
     evil = '</script><script>document.title = "run"</script><img src=x onerror="document.title=1">'
     address = show(make_report(tmp_path, evil, best=True), width, scheme)
@@ -76,12 +75,9 @@ def test_nothing_overflows_runs_or_is_fetched(browser, show, tmp_path, width, sc
     assert shade == {'light': 'rgb(255, 255, 255)', 'dark': 'rgb(22, 24, 28)'}[scheme]
     assert browser.get_log('browser') == []
     messages = [json.loads(line['message'])['message'] for line in browser.get_log('performance')]
-    requests = {
-        message['params']['request']['url']
-        for message in messages
-        if message['method'] == 'Network.requestWillBeSent'
-    }
-    assert {url for url in requests if not url.startswith(('chrome:', 'data:'))} == {address}
+    sent = [one['params'] for one in messages if one['method'] == 'Network.requestWillBeSent']
+    urls = {params['request']['url'] for params in sent}
+    assert {url for url in urls if not url.startswith(('chrome:', 'data:'))} == {address}
 
 
 def test_heads_sort_by_mouse_and_by_keyboard(browser, show, tmp_path):
