@@ -8,7 +8,7 @@ pytest.importorskip('mmseg', reason='MMSegmentation is not installed')
 pytest.importorskip('tqdm', reason='tqdm is not installed')
 
 from go4align_plugins.leaderboard.cli import main
-from go4align_plugins.leaderboard.run.commands import check_methods
+from go4align_plugins.leaderboard.run.cell import check_methods
 from go4align_plugins.leaderboard.run.mmseg_config import (
     build_config,
     find_config,
@@ -84,9 +84,9 @@ def test_strategy_of_libmtl_has_its_own_options():
         ('EW', {'options': ('--epochs', '3')}, 'unrecognized arguments: --epochs 3'),
     ],
 )
-def test_what_cannot_be_is_refused_before_training(tmp_path, method, values, message):
+def test_what_cannot_be_is_refused_before_training(method, values, message):
     with pytest.raises(ValueError, match=message):
-        check_methods(make_plan(Method.parse(method), **values), tmp_path)
+        check_methods(make_plan(Method.parse(method), **values))
 
 
 def test_config_with_a_method_of_its_own_is_refused():

@@ -1,46 +1,18 @@
-"""Run ``leaderboard.py report``: the table of a leaderboard, on the console and in files."""
+"""Run the command ``report``: the table of a leaderboard, on the console and in files."""
 
 from __future__ import annotations
 
-import argparse
 import io
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from go4align_plugins.data import BENCHMARKS, get_benchmark
-from go4align_plugins.leaderboard.cli.options import add_command
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard.report.build import build_report
 from go4align_plugins.leaderboard.report.csv_results import report_of_table
-from go4align_plugins.leaderboard.report.formats import FORMATS, Report
+from go4align_plugins.leaderboard.report.formats import Report
 from go4align_plugins.leaderboard.report.sources import load_results
-
-DESCRIPTION = """\
-Compares the methods of a leaderboard: every metric with its standard deviation over the seeds, mean
-rank, delta_m and LibMTL's improvement against the single-task runs, the difference to EW with its
-bootstrap interval, and relative time. Runs of several protocols are refused. A table.csv in the
-form of report.csv (method, seeds, task/metric) is a set of results that was entered by hand."""
-
-
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    """Add the command ``report``."""
-    meaning = 'print and write the table'
-    parser = add_command(subparsers, 'report', meaning, DESCRIPTION, command=_report)
-    add = parser.add_argument
-    add(
-        'sources', nargs='+', type=Path, metavar='SOURCE',
-        help='leaderboards, results.jsonl, run folders (of one benchmark); or one table.csv',
-    )  # fmt: skip
-    add('--out', type=Path, metavar='DIR', help='where to write it (only printed)')
-    add('--formats', nargs='+', choices=FORMATS, default=list(FORMATS), help='to write (all)')
-    add('--last', type=int, default=10, help='epochs to average at the end (10)')
-    add('--best', action='store_true', help="add a table of each run's best epoch on the test set")
-    add(
-        '--published',
-        action='store_true',
-        help="add the GO4Align paper's rows, marked as published",
-    )
-    add('--benchmark', choices=BENCHMARKS, help='that table.csv is of (by its columns)')
 
 
 def make_report(
@@ -70,16 +42,17 @@ def show(report: Report, paths: Sequence[Path]) -> None:
         print(f'wrote {path}')
 
 
-def _report(options: argparse.Namespace) -> int:
-    if not any(source.suffix == '.csv' for source in options.sources):
-        report = make_report(options.sources, options.last, options.best, options.published)
-    elif len(options.sources) > 1 or options.best or options.published:
+def report(options: Namespace) -> int:
+    """Print the table of runs, or of a table that was entered by hand; write it."""
+    sources = options.sources
+    if not any(source.suffix == '.csv' for source in sources):
+        made = make_report(sources, options.last, options.best, options.published)
+    elif len(sources) > 1 or options.best or options.published:
         raise ValueError(
             'A table that was entered by hand should be reported alone, without --best and '
-            f'--published. Found {", ".join(map(str, options.sources))}.'
+            f'--published. Found {", ".join(map(str, sources))}.'
         )
     else:
-        benchmark = None if options.benchmark is None else get_benchmark(options.benchmark)
-        report = report_of_table(options.sources[0], benchmark)
-    show(report, report.write(options.out, options.formats) if options.out else [])
+        made = report_of_table(sources[0], options.benchmark and get_benchmark(options.benchmark))
+    show(made, made.write(options.out, options.formats) if options.out else [])
     return 0

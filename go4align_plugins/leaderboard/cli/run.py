@@ -1,82 +1,45 @@
-"""Run ``leaderboard.py run``, which trains the missing cells of a leaderboard, and ``status``."""
+"""Run the commands on a leaderboard's cells: ``run``, ``status``, ``export`` and ``import``."""
 
 from __future__ import annotations
 
-import argparse
+import sys
+from argparse import Namespace
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from go4align_plugins.data import BENCHMARKS, get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.data.rooms import render_if_missing
-from go4align_plugins.leaderboard.cli.options import add_command
-from go4align_plugins.leaderboard.run.commands import check_methods
+from go4align_plugins.leaderboard.report.sources import check_shared
+from go4align_plugins.leaderboard.run.cell import check_methods
 from go4align_plugins.leaderboard.run.execute import Execution, Launcher
-from go4align_plugins.leaderboard.run.launchers import CLUSTERS, ClusterLauncher, LocalLauncher
-from go4align_plugins.leaderboard.run.method import literal
+from go4align_plugins.leaderboard.run.launchers import ClusterLauncher, LocalLauncher
 from go4align_plugins.leaderboard.run.plan import (
-    FRAMEWORKS,
     PLAN,
+    Method,
     Plan,
+    literal,
     load_plan,
     read_plan,
     save_plan,
 )
-from go4align_plugins.leaderboard.run.store import RESULTS, Store
+from go4align_plugins.leaderboard.run.store import RESULTS, Entry, Store
+from go4align_plugins.utils.files import save_bytes
 from go4align_plugins.utils.options import require
 
-DESCRIPTION = """\
-Trains every method with every seed, each in a process of its own, in the folder --out. Cells that
-are finished are never trained again; a cell that was killed goes on after its last epoch; a cell
-that failed is reported with its log, and is tried again only with --retry. Methods and seeds given
-later are added. Options that are not listed here go to the training tool as they are, for every
-cell: --epochs 20 --protocol paper --no-pretrained ..."""
-METHODS = 'STL (each task alone), EW, GO4Align, ...; with arguments as NAME:key=value,key=value'
 
-
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    """Add the commands ``run`` and ``status``."""
-    parser = add_command(subparsers, 'run', 'train the missing cells', DESCRIPTION, command=_run)
-    add_run_options(parser)
-    parser.add_argument('--methods', nargs='+', metavar='METHOD', help=METHODS)
-    parser = add_command(subparsers, 'status', 'list the cells and their state', command=_status)
-    parser.add_argument('folder', type=Path, help="the leaderboard's")
-
-
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the training, all but the methods; the rest goes to the training tool."""
-    parser.set_defaults(takes_rest=True)
-    add = parser.add_argument
-    add('--framework', choices=FRAMEWORKS, help='which framework trains (libmtl)')
-    add('--benchmark', choices=BENCHMARKS, help='which benchmark')
-    add('--seeds', nargs='+', type=int, help='each method is trained with each seed (0)')
-    add('--data', help='folder of the data (data/BENCHMARK; rooms and streets are rendered there)')
-    add('--tasks', nargs='+', help="some of the benchmark's tasks (all)")
-    add('--config', help='mmseg: a config that weights all tasks equally (the small SegNet)')
-    add('--plan', type=Path, help='a YAML file with all of these, and `options` for the tool')
-    add('--out', type=Path, help='folder of the leaderboard (leaderboards/FRAMEWORK-BENCHMARK)')
-    add('--workers', type=int, help='cells at a time; GPUs are shared out (1; on a cluster all)')
-    add('--cluster', choices=CLUSTERS, help='submit each cell as a job, by submitit')
-    add(
-        '--cluster-options', nargs='+', default=[], metavar='KEY=VALUE',
-        help='of the jobs: slurm_partition=gpu gpus_per_node=1 cpus_per_task=8 timeout_min=600',
-    )  # fmt: skip
-    add('--retry', action='store_true', help='try failed cells again')
-
-
-def plan_of(options: argparse.Namespace, **values: Any) -> Plan:
+def plan_of(options: Namespace, **values: Any) -> Plan:
     """Plan by the leaderboard that is there, the plan's file and the options."""
     there = options.out is not None and (options.out / PLAN).exists()
     sources = [load_plan(options.out).to_dict()] if there else []
     sources += [read_plan(options.plan)] if options.plan else []
     given = {**vars(options), 'options': options.rest or None, **values}
-    names = [field.name for field in fields(Plan)]
-    return Plan.from_dict(*sources, {name: given.get(name) for name in names})
+    return Plan.from_dict(*sources, {field.name: given.get(field.name) for field in fields(Plan)})
 
 
-def train(options: argparse.Namespace, asked: Plan, only_asked: bool = False) -> tuple[Path, Plan]:
+def train(options: Namespace, asked: Plan, only_asked: bool = False) -> tuple[Path, Plan]:
     """Train the missing cells; return the leaderboard's folder and whole plan.
 
     Methods that were there before and are not asked for are left out by ``only_asked``.
@@ -86,7 +49,7 @@ def train(options: argparse.Namespace, asked: Plan, only_asked: bool = False) ->
     path, plan = folder / PLAN, asked
     if path.exists():
         plan = load_plan(folder).extended(asked, path)
-    check_methods(plan, folder)
+    check_methods(plan)
     if get_benchmark(plan.benchmark).embedded:
         render_if_missing(plan.benchmark, plan.data_folder)
     execution = Execution(plan, folder, launcher)
@@ -102,8 +65,19 @@ def train(options: argparse.Namespace, asked: Plan, only_asked: bool = False) ->
     return folder, plan
 
 
-def _run(options: argparse.Namespace) -> int:
-    """Return 0 if every cell is finished, 1 if one is not."""
+def _launcher(options: Namespace, folder: Path) -> Launcher:
+    workers, given = options.workers, options.cluster_options
+    require(workers is None or workers >= 1, 'workers', 'be at least 1', workers)
+    require(bool(options.cluster or not given), 'cluster', 'be given for `cluster_options`', None)
+    if options.cluster is None:
+        return LocalLauncher(workers or 1)
+    pairs = [option.partition('=') for option in given]
+    parameters = {name: literal(value) for name, _, value in pairs}
+    return ClusterLauncher(folder, options.cluster, parameters, workers)
+
+
+def run(options: Namespace) -> int:
+    """Train; return 0 if every cell is finished, 1 if one is not."""
     folder, plan = train(options, plan_of(options))
     names = [cell.name for cell in plan.cells()]
     stored = [e for name, e in Store(folder / RESULTS).entries().items() if name in names]
@@ -116,7 +90,8 @@ def _run(options: argparse.Namespace) -> int:
     return 0 if finished == len(names) else 1
 
 
-def _status(options: argparse.Namespace) -> int:
+def status(options: Namespace) -> int:
+    """Print a line a cell."""
     entries = Store(options.folder / RESULTS).entries()
     for cell in load_plan(options.folder).cells():
         entry = entries.get(cell.name)
@@ -124,12 +99,33 @@ def _status(options: argparse.Namespace) -> int:
     return 0
 
 
-def _launcher(options: argparse.Namespace, folder: Path) -> Launcher:
-    workers, given = options.workers, options.cluster_options
-    require(workers is None or workers >= 1, 'workers', 'be at least 1', workers)
-    require(bool(options.cluster or not given), 'cluster', 'be given for `cluster_options`', None)
-    if options.cluster is None:
-        return LocalLauncher(workers or 1)
-    pairs = [option.partition('=') for option in given]
-    parameters = {name: literal(value) for name, _, value in pairs}
-    return ClusterLauncher(folder, options.cluster, parameters, workers)
+def export_results(options: Namespace) -> int:
+    """Write all entries to one file."""
+    entries = _read(options.folder / RESULTS)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    save_bytes(options.out, b''.join(entry.line for entry in entries))
+    print(f'{options.out}: {len(entries)} cells')
+    return 0
+
+
+def import_results(options: Namespace) -> int:
+    """Add entries of other machines; all files are read and checked before anything is added."""
+    store, plan = Store(options.folder / RESULTS), load_plan(options.folder)
+    incoming = [entry for file in options.files for entry in _read(file)]
+    everything = (*store.entries().values(), *incoming)
+    check_shared([entry.run for entry in everything if entry.finished])
+    methods = (*plan.methods, *(Method.parse(entry.method) for entry in incoming))
+    plan = replace(plan, methods=methods, seeds=(*plan.seeds, *(e.seed for e in incoming)))
+    added, differing = store.join(incoming)
+    save_plan(plan, options.folder / PLAN)
+    print(f'{options.folder}: {len(added)} of {len(incoming)} cells added.')
+    for entry in differing:
+        message = 'is finished here already, with other figures: kept as it is.'
+        print(f'  {entry.cell} {message}', file=sys.stderr)
+    return 0
+
+
+def _read(path: Path) -> list[Entry]:
+    if not path.is_file():
+        raise ValueError(f'{path} should be a file of results. Found none.')
+    return list(Store(path).entries().values())

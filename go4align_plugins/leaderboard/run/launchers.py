@@ -64,22 +64,18 @@ class LocalLauncher:
     def start(self, name: str, command: Sequence[str], log: Path) -> LocalJob:
         """Start a command in a free slot."""
         slot = next(i for i, job in enumerate(self._slots) if job is None or job.poll() is not None)
-        share = {**os.environ, **_share_of_machine(slot, self.capacity)}
+        count = torch.cuda.device_count()
+        if count:
+            visible = os.environ.get('CUDA_VISIBLE_DEVICES') or ','.join(map(str, range(count)))
+            share = {**os.environ, 'CUDA_VISIBLE_DEVICES': visible.split(',')[slot % count]}
+        else:  # settings of the user's own stay
+            affinity = getattr(os, 'sched_getaffinity', None)
+            cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+            threads = str(max(1, cores // self.capacity))
+            share = {'OMP_NUM_THREADS': threads, **CPU_SETTINGS, **os.environ}
         # In a session of its own: Ctrl-C is for the leaderboard, which ends its processes.
         self._slots[slot] = job = LocalJob(command, log, env=share, start_new_session=True)
         return job
-
-
-def _share_of_machine(slot: int, workers: int) -> Mapping[str, str]:
-    """Return the variables that give a process its part; those that the user has set stay."""
-    count = torch.cuda.device_count()
-    if count:
-        visible = os.environ.get('CUDA_VISIBLE_DEVICES') or ','.join(map(str, range(count)))
-        return {'CUDA_VISIBLE_DEVICES': visible.split(',')[slot % count]}
-    affinity = getattr(os, 'sched_getaffinity', None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    wanted = {'OMP_NUM_THREADS': str(max(1, cores // workers)), **CPU_SETTINGS}
-    return {name: os.environ.get(name, value) for name, value in wanted.items()}
 
 
 @dataclass

@@ -99,7 +99,7 @@ def test_runs_that_are_there(tmp_path, capsys, name):
     assert (status, 'UW, seed 0: out of memory' in printed) == (0, True)
     assert (folder / f'{name}.png').read_bytes().startswith(b'\x89PNG')
     status, printed = analyse(folder, '--methods', 'UW')
-    assert 'EW, GO4Align (num_groups=1), GO4Align (num_groups=2). Found `UW`' in printed
+    assert 'EW, GO4Align (num_groups=1), GO4Align (num_groups=2). Found `methods = ' in printed
     assert 'should be a leaderboard' in analyse(tmp_path)[1]
     single = board(tmp_path / 'single', ['STL'])
     assert 'should hold a finished run of several tasks' in analyse(single)[1]
