@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from argparse import Action, ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from go4align_plugins.data import BENCHMARKS
 from go4align_plugins.leaderboard.analyse.variants import INDICATORS
-from go4align_plugins.leaderboard.cli import analyse, report, run
+from go4align_plugins.leaderboard.cli import analyse, board
 from go4align_plugins.leaderboard.report.formats import FORMATS
 from go4align_plugins.leaderboard.run.launchers import CLUSTERS
 from go4align_plugins.leaderboard.run.plan import FRAMEWORKS
 from go4align_plugins.utils.files import advise
 from go4align_plugins.weighting.groupings import GROUPINGS
 
+Add = Callable[..., Action]
+Table = Mapping[str, tuple[Any, str, str]]
+STYLE: Any = {'formatter_class': RawDescriptionHelpFormatter, 'allow_abbrev': False}
 COMPARE = """\
 Compares weighting methods: trains every method with every seed, each in a process of its own, and
 reports the table of the papers. Interrupt it at any time; the same command goes on."""
@@ -45,38 +48,50 @@ ANALYSE = """\
 The analyses of the GO4Align paper. `weights` and `convergence` read a leaderboard that is there;
 `groups`, `ablation`, `indicators` and `clusterings` train the missing cells of one, with STL and
 EW, and take the options of `run`; `runtime` times training steps on random data."""
-DRAWINGS = {
-    'weights': (analyse.weights, 'weights and groups over the epochs (Fig. 5)'),
-    'convergence': (analyse.convergence, 'when the tasks converge (Fig. 2)'),
-}
+RUNTIME = """\
+Times training steps of LibMTL's methods side by side in one process: one step of each method in
+each round, relative to equal weighting in the same round; medians and quartiles over the rounds.
+The models are those of streets (2 tasks), rooms (3), QM9 (11) and CelebA (40) in the small
+protocol; the data is random: nothing is read or downloaded."""
+COMPARED = """\
+Compares: {}. Trains the missing cells as `run` does, with STL and EW;
+options that are not listed here go to the training tool."""
 COMPARISONS = {
     'groups': 'the effect of the number of groups K',
     'ablation': 'GO4Align without some of Eq. 4, 5, 6 (Table 3)',
     'indicators': 'other methods alone and with AGRM (Table 4)',
     'clusterings': 'other ways of grouping (Table 5)',
 }
-RUNTIME = """\
-Times training steps of LibMTL's methods side by side in one process: one step of each method in
-each round, relative to equal weighting in the same round; medians and quartiles over the rounds.
-The models are those of streets (2 tasks), rooms (3), QM9 (11) and CelebA (40) in the small
-protocol; the data is random: nothing is read or downloaded."""
-STYLE: dict[str, Any] = {
-    'formatter_class': argparse.RawDescriptionHelpFormatter,
-    'allow_abbrev': False,
+ANALYSES = {
+    'weights': (analyse.draw_weights, 'weights and groups over the epochs (Fig. 5)', ''),
+    'convergence': (analyse.draw_convergence, 'when the tasks converge (Fig. 2)', ''),
+    **{
+        name: (analyse.compare_variants, text, COMPARED.format(text))
+        for name, text in COMPARISONS.items()
+    },
+    'runtime': (analyse.time_methods, 'relative runtime and the number of tasks (Fig. 4)', RUNTIME),
+}
+COMMANDS = {
+    'run': (board.run, 'train the missing cells', RUN),
+    'status': (board.status, 'list the cells and their state', ''),
+    'report': (board.report, 'print and write the table', REPORT),
+    'analyse': (ANALYSES, "make one of the paper's analyses", ANALYSE),
+    'export': (board.export_results, 'write the results to one file', ''),
+    'import': (board.import_results, "add another machine's exported results", ''),
 }
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser('leaderboard.py', None, COMPARE, EXAMPLES, **STYLE)
-    commands = parser.add_subparsers(required=True, metavar='COMMAND')
-    command = _add_command(commands, 'run', 'train the missing cells', RUN, command=run.run)
-    _add_training(command)
-    command.add_argument('--methods', nargs='+', metavar='METHOD', help=METHODS)
-    command = _add_command(commands, 'status', 'list the cells and their state', command=run.status)
-    command.add_argument('folder', type=Path, help="the leaderboard's")
-    meaning = 'print and write the table'
-    add = _add_command(commands, 'report', meaning, REPORT, command=report.report).add_argument
+    parser = ArgumentParser('leaderboard.py', None, COMPARE, EXAMPLES, **STYLE)
+    adds = _add_commands(parser, 'COMMAND', COMMANDS)
+    _add_training(adds['run'])
+    adds['run']('--methods', nargs='+', metavar='METHOD', help=METHODS)
+    for name in ('status', 'export', 'import'):
+        adds[name]('folder', type=Path, help="the leaderboard's")
+    adds['export']('--out', type=Path, required=True, help='the file, FILE.jsonl')
+    adds['import']('files', type=Path, nargs='+', metavar='FILE', help='exported results')
+    add = adds['report']
     add(
         'sources', nargs='+', type=Path, metavar='SOURCE',
         help='leaderboards, results.jsonl, run folders (of one benchmark); or one table.csv',
@@ -88,23 +103,8 @@ def build_parser() -> argparse.ArgumentParser:
     meaning = "add the GO4Align paper's rows, marked as published"
     add('--published', action='store_true', help=meaning)
     add('--benchmark', choices=BENCHMARKS, help='that table.csv is of (by its columns)')
-    command = _add_command(commands, 'analyse', "make one of the paper's analyses", ANALYSE)
-    _add_analyses(command.add_subparsers(required=True, metavar='ANALYSIS'))
-    meaning = 'write the results to one file'
-    add = _add_command(commands, 'export', meaning, command=run.export_results).add_argument
-    add('folder', type=Path, help="the leaderboard's")
-    add('--out', type=Path, required=True, help='the file, FILE.jsonl')
-    meaning = "add another machine's exported results"
-    add = _add_command(commands, 'import', meaning, command=run.import_results).add_argument
-    add('folder', type=Path, help="the leaderboard's")
-    add('files', type=Path, nargs='+', metavar='FILE', help='exported results')
-    return parser
-
-
-def _add_analyses(analyses: argparse._SubParsersAction) -> None:
-    adds: dict[str, Callable[..., argparse.Action]] = {}
-    for name, (function, meaning) in DRAWINGS.items():
-        adds[name] = add = _add_command(analyses, name, meaning, command=function).add_argument
+    for name in ('weights', 'convergence'):
+        add = adds[name]
         add('folder', type=Path, help='a leaderboard')
         add('--methods', nargs='+', metavar='METHOD', help='as the report names them (all)')
         _add_picture(add, f' (FOLDER/{name}.png)')
@@ -112,15 +112,9 @@ def _add_analyses(analyses: argparse._SubParsersAction) -> None:
     add = adds['convergence']
     add('--share', type=float, default=0.95, help='of its progress makes a metric converged (0.95)')
     add('--window', type=int, default=5, help='epochs whose mean smooths a metric (5)')
-    for name, meaning in COMPARISONS.items():
-        description = (
-            f'Compares: {meaning}. Trains the missing cells as `run` does, with STL and EW;\n'
-            'options that are not listed here go to the training tool.'
-        )
-        defaults = {'command': analyse.compare, 'analysis': name}
-        command = _add_command(analyses, name, meaning, description, **defaults)
-        _add_training(command)
-        adds[name] = add = command.add_argument
+    for name in COMPARISONS:
+        add = adds[name]
+        _add_training(add)
         _add_picture(add, f'; the table is put beside it as .md (OUT/{name}.png)')
         add('--last', type=int, default=10, help='epochs to average at the end (10)')
         if name != 'groups':
@@ -131,23 +125,32 @@ def _add_analyses(analyses: argparse._SubParsersAction) -> None:
     adds['indicators']('--indicators', nargs='+', metavar='METHOD', help=meaning)
     meaning = '(all installed ones)'
     adds['clusterings']('--clusterings', nargs='+', choices=GROUPINGS, help=meaning)
-    meaning = 'relative runtime and the number of tasks (Fig. 4)'
-    command = _add_command(analyses, 'runtime', meaning, RUNTIME, command=analyse.runtime)
-    add, counts = command.add_argument, analyse.COUNTS
-    meaning = f'(those of {", ".join(analyse.TIMED)} that LibMTL has)'
-    add('--methods', nargs='+', help=meaning)
+    add, counts = adds['runtime'], analyse.COUNTS
+    add('--methods', nargs='+', help=f'(those of {", ".join(analyse.TIMED)} that LibMTL has)')
     add('--tasks', nargs='+', type=int, choices=counts, default=counts, help='(2 3 11 40)')
     add('--repeats', type=int, default=20, help='rounds after two to warm up (20)')
     add('--batch-size', type=int, help="samples a step (the small protocol's)")
     add('--device', help='cpu, cuda:1, ... (a GPU where there is one)')
     add('--json', type=Path, default=Path('runtime.json'), help='all figures (runtime.json)')
     _add_picture(add, ' (the name of --json with .png)')
+    return parser
 
 
-def _add_training(parser: argparse.ArgumentParser) -> None:
+def _add_commands(parser: ArgumentParser, kind: str, table: Table) -> dict[str, Add]:
+    """Add commands, each with its function or its own commands; return their add_argument."""
+    commands, adds = parser.add_subparsers(required=True, metavar=kind), {}
+    for name, (command, meaning, text) in table.items():
+        text = text or f'{meaning[0].upper()}{meaning[1:]}.'
+        own = commands.add_parser(name, help=meaning, description=text, **STYLE)
+        own.set_defaults(command=command, analysis=name)
+        adds[name] = own.add_argument
+        if isinstance(command, dict):
+            adds.update(_add_commands(own, 'ANALYSIS', command))
+    return adds
+
+
+def _add_training(add: Add) -> None:
     """Add the options of `run`, all but the methods; the rest goes to the training tool."""
-    parser.set_defaults(takes_rest=True)
-    add = parser.add_argument
     add('--framework', choices=FRAMEWORKS, help='which framework trains (libmtl)')
     add('--benchmark', choices=BENCHMARKS, help='which benchmark')
     add('--seeds', nargs='+', type=int, help='each method is trained with each seed (0)')
@@ -165,25 +168,15 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add('--retry', action='store_true', help='try failed cells again')
 
 
-def _add_picture(add: Callable[..., argparse.Action], default: str) -> None:
+def _add_picture(add: Add, default: str) -> None:
     add('--picture', type=_picture, metavar='FILE', help=f'.png, .pdf or .svg{default}')
 
 
 def _picture(text: str) -> Path:
     path = Path(text)
     if path.suffix.lower() not in ('.png', '.pdf', '.svg'):  # refused before hours of training
-        raise argparse.ArgumentTypeError(f'should end in .png, .pdf or .svg. Found `{text}`.')
+        raise ArgumentTypeError(f'should end in .png, .pdf or .svg. Found `{text}`.')
     return path
-
-
-def _add_command(
-    commands: argparse._SubParsersAction, name: str, meaning: str, text: str = '', **defaults: Any
-) -> argparse.ArgumentParser:
-    """Add a command; ``defaults`` are added to its options: ``command`` is called with them."""
-    text = text or f'{meaning[0].upper()}{meaning[1:]}.'
-    parser = commands.add_parser(name, help=meaning, description=text, **STYLE)
-    parser.set_defaults(**defaults)
-    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -191,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = build_parser()
     options, rest = parser.parse_known_args(arguments)
     options.rest = rest
-    if rest and not hasattr(options, 'takes_rest'):
+    if rest and options.command not in (board.run, analyse.compare_variants):
         parser.error(f'unrecognized arguments: {" ".join(rest)}')
     try:
         status = options.command(options)

@@ -16,16 +16,9 @@ from typing import Any
 import torch
 
 from go4align_plugins.data import get_benchmark
-from go4align_plugins.leaderboard.analyse import comparison, variants
-from go4align_plugins.leaderboard.analyse import runtime as timing
-from go4align_plugins.leaderboard.analyse.convergence import (
-    draw_convergence,
-    explain_convergence,
-    measure_convergence,
-)
+from go4align_plugins.leaderboard.analyse import comparison, convergence, runtime, variants
 from go4align_plugins.leaderboard.analyse.pictures import weights_heatmap
-from go4align_plugins.leaderboard.analyse.variants import BASELINES, INDICATORS, Variant
-from go4align_plugins.leaderboard.cli.run import plan_of, train
+from go4align_plugins.leaderboard.cli.board import plan_of, train
 from go4align_plugins.leaderboard.report.scores import DELTA_M, TIME
 from go4align_plugins.leaderboard.report.sources import load_results
 from go4align_plugins.leaderboard.run.cell import describe_machine
@@ -48,7 +41,7 @@ TIMED = (
 COUNTS = (2, 3, 11, 40)
 
 
-def weights(options: Namespace) -> int:
+def draw_weights(options: Namespace) -> int:
     """Draw a heat map a method, of one seed."""
     chosen, without = [], []
     for method, runs in _methods(options).items():
@@ -69,18 +62,18 @@ def weights(options: Namespace) -> int:
     return 0
 
 
-def convergence(options: Namespace) -> int:
+def draw_convergence(options: Namespace) -> int:
     """Print and draw when each task converges, and the standard deviation."""
     runs = [run for group in _methods(options).values() for run in group]
-    found = measure_convergence(runs, options.share, options.window)
+    found = convergence.measure_convergence(runs, options.share, options.window)
     width = max(len(method.method) for method in found)
     print(f'{"":{width}}  standard deviation (epoch of each task)')
     for method in found:
         epochs = (f'{task} {fmean(values):.1f}' for task, values in method.epochs.items())
         print(f'{method.method:{width}}  {method.difference:8.2f}  ({", ".join(epochs)})')
-    print(explain_convergence(found, options.share, options.window))
+    print(convergence.explain_convergence(found, options.share, options.window))
     path = options.picture or options.folder / 'convergence.png'
-    draw_convergence(found, path, options.share, options.window)
+    convergence.draw_convergence(found, path, options.share, options.window)
     print(f'The picture: {path}')
     return 0
 
@@ -103,16 +96,16 @@ def _methods(options: Namespace) -> dict[str, list[Run]]:
     return chosen
 
 
-def compare(options: Namespace) -> int:
+def compare_variants(options: Namespace) -> int:
     """Train, print and write the table, draw the picture; return 1 if a training failed."""
-    plan = plan_of(options, methods=BASELINES)
+    plan = plan_of(options, methods=variants.BASELINES)
     num_tasks, benchmark = len(plan.task_names), get_benchmark(plan.benchmark)
     require(num_tasks > 1, 'tasks', 'leave two tasks or more to be weighted', plan.task_names)
     check_whole('last', options.last, 1, math.inf)
     # By default K is the paper's, if that leaves any tasks to group.
     compared = _variants(options, num_tasks, min(benchmark.num_groups, num_tasks - 1))
     new_figure(1, 1)  # where matplotlib is absent, say so before the training and not after it
-    methods = [*BASELINES, *(variant.spec for variant in compared)]
+    methods = [*variants.BASELINES, *(variant.spec for variant in compared)]
     folder, _ = train(options, plan_of(options, methods=methods), only_asked=True)
     entries = Store(folder / RESULTS).entries().values()
     found = comparison.compare(entries, compared, benchmark, options.last)
@@ -128,18 +121,18 @@ def compare(options: Namespace) -> int:
     return 1 if found.missing or found.report.failures else 0
 
 
-def _variants(options: Namespace, num_tasks: int, default: int) -> Sequence[Variant]:
+def _variants(options: Namespace, num_tasks: int, default: int) -> Sequence[variants.Variant]:
     """List the methods of a comparison, and print which are left out."""
     if options.analysis == 'groups':
         return variants.group_counts(num_tasks, options.groups)
     num_groups = default if options.num_groups is None else options.num_groups
     if options.analysis == 'ablation':
         return variants.ablation(num_tasks, num_groups)
-    known: Iterable[str]
+    known: Iterable[str] = variants.INDICATORS
     if options.analysis == 'indicators':
         from go4align_plugins.libmtl.compat import import_libmtl
 
-        known, asked = INDICATORS, options.indicators
+        asked = options.indicators
         offered = import_libmtl().weighting.__all__
         found = variants.indicators(offered, num_tasks, num_groups, asked)
     else:
@@ -158,7 +151,7 @@ def _print_absent(known: Iterable[str], present: Collection[str]) -> None:
         print(f'Left out, as the installed packages lack them: {", ".join(absent)}{remedy}.')
 
 
-def runtime(options: Namespace) -> int:
+def time_methods(options: Namespace) -> int:
     """Time training steps of methods side by side; return 1 if a method could not be timed."""
     # LibMTL takes seconds to load: not for every command.
     from go4align_plugins.leaderboard.analyse.workloads import build_workload
@@ -179,20 +172,25 @@ def runtime(options: Namespace) -> int:
         for method in dict.fromkeys((EQUAL_WEIGHTING, *methods)):
             try:
                 steps[count, method] = load.prepare(method, options.device)
-            except ValueError:  # there is no method of that name
-                raise
-            except Exception as error:  # any error of LibMTL's code
-                if method == EQUAL_WEIGHTING:
+            except Exception as error:  # any error of LibMTL's code; ValueError: no such method
+                if method == EQUAL_WEIGHTING or isinstance(error, ValueError):
                     raise
-                failures[count, method] = timing.explain_failure(error)
-    timings, failed_steps = timing.time_steps(steps, options.repeats)
+                failures[count, method] = runtime.explain_failure(error)
+    timings, failed_steps = runtime.time_steps(steps, options.repeats)
     failures.update(failed_steps)
-    hardware = _describe_hardware()
+    info = Path('/proc/cpuinfo')  # of Linux
+    named = re.search(r'model name\s*: (.+)', info.read_text() if info.exists() else '')
+    hardware = {
+        **describe_machine(),
+        'model': named[1] if named else platform.processor(),
+        'cores': os.cpu_count(),
+        'threads': torch.get_num_threads(),
+    }
     notes.append(
         f'Median and quartiles over {options.repeats} rounds; random data; '
         f'{", ".join(hardware["gpus"]) or hardware["model"]}, threads: {hardware["threads"]}.'
     )
-    print(timing.timing_table(timings))
+    print(runtime.timing_table(timings))
     for (count, method), reason in failures.items():
         notes.append(f'{method} fails with {count} tasks.')
         print(f'{method} fails with {count} tasks: {reason}')
@@ -207,15 +205,6 @@ def runtime(options: Namespace) -> int:
     }
     save_json(options.json, record)
     picture = options.picture or options.json.with_suffix('.png')
-    timing.draw_runtime(timings, ' '.join(notes), picture)
+    runtime.draw_runtime(timings, ' '.join(notes), picture)
     print(f'All figures: {options.json}\nThe picture: {picture}')
     return 1 if failures else 0
-
-
-def _describe_hardware() -> dict[str, Any]:
-    """Return the machine, its processor, and the share of it that torch uses."""
-    info = Path('/proc/cpuinfo')  # of Linux
-    named = re.search(r'model name\s*: (.+)', info.read_text() if info.exists() else '')
-    model = named[1] if named else platform.processor()
-    threads = torch.get_num_threads()
-    return {**describe_machine(), 'model': model, 'cores': os.cpu_count(), 'threads': threads}

@@ -15,19 +15,18 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 from tqdm import tqdm
 
-from go4align_plugins.leaderboard.run import launchers
 from go4align_plugins.leaderboard.run.cell import USAGE, training_arguments
+from go4align_plugins.leaderboard.run.launchers import Launcher
 from go4align_plugins.leaderboard.run.plan import Cell, Plan
 from go4align_plugins.leaderboard.run.runs import load_run
 from go4align_plugins.leaderboard.run.store import FAILED, FINISHED, RESULTS, Entry, Store
 from go4align_plugins.utils.files import NO_ROOM, save_bytes
 from go4align_plugins.utils.run_folder import CONFIG, METRICS
 
-Launcher = Union[launchers.LocalLauncher, launchers.ClusterLauncher]
 RUNS, LOGS = 'runs', 'logs'
 USED = ('peak_memory', 'peak_gpu_memory', 'machine')
 ATTEMPTS = 3
@@ -38,12 +37,7 @@ BAR = '{percentage:3.0f}%|{bar}| {n:.1f}/{total} cells [{elapsed}<{remaining}]{p
 
 
 class Execution:
-    """Trains the cells of a leaderboard, in a folder that it makes.
-
-    A cell that fails, or whose figures are no longer finite, is stored as failed with the reason,
-    and the others go on. One whose process is killed from outside is gone on with, three times at
-    the most, and then left for the next call.
-    """
+    """Trains the cells of a leaderboard, in a folder that it makes; a failed one stops no other."""
 
     def __init__(self, plan: Plan, folder: Path, launcher: Launcher) -> None:
         self.plan, self.folder, self.launcher = plan, folder, launcher

@@ -1,9 +1,11 @@
-"""Run the commands on a leaderboard's cells: ``run``, ``status``, ``export`` and ``import``."""
+"""Run the commands on a leaderboard: ``run``, ``status``, ``report``, ``export``, ``import``."""
 
 from __future__ import annotations
 
+import io
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -12,22 +14,16 @@ from filelock import FileLock, Timeout
 
 from go4align_plugins.data import get_benchmark
 from go4align_plugins.data.rooms import render_if_missing
-from go4align_plugins.leaderboard.report.sources import check_shared
+from go4align_plugins.leaderboard.report.build import build_report
+from go4align_plugins.leaderboard.report.csv_results import report_of_table
+from go4align_plugins.leaderboard.report.formats import Report
+from go4align_plugins.leaderboard.report.sources import check_shared, load_results
 from go4align_plugins.leaderboard.run.cell import check_methods
-from go4align_plugins.leaderboard.run.execute import Execution, Launcher
-from go4align_plugins.leaderboard.run.launchers import ClusterLauncher, LocalLauncher
-from go4align_plugins.leaderboard.run.plan import (
-    PLAN,
-    Method,
-    Plan,
-    literal,
-    load_plan,
-    read_plan,
-    save_plan,
-)
+from go4align_plugins.leaderboard.run.execute import Execution
+from go4align_plugins.leaderboard.run.launchers import get_launcher
+from go4align_plugins.leaderboard.run.plan import PLAN, Plan, load_plan, read_plan, save_plan
 from go4align_plugins.leaderboard.run.store import RESULTS, Entry, Store
 from go4align_plugins.utils.files import save_bytes
-from go4align_plugins.utils.options import require
 
 
 def plan_of(options: Namespace, **values: Any) -> Plan:
@@ -45,7 +41,7 @@ def train(options: Namespace, asked: Plan, only_asked: bool = False) -> tuple[Pa
     Methods that were there before and are not asked for are left out by ``only_asked``.
     """
     folder = options.out or Path('leaderboards', f'{asked.framework}-{asked.benchmark}')
-    launcher = _launcher(options, folder)
+    launcher = get_launcher(folder, options.workers, options.cluster, options.cluster_options)
     path, plan = folder / PLAN, asked
     if path.exists():
         plan = load_plan(folder).extended(asked, path)
@@ -63,17 +59,6 @@ def train(options: Namespace, asked: Plan, only_asked: bool = False) -> tuple[Pa
     except Timeout as error:
         raise ValueError(f'{folder}: another process is training in it. Wait for it.') from error
     return folder, plan
-
-
-def _launcher(options: Namespace, folder: Path) -> Launcher:
-    workers, given = options.workers, options.cluster_options
-    require(workers is None or workers >= 1, 'workers', 'be at least 1', workers)
-    require(bool(options.cluster or not given), 'cluster', 'be given for `cluster_options`', None)
-    if options.cluster is None:
-        return LocalLauncher(workers or 1)
-    pairs = [option.partition('=') for option in given]
-    parameters = {name: literal(value) for name, _, value in pairs}
-    return ClusterLauncher(folder, options.cluster, parameters, workers)
 
 
 def run(options: Namespace) -> int:
@@ -99,6 +84,49 @@ def status(options: Namespace) -> int:
     return 0
 
 
+def make_report(
+    sources: Sequence[str | Path], last: int = 10, best: bool = False, published: bool = False
+) -> Report:
+    """Report leaderboards, stores and run folders; ValueError if nothing is finished."""
+    runs, failures = load_results(sources)
+    single, multi = ([run for run in runs if run.single_task is one] for one in (True, False))
+    if not multi:
+        listed = ''.join(f'\n  {failure}' for failure in failures)
+        raise ValueError(
+            f'{", ".join(map(str, sources))} should hold a finished run of several tasks. '
+            f'Found {len(single)} of one task, {len(failures)} failed.{listed}'
+        )
+    benchmark = get_benchmark(multi[0].config['benchmark'])
+    return build_report(
+        multi, single, benchmark, last, best=best, published=published, failures=failures
+    )
+
+
+def show(report: Report, paths: Sequence[Path]) -> None:
+    """Print a report, and where it was written."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors='replace')  # arrows on a console that has none
+    print(report.console(), end='')
+    for path in paths:
+        print(f'wrote {path}')
+
+
+def report(options: Namespace) -> int:
+    """Print the table of runs, or of a table that was entered by hand; write it."""
+    sources = options.sources
+    if not any(source.suffix == '.csv' for source in sources):
+        made = make_report(sources, options.last, options.best, options.published)
+    elif len(sources) > 1 or options.best or options.published:
+        raise ValueError(
+            'A table that was entered by hand should be reported alone, without --best and '
+            f'--published. Found {", ".join(map(str, sources))}.'
+        )
+    else:
+        made = report_of_table(sources[0], options.benchmark and get_benchmark(options.benchmark))
+    show(made, made.write(options.out, options.formats) if options.out else [])
+    return 0
+
+
 def export_results(options: Namespace) -> int:
     """Write all entries to one file."""
     entries = _read(options.folder / RESULTS)
@@ -114,7 +142,7 @@ def import_results(options: Namespace) -> int:
     incoming = [entry for file in options.files for entry in _read(file)]
     everything = (*store.entries().values(), *incoming)
     check_shared([entry.run for entry in everything if entry.finished])
-    methods = (*plan.methods, *(Method.parse(entry.method) for entry in incoming))
+    methods: tuple[Any, ...] = (*plan.methods, *(entry.method for entry in incoming))
     plan = replace(plan, methods=methods, seeds=(*plan.seeds, *(e.seed for e in incoming)))
     added, differing = store.join(incoming)
     save_plan(plan, options.folder / PLAN)
