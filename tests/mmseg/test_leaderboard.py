@@ -7,6 +7,8 @@ import pytest
 pytest.importorskip('mmseg', reason='MMSegmentation is not installed')
 pytest.importorskip('tqdm', reason='tqdm is not installed')
 
+from mmengine.config import Config
+
 from go4align_plugins.leaderboard.cli import main
 from go4align_plugins.leaderboard.run.cell import check_methods
 from go4align_plugins.leaderboard.run.mmseg_config import (
@@ -93,6 +95,15 @@ def test_config_with_a_method_of_its_own_is_refused():
     config = ROOT / 'configs/segnet/segnet-small_go4align_rooms-96x128.py'
     with pytest.raises(ValueError, match=r'should weight all tasks equally.*GO4AlignHook'):
         build_config(make_plan(config=str(config)), Cell(EW, 0))
+
+
+def test_config_without_default_hooks_gets_those_of_a_leaderboard(tmp_path):
+    config = Config.fromfile(find_config('rooms'))
+    config.pop('default_hooks')
+    config.dump(tmp_path / 'config.py')
+    hooks = build_config(make_plan(config=tmp_path / 'config.py'), Cell(EW, 0)).default_hooks
+    kinds = [hook.type for hook in hooks.values()]
+    assert kinds == ['RunFolderHook', 'EpochSeedHook', 'SafeCheckpointHook']
 
 
 @pytest.mark.integration

@@ -36,10 +36,7 @@ def plan_of(options: Namespace, **values: Any) -> Plan:
 
 
 def train(options: Namespace, asked: Plan, only_asked: bool = False) -> tuple[Path, Plan]:
-    """Train the missing cells; return the leaderboard's folder and whole plan.
-
-    Methods that were there before and are not asked for are left out by ``only_asked``.
-    """
+    """Train missing cells, of all methods or those asked for; return the folder and whole plan."""
     folder = options.out or Path('leaderboards', f'{asked.framework}-{asked.benchmark}')
     launcher = get_launcher(folder, options.workers, options.cluster, options.cluster_options)
     path, plan = folder / PLAN, asked

@@ -79,8 +79,8 @@ def main(framework: str, folder: Path, arguments: Sequence[str]) -> int:
     # A killed leaderboard's process may take a moment to end: the next one waits for it.
     with FileLock(folder / '.lock'):
         status = import_module(TRAINERS[framework]).main(arguments)
-        kilobyte = 1 if sys.platform == 'darwin' else 1024
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilobyte
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        memory *= 1 if sys.platform == 'darwin' else 1024
         usage = {'peak_memory': memory, 'machine': describe_machine()}
         if torch.cuda.is_available():
             usage['peak_gpu_memory'] = torch.cuda.max_memory_allocated()

@@ -38,10 +38,7 @@ _import_submitit = partial(import_optional, 'submitit', 'cluster', 'Jobs of a cl
 
 
 class LocalJob(Popen):
-    """A process with an open input; its output is added to a log.
-
-    ``poll`` returns its exit status, negative a signal's number, or None.
-    """
+    """A process with an open input; its output is added to a log."""
 
     def __init__(self, command: Sequence[str], log: Path, **options: Any) -> None:
         with log.open('ab') as output:

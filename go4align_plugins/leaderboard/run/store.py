@@ -1,8 +1,7 @@
 """Store the results of a leaderboard: one file, a line a training run, only ever added to.
 
-A line holds all figures of a report, so that it can be made, or joined with another machine's
-results, without the run folders. A line that a killed process left half-written is passed over, and
-taken out when the next one is added.
+A line holds all figures of a report: run folders are not needed. A half-written one is passed over,
+and taken out when the next one is added.
 """
 
 from __future__ import annotations
