@@ -102,11 +102,12 @@ class MapKind(Kind):
 
     def zoom(self, value: Tensor, cut: Callable[[Tensor, str], Tensor], closer: float) -> Tensor:
         """Enlarge a window of a map, ``closer`` times; ``cut`` takes an interpolation, too."""
-        return cut(value, 'nearest')[0].long()
+        zoomed = self.approach(cut(value, 'nearest'), closer)
+        return zoomed[0].long() if self.has_classes else zoomed
 
     def finish(self, prediction: Tensor) -> Tensor:
-        """From a model's output (C, H, W) to the map that is shown: the best class, (1, H, W)."""
-        return prediction.argmax(0, keepdim=True)
+        """From a model's output (C, H, W) to the map that is shown: of classes, the best one."""
+        return prediction.argmax(0, keepdim=True) if self.has_classes else prediction
 
 
 class DistanceKind(MapKind):
@@ -114,12 +115,6 @@ class DistanceKind(MapKind):
 
     def approach(self, value: Any, closer: Any) -> Any:  # noqa: D102
         return value * closer
-
-    def zoom(self, value: Tensor, cut: Callable[[Tensor, str], Tensor], closer: float) -> Tensor:  # noqa: D102
-        return self.approach(cut(value, 'nearest'), closer)
-
-    def finish(self, prediction: Tensor) -> Tensor:  # noqa: D102
-        return prediction
 
 
 class VectorKind(MapKind):
@@ -217,3 +212,7 @@ def regression(name: str, unit: str) -> Task:
 def attribute(name: str) -> Task:
     """A property that is there (1) or not (0)."""
     return Task(name, 1, (Metric('F1', True, 'share'),), ATTRIBUTE)
+
+
+ADDED_TASKS: dict[str, Task] = {}
+"""Tasks that frames of any benchmark may have beside its own, by the name of their kind."""

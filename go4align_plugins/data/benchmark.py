@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from go4align_plugins.data.units import INVERSE_DEPTH, DepthUnit
-from go4align_plugins.tasks import Task
+from go4align_plugins.tasks import ADDED_TASKS, Task
 
 FRAMES, MOLECULES, FACES = 'frames', 'molecules', 'faces'
 
@@ -71,7 +71,7 @@ class Benchmark:
 
     def task(self, name: str) -> Task:
         """The task of that name; a ValueError if it has none."""
-        for task in self.tasks:
+        for task in (*self.tasks, *ADDED_TASKS.values()):
             if task.name == name:
                 return task
         raise ValueError(
@@ -86,4 +86,4 @@ class Benchmark:
         chosen = {self.task(name).name for name in names}
         if not chosen:
             raise ValueError('Parameter `tasks` should name at least one task. Found none.')
-        return tuple(task for task in self.tasks if task.name in chosen)
+        return tuple(task for task in (*self.tasks, *ADDED_TASKS.values()) if task.name in chosen)

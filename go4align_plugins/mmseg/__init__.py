@@ -13,10 +13,6 @@ except ModuleNotFoundError as error:
         'pip install "go4align-plugins[mmseg]"'
     ) from error
 
-# First of all: it mends what the rest of mmseg needs.
-import go4align_plugins.mmengine  # noqa: I001
-
-import go4align_plugins.mmseg.datasets
-import go4align_plugins.mmseg.evaluation
-import go4align_plugins.mmseg.models
-import go4align_plugins.mmseg.visualization  # noqa: F401
+# First of all: it mends modules that the rest of mmseg needs.
+import go4align_plugins.mmengine  # noqa: F401
+from go4align_plugins.mmseg import datasets, evaluation, models, visualization  # noqa: F401

@@ -163,10 +163,12 @@ def check_png(value, folder):
 
 @reads(png, needs='mmseg')
 def official_png(value, folder):
-    from go4align_plugins.mmseg.datasets.official_cityscapes import OfficialCityscapes
+    from go4align_plugins.mmseg.datasets import MTLCityscapesDataset
 
     check_png(value, folder)
-    OfficialCityscapes(folder, 'val', ('segmentation', 'depth'), 19).read(0)
+    dataset = MTLCityscapesDataset(folder, 'val', layout='official', lazy_init=True)
+    read_frame, _ = dataset.open_frames()
+    assert_frame(read_frame(0), 19)
 
 
 ATTRIBUTES = b'3\nBald Young\na.jpg  1 -1\nb.jpg -1 -1\nc.jpg  1  1\n'

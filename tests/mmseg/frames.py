@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from go4align_plugins.data.rooms import render
-
 SIZE = (8, 12)
 
 
-def make_frame(seed: int, size: tuple[int, int] = SIZE) -> dict[str, np.ndarray]:
-    """A random frame as in MTAN's layout, with pixels of which nothing is known."""
+def make_frame(
+    seed: int, size: tuple[int, int] = SIZE, streets: bool = False
+) -> dict[str, np.ndarray]:
+    """A random frame of rooms in MTAN's layout, with pixels of which nothing is known."""
     rng = np.random.default_rng(seed)
     normal = rng.normal(size=(*size, 3))
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
@@ -26,6 +26,10 @@ def make_frame(seed: int, size: tuple[int, int] = SIZE) -> dict[str, np.ndarray]
     frame['label'][0, 1] = -1
     frame['depth'][1, 2] = 0
     frame['normal'][2, 3] = 0
+    if streets:
+        del frame['normal']
+        frame['label'] = np.minimum(frame['label'], 6)
+        frame['depth'] /= 20  # inverse depth is at most 1
     return frame
 
 
@@ -36,21 +40,12 @@ def write_frame(root: Path, split: str, index: int, frame: dict[str, np.ndarray]
         np.save(folder / f'{index}.npy', array)
 
 
-def write_frames(root: Path, counts: dict[str, int], size: tuple[int, int] = SIZE) -> Path:
-    for split, count in counts.items():
-        for index in range(count):
-            write_frame(root, split, index, make_frame(10 * index + len(split), size))
-    return root
-
-
-def render_frames(
-    root: Path, benchmark: str, counts: dict[str, int], size: tuple[int, int] = (32, 48)
+def write_frames(
+    root: Path, counts: dict[str, int], size: tuple[int, int] = SIZE, streets: bool = False
 ) -> Path:
     for split, count in counts.items():
         for index in range(count):
-            frame = vars(render(benchmark, 0, index, size, split=split))
-            parts = {name: array for name, array in frame.items() if array is not None}
-            write_frame(root, split, index, parts)
+            write_frame(root, split, index, make_frame(10 * index + len(split), size, streets))
     return root
 
 

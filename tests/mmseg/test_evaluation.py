@@ -1,43 +1,24 @@
-"""The metrics by hand, as on LibMTL's side, and over ranks; delta_m against any baseline."""
+"""The metrics by hand, as on LibMTL's side, and any other task's."""
 
 from __future__ import annotations
 
-import importlib.util
-import math
-
 import pytest
 import torch
-
-pytest.importorskip('mmseg', reason='MMSegmentation is not installed')
-
-import go4align_plugins.mmengine  # noqa: F401, I001  (mends what importing mmseg needs)
-
 from mmengine.evaluator import Evaluator
-from mmengine.structures import PixelData
 from mmseg.registry import METRICS
-from mmseg.structures import SegDataSample
 
 from go4align_plugins.data import get_benchmark
 from go4align_plugins.mmseg.evaluation import (
     MTLDepthMetric,
-    MTLNormalMetric,
+    MTLMetric,
     MTLSegmentationMetric,
 )
+
+from .toys import sample_of
 
 NYUV2 = get_benchmark('nyuv2')
 META = {'classes': NYUV2.class_names, 'benchmark': 'nyuv2', 'tasks': NYUV2.task_names}
 METRIC_TYPES = [{'type': f'MTL{task}Metric'} for task in ('Segmentation', 'Depth', 'Normal')]
-FIELDS = {
-    'segmentation': ('pred_sem_seg', 'gt_sem_seg'),
-    'depth': ('pred_depth_map', 'gt_depth_map'),
-    'normal': ('pred_normal_map', 'gt_normal_map'),
-}
-
-
-def sample_of(**maps):
-    sample = SegDataSample()
-    sample.set_data({name: PixelData(data=torch.as_tensor(data)) for name, data in maps.items()})
-    return sample
 
 
 def evaluate(metric, *samples, classes=('a', 'b', 'c')):
@@ -79,131 +60,53 @@ def test_segmentation_by_hand():
     assert scores == pytest.approx({'segmentation/mIoU': 0.5, 'segmentation/pixAcc': 2 / 3})
 
 
-def test_logits_serve_as_well():
-    batch = frames(2)
-    with_classes = samples_of(batch)
-    del batch['pred_sem_seg']
-    scores = [
-        evaluate(MTLSegmentationMetric(), *samples, classes=META['classes'])
-        for samples in (with_classes, samples_of(batch))
-    ]
-    assert scores[0] == scores[1]
-
-
-def test_depth_by_hand():
+@pytest.mark.parametrize('metric', [MTLDepthMetric(), MTLMetric(task='depth')])
+def test_depth_by_hand(metric):
     sample = sample_of(pred_depth_map=[[[1.0, 4.0, 9.0]]], gt_depth_map=[[[2.0, 3.0, 0.0]]])
-    scores = evaluate(MTLDepthMetric(), sample)
+    scores = evaluate(metric, sample)
     assert scores == pytest.approx({'depth/abs_err': 1.0, 'depth/rel_err': (1 / 2 + 1 / 3) / 2})
 
 
-def test_normal_by_hand():
-    # Angles of 0, 20 and 90 degrees; the last pixel has no normal.
-    angle = math.radians(20)
-    predicted = torch.tensor(
-        [[0, 0, -2], [0, math.sin(angle), -math.cos(angle)], [1, 0, 0], [1, 1, 1]]
-    )
-    true = torch.tensor([[0.0, 0, -1], [0, 0, -1], [0, 0, -1], [0, 0, 0]])
-    sample = sample_of(pred_normal_map=predicted.T[:, None], gt_normal_map=true.T[:, None])
-    scores = evaluate(MTLNormalMetric(), sample)
-    assert scores == pytest.approx(
-        {
-            'normal/mean': 110 / 3, 'normal/median': 20,
-            'normal/<11.25': 1 / 3, 'normal/<22.5': 2 / 3, 'normal/<30': 2 / 3,
-        },
-        abs=1e-5,
-    )  # fmt: skip
-
-
-def test_sums_not_means_of_frames():
-    few = sample_of(pred_depth_map=[[[1.0, 0, 0, 0]]], gt_depth_map=[[[2.0, 0, 0, 0]]])
-    many = sample_of(pred_depth_map=[[[5.0] * 4]], gt_depth_map=[[[2.0] * 4]])
-    scores = evaluate(MTLDepthMetric(), few, many)
-    assert scores['depth/abs_err'] == pytest.approx((1 + 4 * 3) / 5)
-
-
-def gather_measures(task, batches):
-    metric = task.kind.metric(task, 1.0)
-    for prediction, target in batches:
-        metric.update(prediction, target)
-    return list(metric.compute().values())
-
-
-def gather_libmtl(task, batches):
-    if importlib.util.find_spec('LibMTL') is None:
-        pytest.skip('LibMTL is not installed')
-    from go4align_plugins.libmtl.models import TaskMetric
-
-    metric = TaskMetric(task)
-    for prediction, target in batches:
-        metric.update_fun(prediction, target)
-    return metric.score_fun()
-
-
-@pytest.mark.parametrize('gather', [gather_measures, gather_libmtl])
 @pytest.mark.parametrize('task', NYUV2.tasks, ids=lambda task: task.name)
-def test_values_are_those_of_libmtl_side(task, gather):
+def test_values_are_those_of_libmtl_side(task):
     batch = frames(5)
-    prediction, target = (batch[name] for name in FIELDS[task.name])
-    if task.name == 'segmentation':
+    prediction, target = (batch[f'{prefix}_{task.kind.field}'] for prefix in ('pred', 'gt'))
+    if task.kind.has_classes:
         prediction, target = batch['seg_logits'], target[:, 0]
-    values = gather(task, zip(prediction.split(3), target.split(3)))
-    found = evaluate(
-        METRICS.build({'type': f'MTL{task.name.title()}Metric'}),
-        *samples_of(batch),
-        classes=META['classes'],
-    )
+    expected = task.kind.metric(task, 1.0)
+    for batches in zip(prediction.split(3), target.split(3)):
+        expected.update(*batches)
+    metric = METRICS.build({'type': f'MTL{task.name.title()}Metric'})
+    found = evaluate(metric, *samples_of(batch), classes=META['classes'])
     assert list(found) == [f'{task.name}/{metric.name}' for metric in task.metrics]
-    assert list(found.values()) == pytest.approx(values, rel=0, abs=1e-6)
-
-
-def test_each_evaluation_begins_anew():
-    metric = MTLDepthMetric()
-    first, second = (samples_of(frames(2, seed)) for seed in (0, 1))
-    evaluate(metric, *first)
-    assert evaluate(metric, *second) == evaluate(MTLDepthMetric(), *second)
-
-
-def test_nothing_labelled_is_nan():
-    batch = frames(1)
-    batch['gt_sem_seg'][:] = -1
-    batch['gt_depth_map'][:] = batch['gt_normal_map'][:] = 0
-    for metric in (MTLSegmentationMetric(), MTLDepthMetric(), MTLNormalMetric()):
-        scores = evaluate(metric, *samples_of(batch), classes=META['classes'])
-        assert all(math.isnan(value) for value in scores.values())
+    assert list(found.values()) == pytest.approx(list(expected.compute().values()), rel=1e-9)
 
 
 @pytest.mark.parametrize(
-    ('metric', 'maps', 'message'),
+    ('task', 'maps', 'message'),
     [
-        (MTLDepthMetric, {'gt_depth_map': (1, 4, 4)}, 'should hold `pred_depth_map`'),
-        (MTLDepthMetric, {'pred_depth_map': (1, 4, 4)}, 'should hold `gt_depth_map`'),
-        (MTLNormalMetric, {'gt_normal_map': (3, 4, 4)}, 'should hold `pred_normal_map`'),
-        (MTLSegmentationMetric, {'gt_sem_seg': (1, 4, 4)}, 'should hold `seg_logits`'),
+        ('depth', {'gt_depth_map': (1, 4, 4)}, 'should hold `pred_depth_map`'),
+        ('depth', {'pred_depth_map': (1, 4, 4)}, 'should hold `gt_depth_map`'),
         (
-            MTLDepthMetric,
+            'depth',
             {'gt_depth_map': (1, 4, 4), 'pred_depth_map': (1, 8, 8)},
             'should have the shape of its target',
         ),
         (
-            MTLSegmentationMetric,
+            'segmentation',
             {'gt_sem_seg': (1, 4, 4), 'pred_sem_seg': (1, 8, 8)},
             'should have the shape of its target',
         ),
         (
-            MTLSegmentationMetric,
-            {'gt_sem_seg': (1, 4, 4), 'seg_logits': (19, 4, 4)},
-            '3 classes of the data set. Found 19',
+            'segmentation',
+            {'gt_sem_seg': (1, 4, 4), 'pred_sem_seg': (1, 4, 4)},
+            'be 3 in the head, as in the data set. Found `num_classes = 4`',
         ),
+        ('depths', {}, "Found `task = 'depths'`"),
     ],
-)  # fmt: skip
-def test_maps_that_do_not_fit(metric, maps, message):
-    sample = sample_of(**{name: torch.zeros(shape) for name, shape in maps.items()})
+)
+def test_maps_that_do_not_fit(task, maps, message):
+    sample = sample_of(**{name: torch.full(shape, 3) for name, shape in maps.items()})
     with pytest.raises(ValueError) as caught:
-        evaluate(metric(), sample)
+        evaluate(MTLMetric(task=task), sample)
     assert message in str(caught.value)
-
-
-def test_class_beyond_those_of_the_data():
-    sample = sample_of(pred_sem_seg=[[[3]]], gt_sem_seg=[[[0]]])
-    with pytest.raises(ValueError, match=r'3 classes of the data set\. Found 4'):
-        evaluate(MTLSegmentationMetric(), sample)

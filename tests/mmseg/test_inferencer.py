@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
+import mmcv
 import numpy as np
 import pytest
 from PIL import Image
-
-pytest.importorskip('mmseg', reason='MMSegmentation is not installed')
-
-import go4align_plugins.mmseg  # noqa: F401, I001  (mends what importing mmseg needs)
-
-import mmcv
 
 from go4align_plugins.mmseg.apis import MTLInferencer
 from go4align_plugins.mmseg.apis.inferencer import read_image
@@ -20,16 +15,13 @@ from .. import ROOT
 CONFIG = ROOT / 'configs/segnet/segnet-small_go4align_rooms-96x128.py'
 
 
-@pytest.mark.parametrize('task_shapes', [(64, 64), (50, 70)], ids=str)
-def test_inferencer_gives_maps_of_the_images_size(task_shapes, tmp_path):
+@pytest.mark.parametrize('shape', [(64, 64), (50, 70)], ids=str)
+def test_inferencer_gives_maps_of_the_images_size(shape, tmp_path):
     infer = MTLInferencer(CONFIG, device='cpu')
-    image = np.random.default_rng(0).integers(0, 256, (*task_shapes, 3), np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
     maps = infer(image)
-    assert {name: array.shape for name, array in maps.items()} == {
-        'segmentation': task_shapes,
-        'depth': task_shapes,
-        'normal': (*task_shapes, 3),
-    }
+    shapes = {'segmentation': shape, 'depth': shape, 'normal': (*shape, 3)}
+    assert {name: array.shape for name, array in maps.items()} == shapes
     np.testing.assert_allclose(np.linalg.norm(maps['normal'], axis=-1), 1, rtol=1e-5)
     # The same image in other forms.
     Image.fromarray(image).save(tmp_path / 'image.png')
@@ -46,64 +38,34 @@ def test_inferencer_gives_maps_of_the_images_size(task_shapes, tmp_path):
         (np.zeros((4, 4, 3)), 'type float64'),
     ],
 )
-def test_inferencer_refuses_what_is_no_image(image, message):
+def test_images_that_are_none_are_refused(image, message):
     with pytest.raises(ValueError, match=message):
-        MTLInferencer(CONFIG, device='cpu')(image)
+        read_image(image)
 
 
-@pytest.mark.parametrize(
-    ('array', 'message'),
-    [
-        (np.full((4, 4, 3), np.nan), r'a\.npy: an image should lie in \[0, 1\]\. Found nan'),
-        (np.full((4, 4, 3), 255), r'a\.npy: an image should lie in \[0, 1\]\. Found 255'),
-        (np.full((4, 4, 3), 'x'), r'a\.npy: should hold real numbers'),
-        (np.zeros((4, 4)), r'a\.npy: should have shape \(H, W, 3\)\. Found \(4, 4\)'),
-    ],
-)
-def test_an_array_that_is_no_image_is_named(tmp_path, array, message):
-    np.save(tmp_path / 'a.npy', array)
-    with pytest.raises(ValueError, match=message):
+def test_an_array_on_disk_lies_in_0_to_1(tmp_path):
+    np.save(tmp_path / 'a.npy', np.ones((4, 4, 3), np.int8))
+    assert (read_image(tmp_path / 'a.npy') == 255).all()
+    np.save(tmp_path / 'a.npy', np.full((4, 4, 3), np.nan))
+    with pytest.raises(ValueError, match=r'a\.npy: an image should lie in \[0, 1\]\. Found nan'):
         read_image(tmp_path / 'a.npy')
 
 
-def test_an_array_of_small_numbers_is_an_image(tmp_path):
-    np.save(tmp_path / 'a.npy', np.ones((4, 4, 3), np.int8))
-    assert (read_image(tmp_path / 'a.npy') == 255).all()
-
-
-COLOURS = np.random.default_rng(0).integers(0, 256, (24, 16, 3), np.uint8)
-
-
-@pytest.mark.parametrize('orientation', [1, 3, 6, 8])
-@pytest.mark.parametrize(
-    ('mode', 'name'),
-    [
-        ('RGB', 'a.jpg'), ('L', 'a.jpg'), ('CMYK', 'a.jpg'), ('RGB', 'a.png'), ('RGBA', 'a.png'),
-        ('P', 'a.png'), ('1', 'a.png'), ('L', 'a.png'), ('LA', 'a.png'), ('I;16', 'a.png'),
-        ('RGB', 'a.tif'), ('L', 'a.tif'), ('I;16', 'a.tif'),
-    ],
-)  # fmt: skip
-def test_pictures_are_read_as_by_mmcv(tmp_path, mode, name, orientation):
-    picture = Image.fromarray(COLOURS)
-    if mode == 'RGBA':
-        picture.putalpha(Image.fromarray(COLOURS[..., 0]))
-    elif mode == 'I;16':
-        picture = Image.fromarray(COLOURS[..., 0].astype(np.uint16) * 256 + COLOURS[..., 1])
-    else:
-        picture = picture.quantize(16) if mode == 'P' else picture.convert(mode)
+@pytest.mark.parametrize('name', ['a.png', 'a.jpg'])
+def test_pictures_are_read_as_by_mmcv(tmp_path, name):
+    colours = np.random.default_rng(0).integers(0, 256, (24, 16, 3), np.uint8)
     exif = Image.Exif()
-    exif[0x0112] = orientation
-    picture.save(tmp_path / name, exif=exif)
+    exif[0x0112] = 6  # a quarter turn
+    Image.fromarray(colours).save(tmp_path / name, exif=exif)
     expected = mmcv.imread(tmp_path / name, channel_order='rgb')
     found = read_image(tmp_path / name)
-    assert found.shape == expected.shape == ((16, 24, 3) if orientation > 4 else (24, 16, 3))
-    # Two decoders of JPEG, and two ways to round 16 bits.
-    assert abs(found.astype(int) - expected).max() <= (4 if name == 'a.jpg' else 1)
+    assert found.shape == expected.shape == (16, 24, 3)
+    # Two decoders of JPEG.
+    assert abs(found.astype(int) - expected).max() <= (4 if name == 'a.jpg' else 0)
 
 
-@pytest.mark.parametrize('content', [b'version https://git-lfs.github.com/spec/v1\n', b'<html>'])
-def test_a_checkpoint_that_is_none_is_named(tmp_path, content):
+def test_a_checkpoint_that_is_none_is_named(tmp_path):
     path = tmp_path / 'epoch_12.pth'
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r'epoch_12\.pth: should hold weights. Found: a '):
+    path.write_bytes(b'version https://git-lfs.github.com/spec/v1\n')
+    with pytest.raises(ValueError, match=r'epoch_12\.pth: should hold weights. Found: a pointer'):
         MTLInferencer(CONFIG, path, device='cpu')

@@ -8,70 +8,24 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-pytest.importorskip('mmseg', reason='MMSegmentation is not installed')
-
-import go4align_plugins.mmseg  # noqa: F401, I001  (mends what importing mmseg needs)
-
-from mmengine.config import ConfigDict
-from mmengine.registry import init_default_scope
-from mmengine.structures import PixelData
-from mmseg.registry import MODELS
-from mmseg.structures import SegDataSample
-
 from go4align_plugins.measures import depth_loss, normal_loss, segmentation_loss
-from go4align_plugins.mmseg.models import MultiTaskSegmentor
+
+from .toys import HEAD, HEADS, NUM_CLASSES, build_model, sample_of
 
 SIZE = (32, 48)
-NUM_CLASSES = 4
-HEAD = {
-    'type': 'FCNHead',
-    'in_channels': 4,
-    'channels': 4,
-    'num_convs': 1,
-    'concat_input': False,
-    'dropout_ratio': 0,
-    'num_classes': NUM_CLASSES,
-    'loss_decode': {'type': 'CrossEntropyLoss', 'avg_non_ignore': True},
-}
-HEADS = {
-    'segmentation': HEAD,
-    'depth': {'type': 'DepthHead', 'head': HEAD},
-    'normal': {'type': 'NormalHead', 'head': HEAD},
-}
 # One of each kind: one map, several maps in training, a map and something else.
+ONE_INPUT = {'in_channels': [4], 'in_index': [0]}
 OTHER_HEADS = [
     {'type': 'FCNHead', 'num_convs': 2},
-    {'type': 'ASPPHead', 'dilations': (1, 2)},
     {'type': 'PSPHead', 'pool_scales': (1, 2)},
-    {
-        'type': 'DepthwiseSeparableASPPHead',
-        'dilations': (1, 2),
-        'c1_in_channels': 0,
-        'c1_channels': 0,
-    },
     {'type': 'DAHead', 'pam_channels': 2},
-    {'type': 'EncHead', 'in_channels': [4], 'in_index': [0]},
-    {'type': 'SegformerHead', 'in_channels': [4], 'in_index': [0]},
-    {'type': 'UPerHead', 'in_channels': [4], 'in_index': [0], 'pool_scales': (1, 2)},
+    {'type': 'EncHead', **ONE_INPUT},
+    {'type': 'SegformerHead', **ONE_INPUT},
+    {'type': 'UPerHead', **ONE_INPUT, 'pool_scales': (1, 2)},
 ]
 
 
-def build(**options) -> MultiTaskSegmentor:
-    torch.manual_seed(0)
-    init_default_scope('mmseg')
-    config = {
-        'type': 'MultiTaskSegmentor',
-        'data_preprocessor': {'type': 'MTLDataPreProcessor', 'size_divisor': 16},
-        'backbone': {'type': 'MTLSegNet', 'channels': (4, 4), 'convolutions': (1, 1)},
-        'heads': HEADS,
-        'train_cfg': {},
-        'test_cfg': {'mode': 'whole'},
-        **options,
-    }
-    return MODELS.build(ConfigDict(copy.deepcopy(config)))
-
-
-def make_sample(size=SIZE, seed=0, **meta) -> SegDataSample:
+def make_sample(size=SIZE, seed=0, **meta):
     generator = torch.Generator().manual_seed(seed)
     label = torch.randint(0, NUM_CLASSES, (1, *size), generator=generator)
     label[:, 0] = 255
@@ -79,10 +33,8 @@ def make_sample(size=SIZE, seed=0, **meta) -> SegDataSample:
     depth[:, 1] = 0
     normal = F.normalize(torch.randn((3, *size), generator=generator), dim=0)
     normal[:, :, 2] = 0
-    fields = {'gt_sem_seg': label, 'gt_depth_map': depth, 'gt_normal_map': normal}
-    sample = SegDataSample(metainfo={'ori_shape': size, 'img_shape': size, **meta})
-    sample.set_data({name: PixelData(data=data) for name, data in fields.items()})
-    return sample
+    meta = {'ori_shape': size, 'img_shape': size, **meta}
+    return sample_of(meta, gt_sem_seg=label, gt_depth_map=depth, gt_normal_map=normal)
 
 
 def make_batch(size=SIZE, count=2):
@@ -97,39 +49,19 @@ def compute_losses(model, batch=None):
     return model(**batch, mode='loss'), batch
 
 
-def test_losses_by_hand():
-    """Heads that predict a constant: 3 m where 1 m is true, and the opposite of a true normal."""
-    model = build()
-    for task, constant in (('depth', [3.0]), ('normal', [0.0, 0.0, 2.0])):
-        layer = model.decode_head[task].head.conv_seg
-        torch.nn.init.zeros_(layer.weight)
-        layer.bias.data = torch.tensor(constant)
-    batch = make_batch()
-    for sample in batch['data_samples']:
-        sample.gt_depth_map.data[:, 2:] = 1
-        sample.gt_depth_map.data[:, :2] = 0
-        sample.gt_normal_map.data[:] = 0
-        sample.gt_normal_map.data[2, :, 5] = -1
-    losses, _ = compute_losses(model, batch)
-    assert losses['depth.loss_abs'].item() == pytest.approx(2)
-    assert losses['normal.loss_cos'].item() == pytest.approx(2)
-
-
 def test_losses_are_those_of_both_hosts():
-    model = build().eval()
+    model = build_model().eval()
     losses, batch = compute_losses(model)
-    truth = {
-        name: torch.stack([sample.get(name).data for sample in batch['data_samples']])
-        for name in ('gt_sem_seg', 'gt_depth_map', 'gt_normal_map')
-    }
-    label = truth['gt_sem_seg'][:, 0]
+    label, depth, normal = (
+        torch.stack([sample.get(f'gt_{name}').data for sample in batch['data_samples']])
+        for name in ('sem_seg', 'depth_map', 'normal_map')
+    )
+    label = label[:, 0].where(label[:, 0] != 255, -1)
     maps = model(batch['inputs'], mode='tensor')
     expected = {
-        'segmentation.loss_ce': segmentation_loss(
-            maps['segmentation'], torch.where(label == 255, -1, label)
-        ),
-        'depth.loss_abs': depth_loss(maps['depth'], truth['gt_depth_map']),
-        'normal.loss_cos': normal_loss(maps['normal'], truth['gt_normal_map']),
+        'segmentation.loss_ce': segmentation_loss(maps['segmentation'], label),
+        'depth.loss_abs': depth_loss(maps['depth'], depth),
+        'normal.loss_cos': normal_loss(maps['normal'], normal),
     }
     assert {key for key in losses if 'loss' in key} == set(expected)
     for key, value in expected.items():
@@ -137,33 +69,27 @@ def test_losses_are_those_of_both_hosts():
 
 
 def test_auxiliary_losses_belong_to_their_tasks():
-    depth = {'type': 'DepthHead', 'head': HEAD, 'loss_weight': 0.4}
-    losses, _ = compute_losses(build(auxiliary_heads={'segmentation': HEAD, 'depth': [depth] * 2}))
+    depth = {'type': 'MapHead', 'task': 'depth', 'head': HEAD}
+    heads = {'segmentation': HEAD, 'depth': [depth, {**depth, 'loss_weight': 0.4}]}
+    model = build_model(num_classes=7, auxiliary_heads=heads)
+    assert model.num_classes == model.decode_head['segmentation'].num_classes == 7
+    assert model.auxiliary_head['segmentation'][0].num_classes == 7
+    first, second = model.auxiliary_head['depth']
+    second.load_state_dict(first.state_dict())
+    losses, _ = compute_losses(model)
     assert {key for key in losses if 'aux' in key and 'loss' in key} == {
         'segmentation.aux_loss_ce',
-        'depth.aux_0_loss_abs',
-        'depth.aux_1_loss_abs',
+        'depth.aux_0_loss_map',
+        'depth.aux_1_loss_map',
     }
-
-
-def test_loss_weight_scales_the_loss():
-    plain = build().decode_head['depth']
-    weighted = build(heads={'depth': {**HEADS['depth'], 'loss_weight': 0.4}}).decode_head['depth']
-    weighted.load_state_dict(plain.state_dict())
-    features = [torch.rand(1, 4, *SIZE)]
-    losses = [head.eval().loss(features, [make_sample()], {}) for head in (plain, weighted)]
-    torch.testing.assert_close(0.4 * losses[0]['loss_abs'], losses[1]['loss_abs'])
+    torch.testing.assert_close(0.4 * losses['depth.aux_0_loss_map'], losses['depth.aux_1_loss_map'])
 
 
 @pytest.mark.parametrize('config', OTHER_HEADS, ids=lambda config: config['type'])
 def test_any_head_serves_for_any_task(config):
     head = {**{key: HEAD[key] for key in ('in_channels', 'channels', 'num_classes')}, **config}
-    heads = {
-        'segmentation': head,
-        'depth': {'type': 'DepthHead', 'head': head},
-        'normal': {'type': 'NormalHead', 'head': head},
-    }
-    model = build(heads=heads)
+    heads = {task: {**HEADS[task], 'head': head} for task in ('depth', 'normal')}
+    model = build_model(heads={'segmentation': head, **heads})
     losses, _ = compute_losses(model)
     sum(value for key, value in losses.items() if 'loss' in key).backward()
     for task in ('depth', 'normal'):
@@ -177,63 +103,57 @@ def test_any_head_serves_for_any_task(config):
 def test_binary_segmentation_has_a_threshold():
     head = {**HEAD, 'num_classes': 2, 'out_channels': 1, 'threshold': 0.6}
     head['loss_decode'] = {'type': 'CrossEntropyLoss', 'use_sigmoid': True}
-    model = build(heads={'segmentation': head, 'depth': HEADS['depth']}).eval()
+    model = build_model(heads={'segmentation': head, 'depth': HEADS['depth']}).eval()
     (result,) = model.test_step(make_batch(count=1))
     found = result.pred_sem_seg.data == 1
     assert torch.equal(found, result.seg_logits.data > 0.6)
 
 
 def test_tasks_choose_heads():
-    model = build(tasks=['depth'], auxiliary_heads={'segmentation': HEAD, 'depth': HEADS['depth']})
+    auxiliary = {'segmentation': HEAD, 'depth': HEADS['depth']}
+    model = build_model(tasks=['depth'], auxiliary_heads=auxiliary)
     losses, _ = compute_losses(model)
     assert set(losses) == {'depth.loss_abs', 'depth.aux_loss_abs'}
     (result,) = model.eval().test_step(make_batch(count=1))
-    assert {key for key in result.keys() if key.startswith('pred')} == {'pred_depth_map'}  # noqa: SIM118
+    assert [key for key in result.keys() if key.startswith('pred')] == ['pred_depth_map']  # noqa: SIM118
 
 
 def test_order_of_the_heads_is_not_that_of_the_config():
     """A resumed run may read its config sorted; an optimizer's state goes by the order."""
-    sorted_heads = dict(sorted(HEADS.items()))
-    assert list(sorted_heads) != list(HEADS)
-    names = [[name for name, _ in build(heads=h).named_parameters()] for h in (HEADS, sorted_heads)]
+    in_order = dict(sorted(HEADS.items()))
+    assert list(in_order) != list(HEADS)
+    models = [build_model(heads=heads) for heads in (HEADS, in_order)]
+    names = [[name for name, _ in model.named_parameters()] for model in models]
     assert names[0] == names[1]
-
-
-def test_num_classes_is_that_of_all_segmentation_heads():
-    model = build(num_classes=7, auxiliary_heads={'segmentation': HEAD})
-    assert model.decode_head['segmentation'].num_classes == 7
-    assert model.auxiliary_head['segmentation'][0].num_classes == 7
-    assert model.num_classes == 7
 
 
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        ({'heads': {'edges': HEAD}}, 'Found `edges`'),
-        ({'heads': {'depth': HEAD}}, 'should have a `DepthHead` for depth'),
+        ({'heads': {'edges': HEAD}}, "Found `heads = 'edges'`"),
+        ({'heads': {'depth': HEAD}}, 'should have a `MapHead` of its task for depth'),
+        ({'heads': {'depth': HEADS['normal']}}, "for depth. Found `heads = 'NormalHead'"),
+        ({'heads': {'depth': {**HEADS['depth'], 'task': 'x'}}}, "Found `task = 'x'`"),
         ({'tasks': ['normals']}, r"Found `tasks = \['normals'\]`"),
         ({'tasks': []}, 'at least one'),
-        ({'auxiliary_heads': {'flow': HEAD}}, 'Found `flow`'),
-        (
-            {'heads': {**HEADS, 'segmentation': {**HEAD, 'align_corners': True}}},
-            'align_corners',
-        ),
+        ({'auxiliary_heads': {'flow': HEAD}}, "Found `heads = 'flow'`"),
+        ({'heads': {**HEADS, 'segmentation': {**HEAD, 'align_corners': True}}}, 'align_corners'),
     ],
 )
 def test_wrong_options_are_named(options, message):
     with pytest.raises(ValueError, match=message):
-        build(**options)
+        build_model(**options)
 
 
 def test_missing_truth_is_named():
     batch = make_batch()
     del batch['data_samples'][1].gt_depth_map
     with pytest.raises(ValueError, match='should have `gt_depth_map`'):
-        compute_losses(build(), batch)
+        compute_losses(build_model(), batch)
 
 
 def test_targets_are_padded_with_nothing():
-    model = build(data_preprocessor={'type': 'MTLDataPreProcessor', 'size': (40, 64)})
+    model = build_model(data_preprocessor={'type': 'MTLDataPreProcessor', 'size': (40, 64)})
     before = make_batch(count=1)
     _, batch = compute_losses(model, copy.deepcopy(before))
     assert batch['inputs'].shape == (1, 3, 40, 64)
@@ -245,9 +165,52 @@ def test_targets_are_padded_with_nothing():
         assert (data[:, :, 48:] == nothing).all()
 
 
-def test_unlabelled_batch_is_an_absent_task():
-    batch = make_batch()
+@pytest.mark.parametrize('size', [(32, 48), (37, 50)])
+def test_predictions_have_the_original_size(size):
+    batch = make_batch(size)
     for sample in batch['data_samples']:
-        sample.gt_depth_map.data.zero_()
-    losses, _ = compute_losses(build(), batch)
-    assert losses['depth.loss_abs'].item() == 0
+        sample.set_metainfo({'ori_shape': (61, 83)})
+    for result in build_model().eval().test_step(batch):
+        assert result.seg_logits.data.shape == (NUM_CLASSES, 61, 83)
+        for name in ('pred_sem_seg', 'pred_depth_map'):
+            assert result.get(name).data.shape == (1, 61, 83)
+        length = result.pred_normal_map.data.norm(dim=0)
+        torch.testing.assert_close(length, torch.ones(61, 83))
+
+
+def test_padding_is_removed():
+    preprocessor = {'type': 'MTLDataPreProcessor', 'test_cfg': {'size_divisor': 32}}
+    padded = build_model(data_preprocessor=preprocessor).eval()
+    (result,) = padded.test_step(make_batch((30, 40), 1))
+    assert result.pred_depth_map.data.shape == (1, 30, 40)
+    maps = torch.arange(32.0)[:, None].expand(32, 64).repeat(1, 8, 1, 1)
+    sample = make_sample((30, 40), img_padding_size=(0, 24, 0, 2))
+    padded.postprocess_result(maps, [sample])
+    torch.testing.assert_close(sample.pred_depth_map.data[0, :, 0], torch.arange(30.0))
+
+
+@pytest.mark.parametrize(('direction', 'axis'), [('horizontal', 0), ('vertical', 1)])
+def test_flips_are_undone(direction, axis):
+    """The maps come back mirrored; of the normals, the component across the mirror is negated."""
+    maps = F.normalize(torch.randn(1, NUM_CLASSES + 4, *SIZE), dim=1)
+    sample = make_sample(flip=True, flip_direction=direction)
+    build_model().postprocess_result(maps, [sample])
+    logits, depth, normal = maps[0].flip(-1 - axis).split([NUM_CLASSES, 1, 3])
+    torch.testing.assert_close(sample.seg_logits.data, logits)
+    torch.testing.assert_close(sample.pred_depth_map.data, depth)
+    normal[axis] *= -1
+    torch.testing.assert_close(sample.pred_normal_map.data, F.normalize(normal, dim=0))
+
+
+@torch.no_grad()
+def test_windows_are_averaged():
+    windows = {'mode': 'slide', 'crop_size': (32, 32), 'stride': (16, 16)}
+    model = build_model(test_cfg=windows).eval()
+    image = torch.rand(1, 3, 32, 48)
+    found = model.inference(image, [{'ori_shape': SIZE, 'img_shape': SIZE}])
+    left, right = (
+        model.encode_decode(image[..., start : start + 32], [{'img_shape': torch.Size((32, 32))}])
+        for start in (0, 16)
+    )
+    torch.testing.assert_close(found[..., :16], left[..., :16])
+    torch.testing.assert_close(found[..., 16:32], (left[..., 16:] + right[..., :16]) / 2)

@@ -3,103 +3,87 @@
 from __future__ import annotations
 
 import json
-import logging
+import shutil
 
 import pytest
-
-pytest.importorskip('mmseg', reason='MMSegmentation is not installed')
-
-import go4align_plugins.mmengine  # noqa: I001  (mends what importing mmseg needs)
-
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-import go4align_plugins.mmseg  # noqa: F401
 from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard.run.runs import load_run
-from go4align_plugins.measures import delta_m
 
-from .frames import render_frames
-from .one_layer import CHANNELS
+from .frames import write_frames
+from .toys import MODEL
 
 pytestmark = pytest.mark.integration
 
-ROOMS = get_benchmark('rooms')
+TASKS = get_benchmark('rooms').tasks
+COLUMNS = [(task.name, metric) for task in TASKS for metric in task.metrics]
 BASELINE = {
     task.name: {metric.name: 2.0 if metric.unit == 'degrees' else 0.5 for metric in task.metrics}
-    for task in ROOMS.tasks
+    for task in TASKS
 }
-GO4ALIGN = {
-    'type': 'GO4AlignOptimWrapper',
-    'optimizer': {'type': 'SGD', 'lr': 0.01},
-    'step_size': 0.1,
-}
+SGD = {'type': 'SGD', 'lr': 0.01}
+GO4ALIGN = {'type': 'GO4AlignOptimWrapper', 'optimizer': SGD, 'step_size': 0.1}
+PLAIN = {'type': 'OptimWrapper', 'optimizer': SGD}
+GO4ALIGN_HOOK = {'type': 'go4align_plugins.mmengine.GO4AlignHook', 'step_size': 0.1}
+CAGRAD = {'calpha': 0.4, 'rescale': 1}
+CAGRAD_HOOK = {'type': 'LibMTLHook', 'weighting': 'CAGrad', 'weight_args': CAGRAD}
 
 
 @HOOKS.register_module()
 class Killer(Hook):
-    """Ends the process, as it were, before a validation."""
+    """Ends the process, as it were, at a moment after so many iterations."""
 
     priority = 'VERY_HIGH'
 
-    def __init__(self, after):
+    def __init__(self, moment, after):
         self.after = after
+        setattr(self, moment, self.end)
 
-    def before_val_epoch(self, runner):
+    def end(self, runner, **_):
         if runner.iter == self.after:
             raise KeyboardInterrupt
 
 
 @pytest.fixture(scope='module')
 def rooms(tmp_path_factory):
-    return render_frames(tmp_path_factory.mktemp('rooms'), 'rooms', {'train': 6, 'val': 3})
-
-
-@pytest.fixture(autouse=True)
-def _quiet():
-    logging.disable(logging.INFO)
-    yield
-    logging.disable(logging.NOTSET)
+    return write_frames(tmp_path_factory.mktemp('rooms'), {'train': 6, 'val': 3}, (32, 48))
 
 
 def make_config(rooms, work_dir, by_epoch=True, **changes):
     def loader(split, sampler):
-        pipeline = [{'type': 'LoadMTLFrame'}, {'type': 'PackMTLInputs'}]
+        augmented = by_epoch and split == 'train'
+        steps = ['LoadMTLFrame', *(['MTLScaleCrop'] if augmented else []), 'PackMTLInputs']
+        pipeline = [{'type': step} for step in steps]
         return {
             'batch_size': 2,
-            'num_workers': 0,
-            'sampler': sampler,
+            'num_workers': 2 if augmented else 0,
+            'worker_init_fn': {'type': 'seed_worker'},
+            'sampler': {'type': sampler, 'shuffle': split == 'train'},
             'dataset': {
                 'type': 'MTLNYUv2Dataset', 'data_root': str(rooms), 'split': split,
                 'benchmark': 'rooms', 'pipeline': pipeline,
             },
         }  # fmt: skip
 
-    loop = (
-        {'by_epoch': True, 'max_epochs': 3}
-        if by_epoch
-        else {'by_epoch': False, 'max_iters': 10, 'val_interval': 4}
-    )
-    sampler = {'type': 'DefaultSampler' if by_epoch else 'InfiniteSampler', 'shuffle': True}
+    sampler = 'DefaultSampler' if by_epoch else 'InfiniteSampler'
+    loop = {'max_epochs': 3} if by_epoch else {'max_iters': 10, 'val_interval': 4}
     return Config(
         {
             'default_scope': 'mmseg',
             'work_dir': str(work_dir),
             'experiment_name': str(work_dir).replace('/', '-') + str(len(changes)),
-            'model': {
-                'type': 'OneLayer',
-                'data_preprocessor': {'type': 'SegDataPreProcessor', 'std': [58.0] * 3,
-                                      'mean': [110.0] * 3, 'size': (32, 48)},
-            },
+            'model': {**MODEL, 'num_classes': 13},
             'train_dataloader': loader('train', sampler),
-            'val_dataloader': loader('val', {'type': 'DefaultSampler', 'shuffle': False}),
+            'val_dataloader': loader('val', 'DefaultSampler'),
             'val_evaluator': {
                 'type': 'MTLDeltaM', 'baseline': BASELINE,
-                'metrics': [{'type': f'MTL{task.title()}Metric'} for task in CHANNELS],
+                'metrics': [{'type': 'MTLMetric', 'task': task.name} for task in TASKS],
             },
-            'train_cfg': loop,
+            'train_cfg': {'by_epoch': by_epoch, **loop},
             'val_cfg': {},
             'optim_wrapper': GO4ALIGN,
             'default_hooks': {
@@ -107,6 +91,7 @@ def make_config(rooms, work_dir, by_epoch=True, **changes):
                                'by_epoch': by_epoch, 'save_best': 'delta_m', 'rule': 'less'},
                 'logger': {'type': 'LoggerHook', 'interval': 1, 'log_metric_by_epoch': by_epoch},
                 'run_folder': {'type': 'RunFolderHook', 'protocol': 'tiny'},
+                'epoch_seed': {'type': 'EpochSeedHook'},
             },
             'log_processor': {'by_epoch': by_epoch},
             'randomness': {'seed': 5},
@@ -131,14 +116,22 @@ def whole(rooms, tmp_path_factory):
     return folder, train(make_config(rooms, folder))
 
 
+@pytest.fixture
+def finished(whole, tmp_path):
+    """A copy of its folder."""
+    shutil.copytree(whole[0], tmp_path / 'run')
+    (tmp_path / 'run/last_checkpoint').write_text(str(tmp_path / 'run/epoch_3.pth'))
+    return tmp_path / 'run'
+
+
 def test_run_is_one_for_the_leaderboard(whole):
     run = whole[1]
     assert run.label == 'GO4Align'
-    assert run.tasks == ROOMS.task_names
+    assert run.tasks == tuple(task.name for task in TASKS)
     assert run.config['benchmark'] == 'rooms'
     assert run.config['weight_args'] == {'step_size': 0.1}
     assert (run.config['epochs'], run.config['seed'], run.config['protocol']) == (3, 5, 'tiny')
-    assert (run.config['arch'], run.config['backbone']) == ('OneLayer', 'Conv2d')
+    assert (run.config['arch'], run.config['backbone']) == ('MultiTaskSegmentor', 'MTLSegNet')
     assert run.config['num_frames'] == {'train': 6, 'val': 3}
     assert [entry['iteration'] for entry in run.epochs] == [3, 6, 9]
     for entry in run.epochs:
@@ -149,7 +142,7 @@ def test_run_is_one_for_the_leaderboard(whole):
         assert entry['seconds']['test'] > 0
 
 
-def test_entries_are_what_mmengine_logs(whole):
+def test_entries_are_those_that_mmengine_logs(whole):
     folder, run = whole
     lines = [json.loads(line) for line in next(folder.glob('*/vis_data/scalars.json')).open()]
     steps = [line for line in lines if 'loss' in line]
@@ -158,14 +151,8 @@ def test_entries_are_what_mmengine_logs(whole):
     assert len(tests) == 3
     for epoch, (entry, test) in enumerate(zip(run.epochs, tests)):
         assert test['step'] == epoch + 1
-        columns = [(task.name, metric) for task in ROOMS.tasks for metric in task.metrics]
-        for task, metric in columns:
-            assert test[f'{task}/{metric.name}'] == entry['test']['metrics'][task][metric.name]
-        assert test['delta_m'] == delta_m(
-            [entry['test']['metrics'][task][metric.name] for task, metric in columns],
-            [BASELINE[task][metric.name] for task, metric in columns],
-            [metric.higher_is_better for _, metric in columns],
-        )
+        values = [entry['test']['metrics'][task][metric.name] for task, metric in COLUMNS]
+        assert [test[f'{task}/{metric.name}'] for task, metric in COLUMNS] == values
         weights = [step['weight/depth'] for step in steps[3 * epoch : 3 * epoch + 3]]
         assert entry['weights']['depth'] == pytest.approx(sum(weights) / 3)
     # MMEngine logs the mean over up to ten steps; the first is the first step's own.
@@ -174,85 +161,74 @@ def test_entries_are_what_mmengine_logs(whole):
     assert list(folder.glob('best_delta_m_*.pth'))
 
 
-@pytest.mark.parametrize(('by_epoch', 'after'), [(True, 6), (False, 8), (False, 4)])
-def test_killed_before_a_validation(rooms, tmp_path, whole, by_epoch, after):
-    """The checkpoint is there, the validation is not: MMEngine alone would never make it."""
-    if by_epoch:
-        expected = whole[1]
-    else:
-        expected = train(make_config(rooms, tmp_path / 'whole', by_epoch=False))
-        assert [entry['iteration'] for entry in expected.epochs] == [4, 8, 10]
-        assert expected.config['epochs'] == 3
-    folder = tmp_path / 'killed'
-    killer = [{'type': 'Killer', 'after': after}]
-    with pytest.raises(KeyboardInterrupt):
-        train(make_config(rooms, folder, by_epoch, custom_hooks=killer))
-    resumed = train(make_config(rooms, folder, by_epoch, resume=True))
-    assert without_seconds(resumed) == without_seconds(expected)
-
-
-def test_resumed_from_an_older_checkpoint(rooms, tmp_path, whole):
-    """The entries of what is trained again are replaced, and a half-written line is dropped."""
-    train(make_config(rooms, tmp_path))
-    for epoch in (2, 3):
-        (tmp_path / f'epoch_{epoch}.pth').unlink()
-    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_1.pth'))
-    with (tmp_path / 'metrics.jsonl').open('a') as file:
-        file.write('{"epoch": 3, "itera')
-    resumed = train(make_config(rooms, tmp_path, resume=True))
-    assert without_seconds(resumed) == without_seconds(whole[1])
-
-
-def test_finished_run_stays_as_it_is(rooms, tmp_path):
-    train(make_config(rooms, tmp_path))
-    before = (tmp_path / 'metrics.jsonl').read_text()
-    train(make_config(rooms, tmp_path, resume=True))
-    assert (tmp_path / 'metrics.jsonl').read_text() == before
-
-
-def test_another_run_is_not_overwritten(rooms, tmp_path):
-    train(make_config(rooms, tmp_path))
-    with pytest.raises(ValueError, match='holds a run already'):
-        train(make_config(rooms, tmp_path, load_from=None))
-    other = {**GO4ALIGN, 'step_size': 0.2}
-    with pytest.raises(ValueError, match='should be as in the run that is resumed'):
-        train(make_config(rooms, tmp_path, resume=True, optim_wrapper=other))
-
-
-def test_equal_weighting(rooms, tmp_path):
-    plain = {'type': 'OptimWrapper', 'optimizer': GO4ALIGN['optimizer']}
-    run = train(make_config(rooms, tmp_path, optim_wrapper=plain))
-    assert run.label == 'EW'
-    assert run.epochs[-1]['weights'] == dict.fromkeys(run.tasks, 1.0)
-    assert run.epochs[-1]['groups'] == {}
-
-
-def test_weighting_by_a_hook_is_recorded(rooms, tmp_path):
-    plain = {'type': 'OptimWrapper', 'optimizer': GO4ALIGN['optimizer']}
-    hooks = [{'type': 'go4align_plugins.mmengine.GO4AlignHook', 'step_size': 0.1}]
-    run = train(make_config(rooms, tmp_path, optim_wrapper=plain, custom_hooks=hooks))
-    assert run.label == 'GO4Align'
-    assert run.config['weight_args'] == {'step_size': 0.1}
-    assert set(run.epochs[0]['groups']) == set(run.tasks)
+@pytest.fixture(scope='module')
+def by_iteration(rooms, tmp_path_factory):
+    run = train(make_config(rooms, tmp_path_factory.mktemp('iterations'), by_epoch=False))
+    assert [entry['iteration'] for entry in run.epochs] == [4, 8, 10]
+    assert run.config['epochs'] == 3
+    return run
 
 
 @pytest.mark.parametrize(
-    ('weighting', 'weight_args', 'groups'),
-    [('CAGrad', {'calpha': 0.4, 'rescale': 1}, 0), ('AGRM_CAGrad', {'AGRM_num_groups': 1}, 1)],
+    ('by_epoch', 'moment', 'after'),
+    [
+        (True, 'before_train_iter', 7),
+        # The checkpoint is there, the validation is not: MMEngine alone would never make it.
+        (True, 'before_val_epoch', 6),
+        (False, 'before_val_epoch', 8),
+        (False, 'before_val_epoch', 4),
+    ],
 )
-def test_strategy_of_libmtl_is_recorded_by_its_name(
-    rooms, tmp_path, weighting, weight_args, groups
-):
-    pytest.importorskip('torchvision', reason='LibMTL is not installed')
-    plain = {'type': 'OptimWrapper', 'optimizer': GO4ALIGN['optimizer']}
-    hooks = [{'type': 'LibMTLHook', 'weighting': weighting, 'weight_args': weight_args}]
-    run = train(make_config(rooms, tmp_path, optim_wrapper=plain, custom_hooks=hooks))
-    assert run.label == weighting
-    assert run.config['weight_args'].items() >= weight_args.items()
+def test_killed_run_goes_on(rooms, tmp_path, whole, by_iteration, by_epoch, moment, after):
+    """As if nothing had happened, in the middle of an epoch or before a validation."""
+    killer = [{'type': 'Killer', 'moment': moment, 'after': after}]
+    with pytest.raises(KeyboardInterrupt):
+        train(make_config(rooms, tmp_path, by_epoch, custom_hooks=killer))
+    resumed = train(make_config(rooms, tmp_path, by_epoch, resume=True))
+    assert without_seconds(resumed) == without_seconds(whole[1] if by_epoch else by_iteration)
+
+
+def test_resumed_from_an_older_checkpoint(rooms, finished, whole):
+    """The entries of repeated epochs are replaced, and a half-written line is dropped."""
+    for epoch in (2, 3):
+        (finished / f'epoch_{epoch}.pth').unlink()
+    (finished / 'last_checkpoint').write_text(str(finished / 'epoch_1.pth'))
+    with (finished / 'metrics.jsonl').open('a') as file:
+        file.write('{"epoch": 3, "itera')
+    resumed = train(make_config(rooms, finished, resume=True))
+    assert without_seconds(resumed) == without_seconds(whole[1])
+
+
+def test_finished_run_stays_as_it_is(rooms, finished):
+    before = (finished / 'metrics.jsonl').read_text()
+    train(make_config(rooms, finished, resume=True))
+    assert (finished / 'metrics.jsonl').read_text() == before
+    with pytest.raises(ValueError, match='holds a run already'):
+        train(make_config(rooms, finished, load_from=None))
+    other = {**GO4ALIGN, 'step_size': 0.2}
+    with pytest.raises(ValueError, match='should be as in the run that is resumed'):
+        train(make_config(rooms, finished, resume=True, optim_wrapper=other))
+
+
+@pytest.mark.parametrize(
+    ('label', 'hooks', 'arguments', 'num_groups'),
+    [
+        ('EW', [], {}, 0),
+        ('GO4Align', [GO4ALIGN_HOOK], {'step_size': 0.1}, 2),
+        ('CAGrad', [CAGRAD_HOOK], CAGRAD, 0),
+    ],
+)
+def test_weighting_is_recorded_by_its_name(rooms, tmp_path, label, hooks, arguments, num_groups):
+    if label == 'CAGrad':
+        pytest.importorskip('torchvision', reason='LibMTL is not installed')
+    run = train(make_config(rooms, tmp_path, optim_wrapper=PLAIN, custom_hooks=hooks))
+    assert run.label == label
+    assert run.config['weight_args'].items() >= arguments.items()
     for entry in run.epochs:
         assert set(entry['weights']) == set(run.tasks)
-        assert len(set(entry['weights'].values())) == (1 if groups == 1 else 3)
-        assert all(len(shares) == groups for shares in entry['groups'].values())
+        assert (set(entry['weights'].values()) == {1.0}) == (label == 'EW')
+        sizes = [len(shares) for shares in entry['groups'].values()]
+        assert sizes == ([num_groups] * 3 if num_groups else [])
 
 
 def test_needs_a_validation(rooms, tmp_path):
@@ -261,11 +237,9 @@ def test_needs_a_validation(rooms, tmp_path):
         Runner.from_cfg(make_config(rooms, tmp_path, **nothing)).train()
 
 
-@pytest.mark.parametrize('epochs', [3, 4])
-@pytest.mark.parametrize('damage', ['line', 'cut', 'gone'])
-def test_lost_entries_are_an_error(rooms, tmp_path, damage, epochs):
-    train(make_config(rooms, tmp_path))
-    path = tmp_path / 'metrics.jsonl'
+@pytest.mark.parametrize(('damage', 'epochs'), [('line', 3), ('cut', 4), ('gone', 4)])
+def test_lost_entries_are_an_error(rooms, finished, damage, epochs):
+    path = finished / 'metrics.jsonl'
     lines = path.read_text().splitlines(keepends=True)
     if damage == 'gone':
         path.unlink()
@@ -273,4 +247,4 @@ def test_lost_entries_are_an_error(rooms, tmp_path, damage, epochs):
         path.write_text(''.join([lines[0], '{}\n', lines[2]] if damage == 'line' else lines[:1]))
     loop = {'by_epoch': True, 'max_epochs': epochs}
     with pytest.raises(ValueError, match=r'metrics\.jsonl.* should .*begin anew'):
-        train(make_config(rooms, tmp_path, resume=True, train_cfg=loop))
+        train(make_config(rooms, finished, resume=True, train_cfg=loop))

@@ -7,79 +7,51 @@ import pytest
 import torch
 from PIL import Image
 
-pytest.importorskip('mmseg', reason='MMSegmentation is not installed')
+from go4align_plugins.mmseg.visualization import MTLVisualizer, to_rgb
 
-import go4align_plugins.mmseg  # noqa: F401, I001  (mends what importing mmseg needs)
-
-from mmengine.structures import PixelData
-from mmseg.structures import SegDataSample
-
-from go4align_plugins.mmseg.visualization import MTLVisualizer
-from go4align_plugins.mmseg.visualization.hook import to_rgb
+from .toys import sample_of
 
 SIZE = (8, 12)
 RED, GREEN = (250, 10, 10), (10, 250, 10)
 NORMAL_COLOUR = (128, 128, 0)  # of (0, 0, -1)
-
-
-def make_sample(**fields: torch.Tensor) -> SegDataSample:
-    sample = SegDataSample()
-    sample.set_data({name: PixelData(data=data) for name, data in fields.items()})
-    return sample
+ONES = torch.ones(1, *SIZE, dtype=torch.long)
 
 
 def draw(tmp_path, sample, benchmark='rooms', **options):
+    """The colours of a picture, and how often each occurs."""
     visualizer = MTLVisualizer()
-    visualizer.dataset_meta = {
-        'classes': ('wall', 'floor'),
-        'palette': [RED, GREEN],
-        'benchmark': benchmark,
-    }
+    facts = {'classes': ('wall', 'floor'), 'palette': [RED, GREEN], 'benchmark': benchmark}
+    visualizer.dataset_meta = facts
     path = tmp_path / 'picture.png'
     image = np.full((*SIZE, 3), 90, np.uint8)
     visualizer.add_datasample('', image, sample, out_file=str(path), **options)
     pixels = np.asarray(Image.open(path).convert('RGB')).reshape(-1, 3)
-    return {tuple(colour): count for colour, count in zip(*count_colours(pixels))}
-
-
-def count_colours(pixels):
     colours, counts = np.unique(pixels, axis=0, return_counts=True)
-    return colours.tolist(), counts.tolist()
+    return dict(zip(map(tuple, colours.tolist()), counts.tolist()))
 
 
 def test_segmentation_in_the_palette(tmp_path):
-    truth = torch.zeros(1, *SIZE, dtype=torch.long)
+    truth = 0 * ONES
     truth[:, :, 6:] = 255
-    sample = make_sample(gt_sem_seg=truth, pred_sem_seg=torch.ones(1, *SIZE, dtype=torch.long))
+    sample = sample_of(gt_sem_seg=truth, pred_sem_seg=ONES)
     colours = draw(tmp_path, sample)
     # Half of the truth is blank; the legend's patches are a few hundred pixels.
     assert colours[RED] / colours[GREEN] == pytest.approx(0.5, abs=0.05)
+    assert GREEN not in draw(tmp_path, sample, draw_pred=False)
+    assert RED not in draw(tmp_path, sample, draw_gt=False)
 
 
 def test_normals_in_their_colours_whatever_their_length(tmp_path):
     normal = torch.zeros(3, *SIZE)
     normal[2] = -5
-    colours = draw(tmp_path, make_sample(pred_normal_map=normal))
+    colours = draw(tmp_path, sample_of(pred_normal_map=normal))
     near = [c for c in colours if np.abs(np.subtract(c, NORMAL_COLOUR)).max() <= 1]
     assert sum(colours[colour] for colour in near) > 10000
 
 
-def test_truth_or_predictions_alone(tmp_path):
-    ones = torch.ones(1, *SIZE, dtype=torch.long)
-    sample = make_sample(gt_sem_seg=0 * ones, pred_sem_seg=ones)
-    assert GREEN not in draw(tmp_path, sample, draw_pred=False)
-    assert RED not in draw(tmp_path, sample, draw_gt=False)
-
-
 def test_depth_of_an_unknown_data_set(tmp_path):
     depth = torch.linspace(1, 5, SIZE[0] * SIZE[1]).reshape(1, *SIZE)
-    colours = draw(tmp_path, make_sample(pred_depth_map=depth), benchmark='other')
-    assert len(colours) > 50
-
-
-def test_maps_of_another_size_are_refused(tmp_path):
-    with pytest.raises(ValueError, match='of shape'):
-        draw(tmp_path, make_sample(pred_depth_map=torch.ones(1, 4, 4)))
+    assert len(draw(tmp_path, sample_of(pred_depth_map=depth), benchmark='other')) > 50
 
 
 def test_batch_images_become_rgb_of_the_original_size():

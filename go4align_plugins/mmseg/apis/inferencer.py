@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Union
+from typing import Union
 
 import numpy as np
 import torch
@@ -14,14 +14,16 @@ from mmseg.structures import SegDataSample
 from go4align_plugins.data.frame_rules import find_problem, load_array
 from go4align_plugins.data.pictures import open_picture, to_rgb
 from go4align_plugins.mmseg.apis.launch import register_package, require_whole
-from go4align_plugins.mmseg.visualization import MTLVisualizer
-from go4align_plugins.tasks import MAPS
+from go4align_plugins.mmseg.visualization import MTLVisualizer, read_maps
 
 Image = Union[str, Path, np.ndarray]
 
 
 class MTLInferencer:
     """A trained model as a function of an image.
+
+    An image is the path of a picture of any format and mode, read as by mmcv; or of one in MTAN's
+    layout (``.npy``: (H, W, 3) RGB in [0, 1]); or (H, W, 3) uint8 RGB.
 
     Args:
         config: path of the config, or the config.
@@ -45,19 +47,13 @@ class MTLInferencer:
         device: str | None = None,
     ) -> None:
         register_package()
-        if device is None:
-            device = 'cuda:0' if torch.cuda.is_available() else 'cpu'
         weights = None if checkpoint is None else str(checkpoint)
-        require_whole(weights)
-        self.model = init_model(config, weights, device)
-        self._visualizer: MTLVisualizer | None = None
+        require_whole({'checkpoint': weights})
+        default = 'cuda:0' if torch.cuda.is_available() else 'cpu'
+        self.model = init_model(config, weights, default if device is None else device)
 
     def __call__(self, image: Image) -> dict[str, np.ndarray]:
         """Predict an image's maps, each of the image's size.
-
-        Args:
-            image: path of a picture of any format and mode, read as by mmcv; or of an image in
-                MTAN's layout (``.npy``: (H, W, 3) RGB in [0, 1]); or (H, W, 3) uint8 RGB.
 
         Returns:
             Of the model's tasks: ``'segmentation'`` (H, W) int64 classes; ``'depth'`` (H, W)
@@ -66,26 +62,14 @@ class MTLInferencer:
         Raises:
             ValueError: if the image is of another shape or type, or its file cannot be read.
         """
-        sample = self._infer(read_image(image))
-        return {
-            task: kind.to_array(sample.get(f'pred_{kind.field}').data.cpu())
-            for task, kind in MAPS.items()
-            if f'pred_{kind.field}' in sample
-        }
+        return read_maps(self._infer(read_image(image)), 'pred')
 
     def draw(self, image: Image, path: str | Path) -> None:
-        """Draw an image and its predicted maps into a file.
-
-        Args:
-            image: as for :meth:`__call__`.
-            path: of the picture; its folder is made if need be.
-        """
+        """Draw an image and its predicted maps into a file, whose folder is made if need be."""
         array = read_image(image)
-        if self._visualizer is None:
-            self._visualizer = MTLVisualizer()
-        meta: dict[str, Any] = self.model.dataset_meta
-        self._visualizer.dataset_meta = meta
-        self._visualizer.add_datasample('', array, self._infer(array), out_file=str(path))
+        visualizer = MTLVisualizer()
+        visualizer.dataset_meta = self.model.dataset_meta
+        visualizer.add_datasample('', array, self._infer(array), out_file=str(path))
 
     def _infer(self, image: np.ndarray) -> SegDataSample:
         # As mmseg's loaders give them, blue comes first.
@@ -93,26 +77,21 @@ class MTLInferencer:
 
 
 def read_image(image: Image) -> np.ndarray:
-    """(H, W, 3) uint8 RGB from a path or an array.
-
-    Raises:
-        ValueError: if it is no such image.
-    """
+    """(H, W, 3) uint8 RGB from a path or an array; a ValueError if it is none."""
     name = 'image' if isinstance(image, np.ndarray) else str(image)
-    array = image if isinstance(image, np.ndarray) else _read_file(Path(image))
+    if isinstance(image, np.ndarray):
+        array = image
+    elif Path(image).suffix == '.npy':
+        array = load_array(Path(image))
+        if problem := find_problem(None, array):
+            raise ValueError(f'{image}: {problem}')
+        array = np.rint(array.astype(np.float64).clip(0, 1) * 255).astype(np.uint8)
+    else:
+        with open_picture(Path(image)) as picture:
+            array = np.asarray(to_rgb(picture))
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
         raise ValueError(
             f'{name}: should be of shape (H, W, 3) and type uint8. '
             f'Found shape {array.shape} and type {array.dtype}.'
         )
     return array
-
-
-def _read_file(path: Path) -> np.ndarray:
-    if path.suffix == '.npy':
-        array = load_array(path)
-        if problem := find_problem(None, array):
-            raise ValueError(f'{path}: {problem}')
-        return np.rint(array.astype(np.float64).clip(0, 1) * 255).astype(np.uint8)
-    with open_picture(path) as picture:
-        return np.asarray(to_rgb(picture))

@@ -1,4 +1,4 @@
-"""Read a config, and make it run where it is started: the part that the tools share."""
+"""Read a config, make it run where it is started, and start it: the part that the tools share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import argparse
 import gc
 import importlib.metadata
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,25 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from mmseg.registry import METRICS
 
-from go4align_plugins.utils.files import DataError, find_damage
+from go4align_plugins.utils.files import DataError, explain, find_damage
+from go4align_plugins.utils.options import require
+from go4align_plugins.utils.run_folder import RunFolderError
 
-PACKAGE, DISTRIBUTION = 'go4align_plugins', 'go4align-plugins'
-MMSEG_FORK = 'onedl-mmsegmentation'
+PACKAGE = 'go4align_plugins'
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 EVALUATORS = ('val_evaluator', 'test_evaluator')
+
+
+def new_parser(prog: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    """The command line of a tool, with the options of all tools."""
+    style = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog, description=description, epilog=epilog, formatter_class=style, allow_abbrev=False
+    )
+    parser.add_argument('config', help='path of the config')
+    parser.add_argument('--work-dir', help='where logs and checkpoints go (work_dirs/CONFIG)')
+    add_launch_options(parser)
+    return parser
 
 
 def add_launch_options(parser: argparse.ArgumentParser) -> None:
@@ -35,9 +49,7 @@ def add_launch_options(parser: argparse.ArgumentParser) -> None:
         help='override settings of the config: model.num_classes=7 key="[a,b]" '
         'key="[(a,b),(c,d)]", quoted and without white space',
     )
-    parser.add_argument(
-        '--tasks', nargs='+', metavar='TASK', help='of the model (all); one is a baseline'
-    )
+    parser.add_argument('--tasks', nargs='+', metavar='TASK', help='of the model (all)')
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
@@ -48,29 +60,28 @@ def add_launch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
-def select_tasks(config: Config, tasks: Sequence[str]) -> None:
-    """Leave only some tasks in a config: heads, targets and metrics.
-
-    Raises:
-        ValueError: if the model has no head for one of them.
-    """
-    known = list(config.model.get('heads', {}))
-    unknown = [task for task in tasks if task not in known]
-    if unknown or not tasks:
-        raise ValueError(
-            f'Parameter `tasks` should name heads of the model: {", ".join(known) or "none"}. '
-            f'Found `tasks = {list(tasks)}`.'
-        )
-    config.model.tasks = list(tasks)
-    for loader in LOADERS:
-        if config.get(loader):
-            config[loader].dataset.tasks = list(tasks)
-    for evaluator in EVALUATORS:
-        metrics = (config.get(evaluator) or {}).get('metrics', [])
-        prefixes = [getattr(METRICS.get(each['type']), 'default_prefix', None) for each in metrics]
-        if metrics:
-            kept = [each for each, prefix in zip(metrics, prefixes) if prefix in tasks]
-            config[evaluator].metrics = kept
+def run_tool(
+    parser: argparse.ArgumentParser,
+    arguments: Sequence[str] | None,
+    prepare: Callable[[Config, argparse.Namespace], None],
+    method: str,
+    onward: str,
+) -> int:
+    """Load a config, prepare it by the tool's options, and start it; return the exit status."""
+    options = parser.parse_args(arguments)
+    plain: tuple[type[Exception], ...] = (ValueError, FileNotFoundError, ImportError)
+    try:
+        config = load_config(options)
+        prepare(config, options)
+        plain = (FileNotFoundError, DataError, RunFolderError)
+        start(config, method)
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        message = explain(error, onward, plain)
+        if message is None:
+            raise
+        print(f'{parser.prog}: error: {message}', file=sys.stderr)
+        return 2
+    return 0
 
 
 def load_config(options: argparse.Namespace) -> Config:
@@ -84,107 +95,89 @@ def load_config(options: argparse.Namespace) -> Config:
         options: with ``config``, ``work_dir``, and those of :func:`add_launch_options`.
 
     Raises:
-        FileNotFoundError: if there is no such config.
+        FileNotFoundError: if the config is missing.
         ValueError: if the model has no head for a task, or the launcher needs absent GPUs.
     """
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
     register_package()
     config = Config.fromfile(options.config)
-    # What is inherited by `go4align_plugins::` is marked so, but is registered in mmseg's registry.
-    replace_in(list(config.values()), '_scope_', {PACKAGE: 'mmseg'})
+    for each in dicts_in(list(config.values())):
+        # MMEngine's mark of parts inherited by `go4align_plugins::`, which mmseg's registry has.
+        if each.get('_scope_') == PACKAGE:
+            each['_scope_'] = 'mmseg'
     config.launcher = options.launcher
-    if options.cfg_options is not None:
-        config.merge_from_dict(options.cfg_options)
+    config.merge_from_dict(options.cfg_options or {})
     if options.tasks is not None:
         select_tasks(config, options.tasks)
-    if options.work_dir is not None:
-        config.work_dir = options.work_dir
-    elif config.get('work_dir') is None:
-        name = '_'.join([Path(options.config).stem, *(options.tasks or ())])
-        config.work_dir = str(Path('work_dirs', name))
+    name = '_'.join([Path(options.config).stem, *(options.tasks or ())])
+    config.work_dir = options.work_dir or config.get('work_dir') or str(Path('work_dirs', name))
     if not torch.cuda.is_available():
-        replace_in(config.model, 'type', {'SyncBN': 'BN', 'mmseg.SyncBN': 'BN'})
+        for each in dicts_in(config.model):
+            if each.get('type') in ('SyncBN', 'mmseg.SyncBN'):
+                each['type'] = 'BN'
         if options.launcher != 'none':
-            _use_gloo(config)
+            rule = 'be none or pytorch on a machine without GPUs'
+            require(options.launcher == 'pytorch', 'launcher', rule, options.launcher)
+            # MMEngine's own start would choose a GPU for each process.
+            torch.distributed.init_process_group('gloo')
+            config.model_wrapper_cfg = {'type': 'MMDistributedDataParallel', 'device_ids': None}
+            config.pop('sync_bn', None)
     return config
 
 
+def select_tasks(config: Config, tasks: Sequence[str]) -> None:
+    """Leave only some tasks of the model in a config: heads, targets and metrics."""
+    known = list(config.model.get('heads', {}))
+    rule = f'name heads of the model: {", ".join(known) or "none"}'
+    require(bool(tasks) and set(tasks) <= set(known), 'tasks', rule, list(tasks))
+    config.model.tasks = list(tasks)
+    for loader in filter(config.get, LOADERS):
+        config[loader].dataset.tasks = list(tasks)
+    for evaluator in filter(config.get, EVALUATORS):
+        metrics = config[evaluator].get('metrics')
+        if metrics:
+            config[evaluator].metrics = [each for each in metrics if _task_of(each) in tasks]
+
+
+def _task_of(metric: dict[str, Any]) -> str | None:
+    return metric.get('task') or getattr(METRICS.get(metric['type']), 'default_prefix', None)
+
+
 def start(config: Config, method: str) -> None:
-    """Build the Runner of a config, let it work, and leave the other processes.
-
-    Gloo's threads drop tensors that Python knows, which aborts a process whose Python has ended.
-    They end with the process group: when nothing holds it any longer, neither this module nor the
-    Runner's model.
-
-    Args:
-        config: as :func:`load_config` returns it.
-        method: of the Runner: ``'train'`` or ``'test'``.
-
-    Raises:
-        DataError: if a file of weights that the config names is damaged.
-    """
-    require_whole([config.get('load_from'), config.get('model')])
+    """Build the Runner of a config, let it ``'train'`` or ``'test'``, and leave the processes."""
+    require_whole({name: config.get(name) for name in ('load_from', 'model')})
     runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
     getattr(runner, method)()
+    # Gloo's threads drop tensors that Python knows, which aborts a process whose Python has ended.
+    # They end with the process group: when nothing holds it, not even the Runner's model.
     del runner
     if torch.distributed.is_initialized() and torch.distributed.get_backend() == 'gloo':
         gc.collect()
         torch.distributed.destroy_process_group()
 
 
-def require_whole(weights: Any) -> None:
-    """Refuse files of weights that are damaged, or have other text in their place.
-
-    Args:
-        weights: paths, at any depth of dicts and lists; only those of local files are looked at.
-
-    Raises:
-        DataError: if one is damaged; the message names it.
-    """
-    if isinstance(weights, (dict, list, tuple)):
-        for each in weights.values() if isinstance(weights, dict) else weights:
-            require_whole(each)
-    elif isinstance(weights, str) and weights.endswith(('.pth', '.pt')) and Path(weights).is_file():
-        damage = find_damage(Path(weights), legacy=True)
-        if damage:
-            raise DataError(f'{weights}: should hold weights. Found: {damage}.')
+def require_whole(config: dict[str, Any]) -> None:
+    """Refuse local files of weights, anywhere in a config, that are damaged or other text."""
+    for name in (value for each in dicts_in(config) for value in each.values()):
+        if isinstance(name, str) and name.endswith(('.pth', '.pt')) and Path(name).is_file():
+            damage = find_damage(Path(name), legacy=True)
+            if damage:
+                raise DataError(f'{name}: should hold weights. Found: {damage}.')
 
 
 def register_package() -> None:
     """Let configs inherit this package's by ``'go4align_plugins::...'``, and the fork's mmseg's."""
-    MODULE2PACKAGE.setdefault(PACKAGE, DISTRIBUTION)
-    if _is_installed(MMSEG_FORK) and not _is_installed('mmsegmentation'):
-        MODULE2PACKAGE['mmseg'] = MMSEG_FORK
-
-
-def replace_in(config: Any, key: str, replacements: Mapping[Any, Any]) -> None:
-    """Replace values under a key, at any depth of dicts and lists, in place."""
-    children = config
-    if isinstance(config, dict):
-        value = config.get(key)
-        if isinstance(value, str) and value in replacements:
-            config[key] = replacements[value]
-        children = list(config.values())
-    if isinstance(children, (list, tuple)):
-        for child in children:
-            replace_in(child, key, replacements)
-
-
-def _is_installed(distribution: str) -> bool:
+    MODULE2PACKAGE.setdefault(PACKAGE, 'go4align-plugins')
     try:
-        importlib.metadata.distribution(distribution)
+        importlib.metadata.distribution('mmsegmentation')
     except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+        MODULE2PACKAGE['mmseg'] = 'onedl-mmsegmentation'
 
 
-def _use_gloo(config: Config) -> None:
-    if config.launcher != 'pytorch':
-        raise ValueError(
-            'Parameter `launcher` should be none or pytorch on a machine without GPUs. '
-            f'Found `{config.launcher}`.'
-        )
-    # MMEngine's own start would choose a GPU for each process.
-    torch.distributed.init_process_group('gloo')
-    config.model_wrapper_cfg = {'type': 'MMDistributedDataParallel', 'device_ids': None}
-    config.pop('sync_bn', None)
+def dicts_in(config: Any) -> Iterator[Any]:
+    """All dicts of a config, at any depth of dicts and lists, the outer ones first."""
+    if isinstance(config, dict):
+        yield config
+    if isinstance(config, (dict, list, tuple)):
+        for child in list(config.values()) if isinstance(config, dict) else config:
+            yield from dicts_in(child)

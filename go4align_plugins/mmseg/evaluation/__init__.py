@@ -3,15 +3,11 @@
 from go4align_plugins.mmseg.evaluation.delta_m import MTLDeltaM
 from go4align_plugins.mmseg.evaluation.metrics import (
     MTLDepthMetric,
+    MTLMetric,
     MTLNormalMetric,
     MTLSegmentationMetric,
 )
 from go4align_plugins.mmseg.evaluation.run_folder_hook import RunFolderHook
 
-__all__ = [
-    'MTLDeltaM',
-    'MTLDepthMetric',
-    'MTLNormalMetric',
-    'MTLSegmentationMetric',
-    'RunFolderHook',
-]
+__all__ = ['MTLDeltaM', 'MTLDepthMetric', 'MTLMetric', 'MTLNormalMetric', 'MTLSegmentationMetric']
+__all__ += ['RunFolderHook']

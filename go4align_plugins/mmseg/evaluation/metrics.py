@@ -1,12 +1,13 @@
-"""The metrics of the three tasks for MMEngine's evaluators, over the functions of ``measures``.
+"""The metrics of the tasks for MMEngine's evaluators, over those of ``measures``.
 
-What is kept of a frame are its counts, its sums, or its angles: collected over all ranks, without
-the frames that a sampler repeats, they give the metrics of the whole split, never means of means.
+Counts, sums or angles are kept of each frame: collected over all ranks, without the frames that a
+sampler repeats, they give the metrics of the whole split, never means of means.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -14,149 +15,94 @@ from mmengine.evaluator import BaseMetric
 from mmseg.registry import METRICS
 from torch import Tensor
 
+from go4align_plugins.measures import Metric
 from go4align_plugins.measures.losses import check_same_shape
-from go4align_plugins.measures.metrics import (
-    confusion_matrix,
-    depth_errors,
-    depth_scores,
-    normal_angles,
-    normal_scores,
-    segmentation_scores,
-)
-
-Sample = Mapping[str, Any]
+from go4align_plugins.tasks import DEPTH, MAPS, NORMAL, SEGMENTATION, Task
+from go4align_plugins.utils.options import check_choice, require
 
 
 @METRICS.register_module()
-class MTLSegmentationMetric(BaseMetric):
-    """``segmentation/mIoU`` and ``segmentation/pixAcc`` in [0, 1].
+class MTLMetric(BaseMetric):
+    """The metrics of a task, under its name: ``<task>/<metric>``.
 
-    Reads ``pred_sem_seg`` (1, H, W), or ``seg_logits`` (C, H, W) where there is none, and
-    ``gt_sem_seg`` (1, H, W); C is the number of classes of the data set. Labels from C on (mmseg's
-    255) are no labels.
+    Reads the fields of the task's kind: ``pred_depth_map`` and ``gt_depth_map`` (C, H, W), and so
+    on. Of classes, labels beyond those of the data set (mmseg's 255) are no labels.
 
     Args:
         *args: of mmengine's ``BaseMetric``.
-        **kwargs: likewise.
+        task: the name of the task. None (default): the class's own.
+        **kwargs: of mmengine's ``BaseMetric``.
+
+    Raises:
+        ValueError: if the task is unknown; later, if a data sample lacks a map, or one does not
+            fit the other or the classes.
     """
 
-    default_prefix = 'segmentation'
+    default_prefix: str | None = None
 
-    def process(self, data_batch: Any, data_samples: Sequence[Sample]) -> None:
-        """Count the pixels of each true and predicted class.
+    def __init__(self, *args: Any, task: str | None = None, **kwargs: Any) -> None:
+        self.kind = MAPS[check_choice('task', task or self.default_prefix, MAPS)]
+        self.default_prefix = self.kind.name
+        super().__init__(*args, **kwargs)
 
-        Args:
-            data_batch: not used.
-            data_samples: of the batch, as dicts.
-
-        Raises:
-            ValueError: if a map is missing, or does not fit the other or the classes.
-        """
-        num_classes = len(self.dataset_meta['classes'])
+    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
+        """Measure the frames of a batch."""
+        metric = self._new_metric()
         for sample in data_samples:
-            label = _read(sample, 'gt_sem_seg')
-            scores = _class_scores(sample, num_classes)
-            check_same_shape(scores[:1], label)
-            counts = confusion_matrix(scores[None], label.to(scores.device), num_classes)
-            self.results.append(counts.cpu())
+            predicted, truth = (self._read(sample, prefix) for prefix in ('pred', 'gt'))
+            check_same_shape(predicted, truth)
+            predicted = self._one_hot(predicted) if self.kind.has_classes else predicted
+            truth = truth if self.kind.has_classes else truth[None]
+            metric.reset()
+            metric.update(predicted[None], truth.to(predicted.device))
+            sums = metric.sums
+            self.results.append(sums.cpu() if isinstance(sums, Tensor) else sums)
 
-    def compute_metrics(self, results: list[Tensor]) -> dict[str, float]:
+    def compute_metrics(self, results: list[Any]) -> dict[str, float]:
         """The scores of all frames."""
-        return segmentation_scores(torch.stack(results).sum(dim=0))
+        metric = self._new_metric()
+        keeps_sums = isinstance(metric.sums, Tensor)
+        metric.sums = torch.stack(results).sum(dim=0) if keeps_sums else [*chain(*results)]
+        return metric.compute()
+
+    def _new_metric(self) -> Metric:
+        channels = self.kind.channels or len(self.dataset_meta['classes'])
+        return self.kind.metric(Task(self.kind.name, channels, (), self.kind), 1.0)
+
+    def _read(self, sample: Mapping[str, Any], prefix: str) -> Tensor:
+        name = f'{prefix}_{self.kind.field}'
+        require(name in sample, 'data_samples', f'hold `{name}` to be evaluated', [*sample])
+        return sample[name]['data']
+
+    def _one_hot(self, predicted: Tensor) -> Tensor:
+        """(C, H, W): 1 for the predicted class, (1, H, W), and 0 for the others."""
+        num_classes, found = len(self.dataset_meta['classes']), int(predicted.max()) + 1
+        rule = f'be {num_classes} in the head, as in the data set'
+        require(found <= num_classes, 'num_classes', rule, found)
+        classes = torch.arange(num_classes, device=predicted.device)
+        return (predicted == classes[:, None, None]).byte()
 
 
 @METRICS.register_module()
-class MTLDepthMetric(BaseMetric):
-    """``depth/abs_err`` in the data's unit and ``depth/rel_err`` as a share.
+class MTLSegmentationMetric(MTLMetric):
+    """``segmentation/mIoU`` and ``segmentation/pixAcc`` in [0, 1]."""
 
-    Reads ``pred_depth_map`` and ``gt_depth_map``, (1, H, W); a true depth of 0 is no measurement.
-
-    Args:
-        *args: of mmengine's ``BaseMetric``.
-        **kwargs: likewise.
-    """
-
-    default_prefix = 'depth'
-
-    def process(self, data_batch: Any, data_samples: Sequence[Sample]) -> None:
-        """Sum the errors.
-
-        Args:
-            data_batch: not used.
-            data_samples: of the batch, as dicts.
-
-        Raises:
-            ValueError: if a map is missing, or the two differ in shape.
-        """
-        for sample in data_samples:
-            sums = depth_errors(*_read_pair(sample, 'pred_depth_map', 'gt_depth_map'))
-            self.results.append(sums.cpu())
-
-    def compute_metrics(self, results: list[Tensor]) -> dict[str, float]:
-        """The scores of all frames."""
-        return depth_scores(torch.stack(results).sum(dim=0))
+    default_prefix = SEGMENTATION.name
 
 
 @METRICS.register_module()
-class MTLNormalMetric(BaseMetric):
+class MTLDepthMetric(MTLMetric):
+    """``depth/abs_err`` in the data's unit and ``depth/rel_err`` as a share; 0 is not measured."""
+
+    default_prefix = DEPTH.name
+
+
+@METRICS.register_module()
+class MTLNormalMetric(MTLMetric):
     """``normal/mean``, ``normal/median``, degrees; ``normal/<11.25``, ``<22.5``, ``<30``, shares.
 
-    Reads ``pred_normal_map`` of any length and ``gt_normal_map``, (3, H, W); a true normal of 0 is
-    none. The exact median needs every angle: four bytes a pixel until the split is evaluated.
-
-    Args:
-        *args: of mmengine's ``BaseMetric``.
-        **kwargs: likewise.
+    A true normal of 0 is none; those predicted have any length. The exact median needs every angle:
+    four bytes a pixel until the split is evaluated.
     """
 
-    default_prefix = 'normal'
-
-    def process(self, data_batch: Any, data_samples: Sequence[Sample]) -> None:
-        """Measure the angles.
-
-        Args:
-            data_batch: not used.
-            data_samples: of the batch, as dicts.
-
-        Raises:
-            ValueError: if a map is missing, or the two differ in shape.
-        """
-        for sample in data_samples:
-            angles = normal_angles(*_read_pair(sample, 'pred_normal_map', 'gt_normal_map'))
-            self.results.append(angles.cpu())
-
-    def compute_metrics(self, results: list[Tensor]) -> dict[str, float]:
-        """The scores of all frames."""
-        return normal_scores(results)
-
-
-def _read(sample: Sample, name: str) -> Tensor:
-    if name not in sample:
-        raise ValueError(
-            f'A data sample should hold `{name}` to be evaluated. Found {", ".join(sample)}.'
-        )
-    return sample[name]['data']
-
-
-def _read_pair(sample: Sample, prediction: str, target: str) -> tuple[Tensor, Tensor]:
-    """The two maps as a batch of one frame, on one device."""
-    predicted = _read(sample, prediction)[None]
-    return predicted, _read(sample, target)[None].to(predicted.device)
-
-
-def _class_scores(sample: Sample, num_classes: int) -> Tensor:
-    """(C, H, W): the logits, or 1 for the predicted class and 0 for the others."""
-    if 'pred_sem_seg' not in sample:
-        scores = _read(sample, 'seg_logits')
-        found = len(scores)
-    else:
-        predicted = _read(sample, 'pred_sem_seg')
-        classes = torch.arange(num_classes, device=predicted.device)
-        scores = (predicted == classes[:, None, None]).byte()
-        found = max(num_classes, int(predicted.max()) + 1)
-    if found != num_classes:
-        raise ValueError(
-            f'Predictions should be of the {num_classes} classes of the data set. Found {found}: '
-            '`num_classes` of the head should be changed.'
-        )
-    return scores
+    default_prefix = NORMAL.name

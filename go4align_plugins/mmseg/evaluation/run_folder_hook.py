@@ -1,17 +1,19 @@
 """Leaves the run folder of :mod:`go4align_plugins.utils.run_folder` behind, as LibMTL's side.
 
-MMEngine's own logs and checkpoints stay what they are; ``config.json`` and ``metrics.jsonl`` stand
-beside them, so that the leaderboard need not know what trained a model.
+MMEngine's own logs and checkpoints do not change; ``config.json`` and ``metrics.jsonl`` stand
+beside them, so that the leaderboard need not know which framework trained a model.
 """
 
 from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -21,13 +23,6 @@ from mmengine.runner import IterBasedTrainLoop
 from go4align_plugins import GO4Align
 from go4align_plugins.mmengine import LibMTLOptimWrapper
 from go4align_plugins.mmengine.optim_wrapper import TaskOptimWrapper
-from go4align_plugins.mmseg.evaluation.training_log import (
-    by_task,
-    group_shares,
-    latest,
-    mean_losses,
-    mean_weights,
-)
 from go4align_plugins.utils.run_folder import (
     BEGIN_ANEW,
     CONFIG,
@@ -37,16 +32,18 @@ from go4align_plugins.utils.run_folder import (
     describe_environment,
 )
 
+UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
+"""Errors of a file that holds something else."""
+
 
 @HOOKS.register_module()
 class RunFolderHook(Hook):
     """Writes an entry of ``metrics.jsonl`` for each validation, and for the training before it.
 
-    An entry is what the run folder calls an epoch; its ``iteration`` is the number of iterations
-    trained. Losses are those of this rank. A resumed run drops the entries of what it trains again;
-    if it was killed between a checkpoint and the validation that was due, which MMEngine would
-    leave out, it makes up for it. Among the default hooks, it does not get in the way of a config's
-    own::
+    An entry is an epoch of the run folder; its ``iteration`` is the number of iterations trained.
+    Losses are those of this rank. A resumed run drops entries that it repeats; if it was killed
+    between a checkpoint and the validation that was due, which MMEngine would leave out, it makes
+    up for it. Among the default hooks, it does not get in the way of a config's own::
 
         default_hooks = dict(run_folder=dict(type='RunFolderHook', protocol='paper'))
 
@@ -55,7 +52,7 @@ class RunFolderHook(Hook):
         protocol: the name of the settings that runs of one table share.
         arch: the name of the architecture. None (default): the type of the model.
         backbone: the name of the backbone. None (default): the type of the model's ``backbone``.
-        weighting: the name of the weighting. None (default): that of the optimizer wrapper, a
+        weighting: the name of the weighting. None (default): the optimizer wrapper's, a
             strategy of LibMTL's by its own name; ``'EW'``, equal weighting, for MMEngine's own.
     """
 
@@ -92,11 +89,12 @@ class RunFolderHook(Hook):
                 'Hook `RunFolderHook` should be used with a data set of this package and with '
                 f'validation. Found `{type(dataset).__name__}`, `val_loop = {runner.val_loop}`.'
             )
+        done, due = _validations(runner)
         if is_main_process():
-            self._open(runner)
+            self._open(runner, sum(number <= done for number in due))
         behind = [self._recorded < runner.iter]
         broadcast_object_list(behind)
-        if behind[0] and _is_due(runner.train_loop, _progress(runner)):
+        if behind[0] and done in due:
             runner.val_loop.run()
 
     def after_val_epoch(self, runner: Any, metrics: Mapping[str, float] | None = None) -> None:
@@ -104,25 +102,30 @@ class RunFolderHook(Hook):
         if self._run is None or runner.iter == self._recorded:
             return
         tasks = runner.train_dataloader.dataset.metainfo['tasks']
+        scores: dict[str, dict[str, float]] = {task: {} for task in tasks}
+        for name, value in (metrics or {}).items():
+            task, _, metric = name.partition('/')
+            if task in scores:
+                scores[task][metric] = float(value)
         window = runner.iter - self._recorded
-        self._run.append(
-            {
-                'epoch': self._count,
-                'iteration': runner.iter,
-                'train': {'loss': mean_losses(runner, tasks, window), 'metrics': {}},
-                'test': {'metrics': by_task(metrics or {}, tasks)},
-                'weights': mean_weights(runner, tasks, window),
-                'groups': group_shares(runner, tasks, window),
-                'seconds': {
-                    'train': float(latest(runner, 'train/time', window).sum()),
-                    'test': float(latest(runner, 'val/time', len(runner.val_dataloader)).sum()),
-                },
-            }
-        )
+        losses, weights, groups = _describe_tasks(runner, tasks, window)
+        windows = {'train': window, 'val': len(runner.val_dataloader)}
+        times = [float(_latest(runner, f'{k}/time', size).sum()) for k, size in windows.items()]
+        entry = {
+            'epoch': self._count,
+            'iteration': runner.iter,
+            'train': {'loss': losses, 'metrics': {}},
+            'test': {'metrics': scores},
+            'weights': weights,
+            'groups': groups,
+            'seconds': dict(zip(('train', 'test'), times)),
+        }
+        self._run.append(entry)
         self._count += 1
         self._recorded = runner.iter
 
-    def _open(self, runner: Any) -> None:
+    def _open(self, runner: Any, due: int) -> None:
+        """Open the folder of a run that should have ``due`` validations by now."""
         path = Path(self.folder or runner.work_dir)
         resume = runner.iter > 0 or bool(runner.cfg.get('resume'))
         if (path / METRICS).exists() and not resume:
@@ -131,11 +134,13 @@ class RunFolderHook(Hook):
                 'by `--work-dir`.'
             )
         config = self._describe(runner)
-        # A folder of other validations, or of a run without this hook, says nothing of what is due.
-        known = _read_validation(path / CONFIG) == config['validation']
+        # A folder of other validations, or without this hook, does not say how many are due.
+        known = False
+        with suppress(OSError, *UNREADABLE):
+            before = json.loads((path / CONFIG).read_bytes())
+            known = before['validation'] == config['validation']
         self._run = RunFolder(path, config, resume)
         covered = _read_iterations(path / METRICS, runner.iter)
-        due = sum(_is_due(runner.train_loop, done) for done in range(1, _progress(runner) + 1))
         if known and len(covered) < due - 1:
             raise RunFolderError(
                 f'{path / METRICS}: should hold {due - 1} entries or more, as the checkpoint says. '
@@ -149,30 +154,24 @@ class RunFolderHook(Hook):
         model = runner.model
         while is_model_wrapper(model):
             model = model.module
-        wrapper = runner.optim_wrapper
         train, val = runner.train_dataloader.dataset, runner.val_dataloader.dataset
-        limit = runner.max_iters if _counts_iterations(runner) else runner.max_epochs
-        options = runner.cfg.get('optim_wrapper') or {}
+        weighting, arguments = _describe_weighting(runner)
         config = {
             'framework': 'mmengine',
             'benchmark': train.metainfo['benchmark'],
             'tasks': train.metainfo['tasks'],
-            'weighting': self.weighting or _name_weighting(wrapper),
-            'weight_args': (
-                wrapper.weight_args
-                if isinstance(wrapper, LibMTLOptimWrapper)
-                else _weighting_options(runner.cfg)
-            ),
+            'weighting': self.weighting or weighting,
+            'weight_args': arguments,
             'protocol': self.protocol,
             'arch': self.arch or type(model).__name__,
             'backbone': self.backbone or type(getattr(model, 'backbone', None)).__name__,
-            'epochs': sum(_is_due(runner.train_loop, done) for done in range(1, limit + 1)),
+            'epochs': len(_validations(runner)[1]),
             'validation': [runner.train_loop.val_begin, runner.train_loop.val_interval],
             'batch_size': runner.cfg.get('train_dataloader', {}).get('batch_size'),
             'seed': runner.seed,
             'num_frames': {'train': len(train), 'val': len(val)},
             'model': runner.cfg.get('model'),
-            'optim_wrapper': options,
+            'optim_wrapper': runner.cfg.get('optim_wrapper') or {},
             'param_scheduler': runner.cfg.get('param_scheduler'),
             'data': [runner.cfg.get(f'{split}_dataloader') for split in ('train', 'val')],
             **describe_environment('torch', 'mmengine', 'mmcv-lite', 'mmcv', 'mmsegmentation'),
@@ -180,63 +179,70 @@ class RunFolderHook(Hook):
         return json.loads(json.dumps(config, default=str))
 
 
-def _name_weighting(wrapper: Any) -> str:
-    if isinstance(wrapper, TaskOptimWrapper):
-        return wrapper.weighting_name
-    return type(wrapper).__name__.removesuffix('OptimWrapper').removesuffix('Amp') or 'EW'
-
-
-def _weighting_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of GO4Align, of the optimizer wrapper or of the hook that puts one in its place."""
+def _describe_weighting(runner: Any) -> tuple[str, dict[str, Any]]:
+    """The name of the weighting, and its options in the config."""
+    wrapper, config = runner.optim_wrapper, runner.cfg
+    if isinstance(wrapper, LibMTLOptimWrapper):
+        return wrapper.weighting_name, wrapper.weight_args
+    # GO4Align's are those of the wrapper, or of the hook that puts one in its place.
     hooks = config.get('custom_hooks') or []
     sources = [config.get('optim_wrapper') or {}]
     sources += [hook for hook in hooks if 'GO4AlignHook' in str(hook.get('type'))]
     known = inspect.signature(GO4Align).parameters
-    return {name: value for source in sources for name, value in source.items() if name in known}
+    options = {name: value for each in sources for name, value in each.items() if name in known}
+    if isinstance(wrapper, TaskOptimWrapper):
+        return wrapper.weighting_name, options
+    name = type(wrapper).__name__.removesuffix('OptimWrapper').removesuffix('Amp')
+    return name or 'EW', options
 
 
-def _counts_iterations(runner: Any) -> bool:
-    return isinstance(runner.train_loop, IterBasedTrainLoop)
+def _validations(runner: Any) -> tuple[int, list[int]]:
+    """The epochs that are done, or iterations if MMEngine counts these; those with a validation."""
+    loop = runner.train_loop
+    by_iteration = isinstance(loop, IterBasedTrainLoop)
+    last = loop.max_iters if by_iteration else loop.max_epochs
+    numbers = range(1, last + 1)
+    due = [n for n in numbers if n >= loop.val_begin and (n % loop.val_interval == 0 or n == last)]
+    return runner.iter if by_iteration else runner.epoch, due
 
 
-def _progress(runner: Any) -> int:
-    return runner.iter if _counts_iterations(runner) else runner.epoch
+def _describe_tasks(runner: Any, tasks: Sequence[str], window: int) -> tuple[dict, dict, dict]:
+    """The mean loss and weight of each task, and the share of its iterations in each group.
+
+    They are in MMEngine's message hub, which its checkpoints hold: a resumed run has them, too.
+    """
+    losses: dict[str, float] = {}
+    weights: dict[str, float] = {}
+    groups: dict[str, list[float]] = {}
+    is_weighted = isinstance(runner.optim_wrapper, TaskOptimWrapper)
+    numbers = np.arange(getattr(runner.optim_wrapper, 'num_groups', None) or 0)
+    names = [name for name in runner.message_hub.log_scalars if 'loss' in name]
+    for task in tasks:
+        own = [name for name in names if name.removeprefix('train/').split('.')[0] == task]
+        if own:
+            losses[task] = sum(float(_latest(runner, name, window).mean()) for name in own)
+        values = _latest(runner, f'train/weight/{task}', window)
+        if len(values) or not is_weighted:
+            weights[task] = float(values.mean()) if is_weighted else 1.0
+        if numbers.size:
+            found = _latest(runner, f'train/group/{task}', window)[:, None] == numbers
+            groups[task] = found.mean(0).tolist()
+    return losses, weights, groups
 
 
-def _is_due(train_loop: Any, done: int) -> bool:
-    """Whether MMEngine's loop validates after so many epochs, or iterations if it counts these."""
-    counts_iterations = isinstance(train_loop, IterBasedTrainLoop)
-    last = train_loop.max_iters if counts_iterations else train_loop.max_epochs
-    return done >= train_loop.val_begin and (done % train_loop.val_interval == 0 or done == last)
-
-
-def _read_validation(file: Path) -> Any:
-    """When the run before validated; None if that cannot be read, which others tell."""
-    try:
-        return json.loads(file.read_bytes())['validation']
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
+def _latest(runner: Any, key: str, window: int) -> np.ndarray:
+    """The latest values of a scalar, one an iteration; none if nothing was logged by that name."""
+    buffer = runner.message_hub.log_scalars.get(key)
+    return buffer.data[0][-window:] if buffer is not None else np.zeros(0)
 
 
 def _read_iterations(file: Path, limit: int) -> list[int]:
-    """The iterations of the leading entries that go no further than ``limit``.
-
-    Raises:
-        RunFolderError: if an entry that is not the last one cannot be read.
-    """
+    """The iterations of the leading entries that can be read and go no further than a limit."""
     iterations: list[int] = []
-    lines = file.read_bytes().splitlines() if file.exists() else []
-    for number, line in enumerate(lines, start=1):
-        try:
+    with suppress(*UNREADABLE):
+        for line in file.read_bytes().splitlines() if file.exists() else ():
             iteration = int(json.loads(line)['iteration'])
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            if number == len(lines):  # half written
+            if iteration > limit:
                 break
-            raise RunFolderError(
-                f'{file}, line {number}: should be an entry of the run. Found: {error}. '
-                f'{BEGIN_ANEW}'
-            ) from error
-        if iteration > limit:
-            break
-        iterations.append(iteration)
+            iterations.append(iteration)
     return iterations

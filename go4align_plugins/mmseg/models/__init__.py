@@ -1,8 +1,8 @@
 """Models for multi-task dense prediction, in mmseg's registry."""
 
-from go4align_plugins.mmseg.models.backbones import MTLSegNet
-from go4align_plugins.mmseg.models.data_preprocessor import MTLDataPreProcessor
-from go4align_plugins.mmseg.models.heads import DepthHead, NormalHead
+from go4align_plugins.mmseg.models.encoding import MTLDataPreProcessor, MTLSegNet
+from go4align_plugins.mmseg.models.heads import DepthHead, MapHead, NormalHead
 from go4align_plugins.mmseg.models.segmentor import MultiTaskSegmentor
 
-__all__ = ['DepthHead', 'MTLDataPreProcessor', 'MTLSegNet', 'MultiTaskSegmentor', 'NormalHead']
+__all__ = ['DepthHead', 'MTLDataPreProcessor', 'MTLSegNet', 'MapHead', 'MultiTaskSegmentor']
+__all__ += ['NormalHead']

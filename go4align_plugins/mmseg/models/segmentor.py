@@ -6,21 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import ModuleDict, ModuleList
 from mmengine.structures import PixelData
 from mmseg.models.segmentors import EncoderDecoder
-from mmseg.models.utils import resize
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from mmseg.utils import add_prefix
-from torch import Tensor, nn
+from torch import Tensor
 
-from go4align_plugins.mmseg.models.heads import HEADS
+from go4align_plugins.mmseg.datasets.transforms import AXES
 from go4align_plugins.tasks import MAPS
+from go4align_plugins.utils.options import require
 
 Config = dict[str, Any]
-FLIPPED = {'horizontal': -1, 'vertical': -2}
-HEAD_TYPES: dict[str, type[nn.Module]] = {task: HEADS.get(task, nn.Module) for task in MAPS}
 
 
 @MODELS.register_module()
@@ -39,10 +37,10 @@ class MultiTaskSegmentor(EncoderDecoder):
     Args:
         backbone: its config.
         heads: task -> config of its head: any decode head for ``'segmentation'``, a ``DepthHead``
-            for ``'depth'``, a ``NormalHead`` for ``'normal'``.
+            for ``'depth'``, a ``NormalHead`` for ``'normal'``, a ``MapHead`` for any other.
         auxiliary_heads: task -> config of an auxiliary head, or several; only for training.
         tasks: those of ``heads`` to build, for a single-task model by one line; None: all of them.
-        num_classes: of the segmentation heads; None: what their configs say.
+        num_classes: of the segmentation heads; None: as their configs say.
         **kwargs: those of ``EncoderDecoder``: ``neck``, ``data_preprocessor``, ``train_cfg``,
             ``test_cfg``, ``pretrained``, ``init_cfg``.
 
@@ -59,11 +57,15 @@ class MultiTaskSegmentor(EncoderDecoder):
         num_classes: int | None = None,
         **kwargs: Any,
     ) -> None:
-        self.tasks = _select(heads, tasks)
+        for name in (*heads, *(auxiliary_heads or ())):
+            require(name in MAPS, 'heads', f'name tasks of {", ".join(MAPS)}', name)
+        # In an order of their own: a config that MMEngine has saved is sorted.
+        present = [task for task in MAPS if heads.get(task) is not None]
+        self.tasks = tuple(task for task in present if tasks is None or task in tasks)
+        rule = f'name at least one of the heads: {", ".join(present)}'
+        require(bool(self.tasks) and set(tasks or ()) <= set(present), 'tasks', rule, tasks)
         self.num_classes: int | None = num_classes
-        super().__init__(
-            backbone=backbone, decode_head=heads, auxiliary_head=auxiliary_heads, **kwargs
-        )
+        super().__init__(backbone, heads, auxiliary_head=auxiliary_heads, **kwargs)
 
     def _init_decode_head(self, decode_head: Mapping[str, Config]) -> None:
         heads = {task: self._build_head(task, decode_head[task]) for task in self.tasks}
@@ -72,47 +74,41 @@ class MultiTaskSegmentor(EncoderDecoder):
             if MAPS[task].has_classes:
                 self.num_classes = head.num_classes
         self.channels = [head.out_channels for head in heads.values()]
-        # What the inherited sliding window has to add up.
+        # The inherited sliding window adds up maps of this size.
         self.out_channels = sum(self.channels)
         # All maps are resized in one go.
-        corners = {head.align_corners for head in heads.values()}
-        if len(corners) > 1:
-            raise ValueError(
-                'Parameter `heads` should have the same `align_corners` for all tasks. Found both.'
-            )
-        self.align_corners = corners.pop()
+        corners = [head.align_corners for head in heads.values()]
+        require(len(set(corners)) == 1, 'heads', 'have the same `align_corners`', corners)
+        self.align_corners: bool = corners[0]
 
     def _init_auxiliary_head(self, auxiliary_head: Mapping[str, Any] | None) -> None:
         if not auxiliary_head:
             return
-        _select(auxiliary_head, None)
         self.auxiliary_head = ModuleDict()
         for task in self.tasks:
             configs = auxiliary_head.get(task) or []
             configs = [configs] if isinstance(configs, Mapping) else configs
             if configs:
-                built = [self._build_head(task, config) for config in configs]
-                self.auxiliary_head[task] = ModuleList(built)
+                heads = [self._build_head(task, config) for config in configs]
+                self.auxiliary_head[task] = ModuleList(heads)
 
     def _build_head(self, task: str, config: Config) -> Any:
-        if MAPS[task].has_classes and self.num_classes is not None:
+        has_classes = MAPS[task].has_classes
+        if has_classes and self.num_classes is not None:
             config = {**config, 'num_classes': self.num_classes}
         head = MODELS.build(config)
-        if not isinstance(head, HEAD_TYPES[task]):
-            raise ValueError(
-                f'Parameter `heads` should have a `{HEAD_TYPES[task].__name__}` for {task}. '
-                f'Found a `{type(head).__name__}`.'
-            )
+        valid = has_classes or getattr(head, 'task', None) == task
+        require(valid, 'heads', f'have a `MapHead` of its task for {task}', type(head).__name__)
         return head
 
     def _decode_head_forward_train(
         self, inputs: list[Tensor], data_samples: list[SegDataSample]
     ) -> dict[str, Tensor]:
-        losses: dict[str, Tensor] = {}
-        for task, head in self.decode_head.items():
-            found = head.loss(inputs, data_samples, self.train_cfg)
-            losses.update(add_prefix(found, task))
-        return losses
+        return {
+            f'{task}.{name}': value
+            for task, head in self.decode_head.items()
+            for name, value in head.loss(inputs, data_samples, self.train_cfg).items()
+        }
 
     def _auxiliary_head_forward_train(
         self, inputs: list[Tensor], data_samples: list[SegDataSample]
@@ -128,10 +124,8 @@ class MultiTaskSegmentor(EncoderDecoder):
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
         """Images (B, 3, H, W) -> the maps of all tasks, (B, sum of their channels, H, W)."""
         features = self.extract_feat(inputs)
-        maps = [
-            head.predict(features, batch_img_metas, self.test_cfg)
-            for head in self.decode_head.values()
-        ]
+        heads = self.decode_head.values()
+        maps = [head.predict(features, batch_img_metas, self.test_cfg) for head in heads]
         return torch.cat(maps, dim=1)
 
     def _forward(
@@ -147,60 +141,34 @@ class MultiTaskSegmentor(EncoderDecoder):
 
         Args:
             seg_logits: (B, C, H, W): the maps of all tasks, as :meth:`encode_decode` gives them.
-            data_samples: whose metainfo tells of padding, flips and the original size; None: new
-                ones, with maps as they are.
+            data_samples: whose metainfo tells of padding, flips and the original size, or None.
         """
         if data_samples is None:
             data_samples = [SegDataSample() for _ in seg_logits]
         for maps, sample in zip(seg_logits, data_samples):
-            flip = sample.get('flip_direction') if sample.get('flip') else None
-            restored = self._restore(maps, sample.metainfo, flip)
-            for task, part in zip(self.decode_head, restored.split(self.channels)):
-                fields = self._predictions(task, part, flip)
+            meta = sample.metainfo
+            axes = AXES[meta['flip_direction']] if meta.get('flip') else ()
+            padding = meta.get('img_padding_size', meta.get('padding_size', (0, 0, 0, 0)))
+            left, right, top, bottom = padding
+            maps = maps[:, top : maps.shape[-2] - bottom, left : maps.shape[-1] - right].flip(axes)
+            if 'ori_shape' in meta:
+                size = tuple(meta['ori_shape'][:2])
+                maps = F.interpolate(maps[None], size, None, 'bilinear', self.align_corners)[0]
+            for task, part in zip(self.decode_head, maps.split(self.channels)):
+                for axis in axes:
+                    part = MAPS[task].turn(part, axis)
+                fields = self._predictions(task, part)
                 sample.set_data({name: PixelData(data=data) for name, data in fields.items()})
         return data_samples
 
-    def _restore(self, maps: Tensor, meta: Mapping[str, Any], flip: str | None) -> Tensor:
-        height, width = maps.shape[-2:]
-        padding = meta.get('img_padding_size', meta.get('padding_size', (0, 0, 0, 0)))
-        left, right, top, bottom = padding
-        maps = maps[:, top : height - bottom, left : width - right]
-        if flip is not None:
-            maps = maps.flip(FLIPPED[flip])
-        if 'ori_shape' not in meta:
-            return maps
-        return resize(
-            maps[None],
-            size=tuple(meta['ori_shape'][:2]),
-            mode='bilinear',
-            align_corners=self.align_corners,
-            warning=False,
-        )[0]
-
-    def _predictions(self, task: str, part: Tensor, flip: str | None) -> dict[str, Tensor]:
+    def _predictions(self, task: str, part: Tensor) -> dict[str, Tensor]:
+        """The fields of a task, of its part of the maps."""
         kind = MAPS[task]
+        name = f'pred_{kind.field}'
         if not kind.has_classes:
-            part = part if flip is None else kind.turn(part, FLIPPED[flip])
-            return {f'pred_{kind.field}': kind.finish(part)}
+            return {name: kind.finish(part)}
         if len(part) > 1:
-            return {'seg_logits': part, 'pred_sem_seg': part.argmax(dim=0, keepdim=True)}
+            return {'seg_logits': part, name: kind.finish(part)}
         probability = part.sigmoid()
         threshold = self.decode_head[task].threshold
-        return {'seg_logits': probability, 'pred_sem_seg': (probability > threshold).to(part)}
-
-
-def _select(heads: Mapping[str, Any], names: Sequence[str] | None) -> tuple[str, ...]:
-    """The tasks to build, in an order of their own: a config that MMEngine has saved is sorted."""
-    unknown = [task for task in heads if task not in HEAD_TYPES]
-    if unknown:
-        raise ValueError(
-            f'Parameter `heads` should name tasks of {", ".join(HEAD_TYPES)}. Found `{unknown[0]}`.'
-        )
-    present = [task for task in HEAD_TYPES if heads.get(task) is not None]
-    missing = [task for task in names or () if task not in present]
-    if missing or (names is not None and not names) or not present:
-        raise ValueError(
-            f'Parameter `tasks` should name at least one of the heads: {", ".join(present)}. '
-            f'Found `tasks = {names}`.'
-        )
-    return tuple(task for task in present if names is None or task in names)
+        return {'seg_logits': probability, name: (probability > threshold).to(part)}
