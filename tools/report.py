@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from go4align_plugins.leaderboard.cli.report import make_report, show
+from go4align_plugins.leaderboard.cli.board import make_report, show
 from go4align_plugins.utils.files import advise
 
 EXAMPLE = """example:

@@ -9,8 +9,14 @@ import torch
 import yaml
 from hypothesis import strategies as st
 
-from go4align_plugins.leaderboard.run.method import literal
-from go4align_plugins.leaderboard.run.plan import Cell, Method, Plan, read_plan, save_plan
+from go4align_plugins.leaderboard.run.plan import (
+    Cell,
+    Method,
+    Plan,
+    literal,
+    read_plan,
+    save_plan,
+)
 
 from .inputs import altered, anything, damaged, names
 from .reader import reads

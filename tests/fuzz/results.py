@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard import load_run
 from go4align_plugins.leaderboard.cli import main
-from go4align_plugins.leaderboard.cli.report import make_report
+from go4align_plugins.leaderboard.cli.board import make_report
 from go4align_plugins.leaderboard.report.csv_results import report_of_table
 from go4align_plugins.leaderboard.report.formats import FORMATS
 from go4align_plugins.leaderboard.run.plan import Plan, save_plan

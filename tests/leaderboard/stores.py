@@ -1,8 +1,13 @@
 """Stores of made-up figures, whose scores can be worked out by hand."""
 
+from pathlib import Path
+
 from go4align_plugins.leaderboard.run.store import RESULTS, Entry, Store
 
 from .run_folders import MULTI, SINGLE, TASKS, entry, options_of
+
+BEFORE = Path(__file__).with_name('board_before')
+"""A leaderboard of release 0.1.0: STL, EW and GO4Align after one epoch, and its report."""
 
 
 def make_entry(spec, values=MULTI, seed=0, task=None, seconds=2.0, epochs=3, **options):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from mmengine.config import Config
 
 from go4align_plugins.leaderboard.cli import main
-from go4align_plugins.leaderboard.run.commands import check_methods
+from go4align_plugins.leaderboard.run.cell import check_methods
 from go4align_plugins.leaderboard.run.mmseg_config import build_config, find_config
 from go4align_plugins.leaderboard.run.plan import Cell, Method, Plan
 from go4align_plugins.leaderboard.run.store import RESULTS, Store
@@ -58,9 +59,18 @@ def test_single_task_is_that_of_the_training_tool():
         ('XY', {}, 'XY'),
     ],
 )
-def test_mistakes_are_named_before_training(tmp_path, method, values, message):
+def test_mistakes_are_named_before_training(method, values, message):
     with pytest.raises(ValueError, match=message):
-        check_methods(make_plan(Method.parse(method), **values), tmp_path)
+        check_methods(make_plan(Method.parse(method), **values))
+
+
+def test_config_without_default_hooks_gets_those_of_a_leaderboard(tmp_path):
+    config = Config.fromfile(find_config('rooms'))
+    config.pop('default_hooks')
+    config.dump(tmp_path / 'config.py')
+    hooks = build_config(make_plan(config=tmp_path / 'config.py'), Cell(EW, 0)).default_hooks
+    kinds = [hook.type for hook in hooks.values()]
+    assert kinds == ['RunFolderHook', 'EpochSeedHook', 'SafeCheckpointHook']
 
 
 @pytest.mark.integration

@@ -1,47 +1,47 @@
-"""Run ``leaderboard.py analyse``: the paper's analyses, each one command, a table and a picture."""
+"""Run the command ``analyse``: the paper's analyses, each with its figures and its picture."""
 
 from __future__ import annotations
 
-import argparse
+import math
+import os
+import platform
+import re
+from argparse import Namespace
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
-from go4align_plugins.leaderboard.analyse import convergence
+import torch
+
+from go4align_plugins.data import get_benchmark
+from go4align_plugins.leaderboard.analyse import comparison, convergence, runtime, variants
 from go4align_plugins.leaderboard.analyse.pictures import weights_heatmap
-from go4align_plugins.leaderboard.cli import compare, runtime
-from go4align_plugins.leaderboard.cli.options import add_command, add_picture
+from go4align_plugins.leaderboard.cli.board import plan_of, train
+from go4align_plugins.leaderboard.report.scores import DELTA_M, TIME
 from go4align_plugins.leaderboard.report.sources import load_results
-from go4align_plugins.leaderboard.run.runs import Run, by_method
+from go4align_plugins.leaderboard.run.cell import describe_machine
+from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING, Run, by_method
+from go4align_plugins.leaderboard.run.store import RESULTS, Store
+from go4align_plugins.plots.canvas import new_figure
+from go4align_plugins.utils.files import save_bytes, save_json
+from go4align_plugins.utils.options import check_whole, require
+from go4align_plugins.utils.run_folder import describe_environment
+from go4align_plugins.weighting.groupings import GROUPINGS
 
-DESCRIPTION = """\
-The analyses of the GO4Align paper. `weights` and `convergence` read a leaderboard that is there;
-`groups`, `ablation`, `indicators` and `clusterings` train the missing cells of one, with STL and
-EW, and take the options of `run`; `runtime` times training steps on random data."""
-
-
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    """Add the command ``analyse`` with its analyses."""
-    parser = add_command(subparsers, 'analyse', "make one of the paper's analyses", DESCRIPTION)
-    analyses = parser.add_subparsers(required=True, metavar='ANALYSIS')
-    meaning = 'weights and groups over the epochs (Fig. 5)'
-    weights = add_command(analyses, 'weights', meaning, command=_weights)
-    meaning = 'when the tasks converge (Fig. 2)'
-    converged = add_command(analyses, 'convergence', meaning, command=_convergence)
-    for name, parser in (('weights', weights), ('convergence', converged)):
-        add = parser.add_argument
-        add('folder', type=Path, help='a leaderboard')
-        add('--methods', nargs='+', metavar='METHOD', help='as the report names them (all)')
-        add_picture(parser, f' (FOLDER/{name}.png)')
-    weights.add_argument('--seed', type=int, help='whose runs to draw (the lowest of each method)')
-    add = converged.add_argument
-    add('--share', type=float, default=0.95, help='of its progress makes a metric converged (0.95)')
-    add('--window', type=int, default=5, help='epochs whose mean smooths a metric (5)')
-    compare.add_parsers(analyses)
-    runtime.add_parser(analyses)
+DRAWN: dict[str, dict[str, Any]] = {
+    'ablation': {'note': 'Eq. 4: grouping; Eq. 5: scale balance; Eq. 6: smooth alignment.'},
+    'clusterings': {'figures': (DELTA_M, TIME)},
+}
+TIMED = (
+    EQUAL_WEIGHTING, 'GO4Align', 'UW', 'DWA', 'FAMO', 'CAGrad', 'IMTL', 'PCGrad', 'MGDA',
+    'Nash_MTL',
+)  # fmt: skip
+COUNTS = (2, 3, 11, 40)
 
 
-def _weights(options: argparse.Namespace) -> int:
+def draw_weights(options: Namespace) -> int:
     """Draw a heat map a method, of one seed."""
     chosen, without = [], []
     for method, runs in _methods(options).items():
@@ -62,7 +62,7 @@ def _weights(options: argparse.Namespace) -> int:
     return 0
 
 
-def _convergence(options: argparse.Namespace) -> int:
+def draw_convergence(options: Namespace) -> int:
     """Print and draw when each task converges, and the standard deviation."""
     runs = [run for group in _methods(options).values() for run in group]
     found = convergence.measure_convergence(runs, options.share, options.window)
@@ -78,7 +78,7 @@ def _convergence(options: argparse.Namespace) -> int:
     return 0
 
 
-def _methods(options: argparse.Namespace) -> dict[str, list[Run]]:
+def _methods(options: Namespace) -> dict[str, list[Run]]:
     """Return the finished runs of several tasks by method; raise if one asked for has none."""
     runs, failures = load_results([options.folder])
     for failure in failures:
@@ -90,10 +90,121 @@ def _methods(options: argparse.Namespace) -> dict[str, list[Run]]:
     for asked in options.methods or methods:
         # A weighting's name alone stands for it with any arguments.
         found = {n: runs for n, runs in methods.items() if asked in (n, n.partition(' (')[0])}
-        if not found:
-            raise ValueError(
-                f'Parameter `methods` should name methods of {options.folder}: '
-                f'{", ".join(methods)}. Found `{asked}`.'
-            )
+        rule = f'name methods of {options.folder}: {", ".join(methods)}'
+        require(bool(found), 'methods', rule, asked)
         chosen.update(found)
     return chosen
+
+
+def compare_variants(options: Namespace) -> int:
+    """Train, print and write the table, draw the picture; return 1 if a training failed."""
+    plan = plan_of(options, methods=variants.BASELINES)
+    num_tasks, benchmark = len(plan.task_names), get_benchmark(plan.benchmark)
+    require(num_tasks > 1, 'tasks', 'leave two tasks or more to be weighted', plan.task_names)
+    check_whole('last', options.last, 1, math.inf)
+    # By default K is the paper's, if that leaves any tasks to group.
+    compared = _variants(options, num_tasks, min(benchmark.num_groups, num_tasks - 1))
+    new_figure(1, 1)  # where matplotlib is absent, say so before the training and not after it
+    methods = [*variants.BASELINES, *(variant.spec for variant in compared)]
+    folder, _ = train(options, plan_of(options, methods=methods), only_asked=True)
+    entries = Store(folder / RESULTS).entries().values()
+    found = comparison.compare(entries, compared, benchmark, options.last)
+    print(found.report.console())
+    path = options.picture or folder / f'{options.analysis}.png'
+    if options.analysis == 'groups':
+        comparison.draw_counts(found, compared, path)
+    else:
+        comparison.draw_dots(found, compared, path, **DRAWN.get(options.analysis, {}))
+    table = path.with_suffix('.md')
+    save_bytes(table, found.report.markdown().encode())
+    print(f'The table: {table}\nThe picture: {path}')
+    return 1 if found.missing or found.report.failures else 0
+
+
+def _variants(options: Namespace, num_tasks: int, default: int) -> Sequence[variants.Variant]:
+    """List the methods of a comparison, and print which are left out."""
+    if options.analysis == 'groups':
+        return variants.group_counts(num_tasks, options.groups)
+    num_groups = default if options.num_groups is None else options.num_groups
+    if options.analysis == 'ablation':
+        return variants.ablation(num_tasks, num_groups)
+    known: Iterable[str] = variants.INDICATORS
+    if options.analysis == 'indicators':
+        from go4align_plugins.libmtl.compat import import_libmtl
+
+        asked = options.indicators
+        offered = import_libmtl().weighting.__all__
+        found = variants.indicators(offered, num_tasks, num_groups, asked)
+    else:
+        known, asked = GROUPINGS, options.clusterings
+        found = variants.clusterings(num_tasks, num_groups, asked)
+    if asked is None:
+        _print_absent(known, [variant.row for variant in found])
+    return found
+
+
+def _print_absent(known: Iterable[str], present: Collection[str]) -> None:
+    """Print the paper's methods or groupings that are not installed."""
+    absent = [name for name in known if name not in present]
+    remedy = ' (pip install "go4align-plugins[clustering]")' if {*absent} & {*GROUPINGS} else ''
+    if absent:
+        print(f'Left out, as the installed packages lack them: {", ".join(absent)}{remedy}.')
+
+
+def time_methods(options: Namespace) -> int:
+    """Time training steps of methods side by side; return 1 if a method could not be timed."""
+    # LibMTL takes seconds to load: not for every command.
+    from go4align_plugins.leaderboard.analyse.workloads import build_workload
+    from go4align_plugins.libmtl.compat import import_libmtl
+
+    new_figure(1, 1)  # where matplotlib is absent, say so before the timing and not after it
+    methods = options.methods
+    if methods is None:
+        offered = import_libmtl().weighting.__all__
+        methods = [method for method in TIMED if method in offered]
+        _print_absent(TIMED, methods)
+    steps, failures, notes = {}, {}, []
+    for count in sorted(set(options.tasks)):
+        load = build_workload(count, options.batch_size)
+        note = f'{count} tasks: {load.benchmark.title}, {load.backbone}, batch {load.batch_size}.'
+        notes.append(f'{note} {load.note}'.rstrip())
+        print(notes[-1])
+        for method in dict.fromkeys((EQUAL_WEIGHTING, *methods)):
+            try:
+                steps[count, method] = load.prepare(method, options.device)
+            except Exception as error:  # any error of LibMTL's code; ValueError: no such method
+                if method == EQUAL_WEIGHTING or isinstance(error, ValueError):
+                    raise
+                failures[count, method] = runtime.explain_failure(error)
+    timings, failed_steps = runtime.time_steps(steps, options.repeats)
+    failures.update(failed_steps)
+    info = Path('/proc/cpuinfo')  # of Linux
+    named = re.search(r'model name\s*: (.+)', info.read_text() if info.exists() else '')
+    hardware = {
+        **describe_machine(),
+        'model': named[1] if named else platform.processor(),
+        'cores': os.cpu_count(),
+        'threads': torch.get_num_threads(),
+    }
+    notes.append(
+        f'Median and quartiles over {options.repeats} rounds; random data; '
+        f'{", ".join(hardware["gpus"]) or hardware["model"]}, threads: {hardware["threads"]}.'
+    )
+    print(runtime.timing_table(timings))
+    for (count, method), reason in failures.items():
+        notes.append(f'{method} fails with {count} tasks.')
+        print(f'{method} fails with {count} tasks: {reason}')
+    failed = [{'tasks': m, 'method': name, 'reason': why} for (m, name), why in failures.items()]
+    record = {
+        'hardware': hardware,
+        **describe_environment('torch', 'LibMTL', 'torch_geometric'),
+        'repeats': options.repeats,
+        'notes': notes,
+        'timings': [each.record for each in timings],
+        'failures': failed,
+    }
+    save_json(options.json, record)
+    picture = options.picture or options.json.with_suffix('.png')
+    runtime.draw_runtime(timings, ' '.join(notes), picture)
+    print(f'All figures: {options.json}\nThe picture: {picture}')
+    return 1 if failures else 0

@@ -15,21 +15,20 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 from tqdm import tqdm
 
-from go4align_plugins.leaderboard.run import launchers
-from go4align_plugins.leaderboard.run.cell import read_usage
-from go4align_plugins.leaderboard.run.commands import training_arguments
+from go4align_plugins.leaderboard.run.cell import USAGE, training_arguments
+from go4align_plugins.leaderboard.run.launchers import Launcher
 from go4align_plugins.leaderboard.run.plan import Cell, Plan
 from go4align_plugins.leaderboard.run.runs import load_run
 from go4align_plugins.leaderboard.run.store import FAILED, FINISHED, RESULTS, Entry, Store
 from go4align_plugins.utils.files import NO_ROOM, save_bytes
 from go4align_plugins.utils.run_folder import CONFIG, METRICS
 
-Launcher = Union[launchers.LocalLauncher, launchers.ClusterLauncher]
 RUNS, LOGS = 'runs', 'logs'
+USED = ('peak_memory', 'peak_gpu_memory', 'machine')
 ATTEMPTS = 3
 """How often a cell is started whose process is killed from outside."""
 FROM_OUTSIDE = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
@@ -38,12 +37,7 @@ BAR = '{percentage:3.0f}%|{bar}| {n:.1f}/{total} cells [{elapsed}<{remaining}]{p
 
 
 class Execution:
-    """Trains the cells of a leaderboard, in a folder that it makes.
-
-    A cell that fails, or whose figures are no longer finite, is stored as failed with the reason,
-    and the others go on. One whose process is killed from outside is gone on with, three times at
-    the most, and then left for the next call.
-    """
+    """Trains the cells of a leaderboard, in a folder that it makes; a failed one stops no other."""
 
     def __init__(self, plan: Plan, folder: Path, launcher: Launcher) -> None:
         self.plan, self.folder, self.launcher = plan, folder, launcher
@@ -101,9 +95,10 @@ class Execution:
                 return self._store(cell, log, divergence)
             killer = signal.Signals(-status).name if status < 0 else ''
             if -status not in FROM_OUTSIDE:
-                reason = _last_line(log, start) + (f' ({killer})' if killer else '')
+                text = log.read_bytes()[start:].decode(errors='replace').replace('\r', '\n')
+                reason = text.rstrip().rpartition('\n')[2].strip()[:500] or 'nothing in its log'
                 _require_room(self.folder, reason)
-                return self._store(cell, log, reason)
+                return self._store(cell, log, reason + (f' ({killer})' if killer else ''))
             onward = 'going on with it' if attempt + 1 < ATTEMPTS else 'left for the next call'
             tqdm.write(f'{cell.name}: killed by {killer}, {onward}')
 
@@ -115,9 +110,12 @@ class Execution:
                 run = load_run(folder)
                 seconds = sum(sum(entry['seconds'].values()) for entry in run.epochs)
                 outcome = {'config': run.config, 'epochs': run.epochs, 'seconds': seconds}
-                outcome.update(read_usage(folder))
             except (ValueError, TypeError) as error:
                 failure = f'its run folder cannot be read: {error}'
+            else:
+                with suppress(OSError, ValueError, TypeError):  # for information alone
+                    usage = dict(json.loads((folder / USAGE).read_bytes()))
+                    outcome.update({name: usage.get(name) for name in USED})
         entry = Entry(
             cell.name, cell.method.spec, cell.task, cell.seed, FAILED if failure else FINISHED,
             failure or None, f'{LOGS}/{log.name}', **outcome,
@@ -125,12 +123,6 @@ class Execution:
         self.store.append(entry)
         message = f'{failure} (see {log})' if failure else f'finished, {entry.seconds:.0f} s'
         tqdm.write(f'{cell.name}: {message}')
-
-
-def _last_line(log: Path, start: int) -> str:
-    """Return the last line of a log that is not blank, after ``start`` bytes."""
-    text = log.read_bytes()[start:].decode(errors='replace').replace('\r', '\n').rstrip()
-    return text.rpartition('\n')[2].strip()[:500] or 'nothing in its log'
 
 
 def read_progress(folder: Path) -> tuple[float, str]:

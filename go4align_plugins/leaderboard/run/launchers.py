@@ -1,8 +1,7 @@
 """Start the processes of cells: on this machine, or as jobs of a cluster, by submitit.
 
-Jobs outlive the process that submitted them: a leaderboard that was interrupted finds those that
-still run by ``submitted.json`` and waits for them. Local processes end with the one that started
-them, so that none trains unseen: submitit's local executor is no substitute.
+Jobs outlive a leaderboard that is interrupted, which finds them by ``submitted.json``; local
+processes end with it, so that none trains unseen: submitit's local executor is no substitute.
 """
 
 from __future__ import annotations
@@ -10,17 +9,19 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from subprocess import PIPE, Popen
-from typing import Any
+from typing import Any, Union
 
 import torch
 
+from go4align_plugins.leaderboard.run.plan import literal
 from go4align_plugins.utils.files import save_bytes
 from go4align_plugins.utils.optional import import_optional
+from go4align_plugins.utils.options import require
 
 CPU_SETTINGS = {
     # Threads that wait go to sleep after a moment, which a busy machine needs, and freed memory is
@@ -37,10 +38,7 @@ _import_submitit = partial(import_optional, 'submitit', 'cluster', 'Jobs of a cl
 
 
 class LocalJob(Popen):
-    """A process with an open input; its output is added to a log.
-
-    ``poll`` returns its exit status, negative a signal's number, or None.
-    """
+    """A process with an open input; its output is added to a log."""
 
     def __init__(self, command: Sequence[str], log: Path, **options: Any) -> None:
         with log.open('ab') as output:
@@ -64,22 +62,18 @@ class LocalLauncher:
     def start(self, name: str, command: Sequence[str], log: Path) -> LocalJob:
         """Start a command in a free slot."""
         slot = next(i for i, job in enumerate(self._slots) if job is None or job.poll() is not None)
-        share = {**os.environ, **_share_of_machine(slot, self.capacity)}
+        count = torch.cuda.device_count()
+        if count:
+            visible = os.environ.get('CUDA_VISIBLE_DEVICES') or ','.join(map(str, range(count)))
+            share = {**os.environ, 'CUDA_VISIBLE_DEVICES': visible.split(',')[slot % count]}
+        else:  # settings of the user's own stay
+            affinity = getattr(os, 'sched_getaffinity', None)
+            cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+            threads = str(max(1, cores // self.capacity))
+            share = {'OMP_NUM_THREADS': threads, **CPU_SETTINGS, **os.environ}
         # In a session of its own: Ctrl-C is for the leaderboard, which ends its processes.
         self._slots[slot] = job = LocalJob(command, log, env=share, start_new_session=True)
         return job
-
-
-def _share_of_machine(slot: int, workers: int) -> Mapping[str, str]:
-    """Return the variables that give a process its part; those that the user has set stay."""
-    count = torch.cuda.device_count()
-    if count:
-        visible = os.environ.get('CUDA_VISIBLE_DEVICES') or ','.join(map(str, range(count)))
-        return {'CUDA_VISIBLE_DEVICES': visible.split(',')[slot % count]}
-    affinity = getattr(os, 'sched_getaffinity', None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    wanted = {'OMP_NUM_THREADS': str(max(1, cores // workers)), **CPU_SETTINGS}
-    return {name: os.environ.get(name, value) for name, value in wanted.items()}
 
 
 @dataclass
@@ -131,18 +125,16 @@ class ClusterJob:
 
 
 class ClusterLauncher:
-    """Submits each process as a job, with parameters of submitit's ``update_parameters``.
-
-    The files of submitit go into the leaderboard's ``jobs``. Without ``workers``, the number of
-    jobs at a time, the cluster's queue decides.
-    """
+    """Submits each process as a job; options are of submitit's ``update_parameters``."""
 
     def __init__(
-        self, folder: Path, cluster: str, parameters: Mapping[str, Any], workers: int | None
+        self, folder: Path, cluster: str, options: Sequence[str], workers: int | None
     ) -> None:
         submitit = _import_submitit()
-        self.capacity = workers or 10_000
+        self.capacity = workers or 10_000  # the cluster's queue decides
         self._file = folder / SUBMITTED
+        pairs = [option.partition('=') for option in options]
+        parameters = {name: literal(value) for name, _, value in pairs}
         try:
             self._executor = submitit.AutoExecutor(folder / JOBS, cluster=cluster)
             self._executor.update_parameters(**{**DEFAULTS, **parameters})
@@ -174,3 +166,17 @@ class ClusterLauncher:
         numbers = {**self._submitted(), name: number}
         kept = {each: found for each, found in numbers.items() if found is not None}
         save_bytes(self._file, json.dumps(kept).encode())
+
+
+Launcher = Union[LocalLauncher, ClusterLauncher]
+
+
+def get_launcher(
+    folder: Path, workers: int | None, cluster: str | None, options: Sequence[str]
+) -> Launcher:
+    """Make the launcher of a command line; the options of a cluster are ``KEY=VALUE``."""
+    require(workers is None or workers >= 1, 'workers', 'be at least 1', workers)
+    require(bool(cluster or not options), 'cluster', 'be given for `cluster_options`', None)
+    if cluster is None:
+        return LocalLauncher(workers or 1)
+    return ClusterLauncher(folder, cluster, options, workers)

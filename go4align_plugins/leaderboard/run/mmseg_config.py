@@ -11,8 +11,7 @@ from mmengine.config import Config
 import go4align_plugins
 import go4align_plugins.mmengine
 import go4align_plugins.mmseg
-from go4align_plugins.leaderboard.run.method import OWN, Cell, Method, literal
-from go4align_plugins.leaderboard.run.plan import Plan
+from go4align_plugins.leaderboard.run.plan import OWN, Cell, Method, Plan, literal
 from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING, SINGLE_TASK
 from go4align_plugins.mmseg.apis.launch import EVALUATORS, LOADERS, register_package, select_tasks
 from go4align_plugins.utils.options import require
@@ -30,16 +29,17 @@ def build_config(plan: Plan, cell: Cell) -> Config:
     register_package()
     config = Config.fromfile(plan.config or find_config(plan.benchmark))
     _check_plain(config, plan)
-    config.setdefault('custom_imports', {'imports': []})
-    imports = config.custom_imports['imports']
-    config.custom_imports['imports'] = [*dict.fromkeys([*imports, PLUGINS])]
+    imports = config.get('custom_imports', {'imports': []})
+    names = dict.fromkeys([*imports['imports'], PLUGINS])
+    config.custom_imports = {**imports, 'imports': [*names]}
     config.randomness = {**config.get('randomness', {}), 'seed': cell.seed}
-    hooks = config.setdefault('default_hooks', {})
+    hooks = dict(config.get('default_hooks', {}))  # a Config's setdefault returns a copy
     for name, kind in HOOKS.items():
         hooks.setdefault(name, {'type': kind})
     saving = hooks.setdefault('checkpoint', {'type': 'CheckpointHook', 'interval': 1})
     if saving.get('type') == 'CheckpointHook':
         saving['type'] = 'SafeCheckpointHook'
+    config.default_hooks = hooks
     for loader in LOADERS:
         config[loader].dataset.data_root = str(plan.data_folder)
     if cell.task or plan.tasks:

@@ -2,27 +2,98 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from hashlib import sha256
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from go4align_plugins.data import get_benchmark
-from go4align_plugins.leaderboard.run.method import RESERVED, Cell, Method
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK
 from go4align_plugins.utils.files import save_bytes
 from go4align_plugins.utils.optional import import_optional
 from go4align_plugins.utils.options import require
 from go4align_plugins.utils.texts import read_text
 
+OWN, GROUPED = 'GO4Align_', 'AGRM_'
+"""Prefixes of this package's options in LibMTL."""
+RESERVED = ('dataset', 'data', 'weighting', 'tasks', 'seed', 'out', 'resume')
+"""Options of LibMTL's tool that a plan gives; a method of an imported store may not."""
 FRAMEWORKS = {
     'libmtl': tuple(f'--{name}' for name in RESERVED),
     'mmseg': ('--work-dir', '--resume', '--launcher', '--local_rank', '--local-rank'),
 }
-"""And the options of their training tools that a plan gives."""
+ARGUMENT = r'\s*(\w[\w-]*)=((?!--)[^,]*[^,\s])\s*'
+SPEC = rf'(\w+)(?::({ARGUMENT}(?:,{ARGUMENT})*))?'
+RULE = (
+    'name methods as NAME or NAME:key=value,key=value, each argument once, without commas or '
+    f'blanks around it, none of {", ".join(RESERVED)}, and {SINGLE_TASK} without arguments'
+)
 PLAN = 'plan.yaml'
 REMEDY = 'Choose another folder by --out; or, if that file is damaged, put it back as it was'
+
+
+@dataclass(frozen=True)
+class Method:
+    """A weighting strategy, and its arguments by name; ``STL`` trains each task alone."""
+
+    name: str
+    arguments: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def spec(self) -> str:
+        """The form ``NAME:key=value,key=value``, which :meth:`parse` reads."""
+        values = ','.join(f'{key}={value}' for key, value in self.arguments)
+        return f'{self.name}:{values}' if values else self.name
+
+    @property
+    def libmtl_options(self) -> dict[str, str]:
+        """The arguments as LibMTL's command line names them, where this package's have a prefix."""
+        if self.name == 'GO4Align':
+            return {OWN + name.removeprefix(OWN): value for name, value in self.arguments}
+        grouped = ('num_groups', 'grouping') if self.name.startswith(GROUPED) else ()
+        return {GROUPED * (name in grouped) + name: value for name, value in self.arguments}
+
+    @classmethod
+    def parse(cls, spec: Any) -> Method:
+        """Read ``NAME``, ``NAME:key=value,...``, or a plan's ``{NAME: {key: value}}``."""
+        if isinstance(spec, cls):
+            return spec
+        text, given = str(spec), None
+        if isinstance(spec, Mapping) and len(spec) == 1:
+            name, values = next(iter(spec.items()))
+            if values is None or isinstance(values, Mapping):
+                given = {str(key): str(value) for key, value in (values or {}).items()}
+                text = cls(str(name), tuple(given.items())).spec
+        match = re.fullmatch(SPEC, text)
+        name, listed = match.group(1, 2) if match else ('', '')
+        pairs = re.findall(ARGUMENT, listed or '')
+        arguments = dict(pairs)
+        fits = given in (None, arguments) and len(arguments) == len(pairs)
+        fits &= set(RESERVED).isdisjoint(arguments) and not (name == SINGLE_TASK and pairs)
+        require(bool(match) and fits, 'methods', RULE, spec)
+        return cls(name, tuple(sorted(pairs)))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training run: a method, a seed, and the only task of a single-task baseline."""
+
+    method: Method
+    seed: int
+    task: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of its folder: readable, and different for every cell."""
+        spec = self.method.spec.replace(':', '-')
+        readable = re.sub(r'[^\w.,=+-]', '_', spec)[:80]
+        if readable != spec:
+            readable += '-' + sha256(spec.encode()).hexdigest()[:8]
+        return '-'.join(filter(None, (readable, self.task, str(self.seed))))
 
 
 @dataclass(frozen=True)
@@ -42,14 +113,12 @@ class Plan:
         seeds = _as_list(self.seeds)
         whole = all(type(seed) is int and seed >= 0 for seed in seeds)
         require(bool(seeds) and whole, 'seeds', 'be integers of at least 0', seeds)
+        texts = {name: getattr(self, name) for name in ('framework', 'benchmark', 'data', 'config')}
         self.__dict__.update(  # of a frozen dataclass
-            framework=str(self.framework),
-            benchmark=str(self.benchmark),
+            {name: str(text) for name, text in texts.items() if text is not None},
             methods=_unique(map(Method.parse, _as_list(self.methods))),
             seeds=_unique(seeds),
-            data=None if self.data is None else str(self.data),
             tasks=None if self.tasks is None else _unique(map(str, _as_list(self.tasks))),
-            config=None if self.config is None else str(self.config),
             options=tuple(_words(self.options or ())),
         )
         rule = f'be one of {", ".join(FRAMEWORKS)}'
@@ -94,7 +163,7 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for :meth:`from_dict`, without those that were left out."""
-        values = {**vars(self), 'methods': tuple(method.spec for method in self.methods)}
+        values = {**vars(self), 'methods': [method.spec for method in self.methods]}
         given = {name: value for name, value in values.items() if value not in (None, ())}
         return {k: list(value) if isinstance(value, tuple) else value for k, value in given.items()}
 
@@ -159,3 +228,13 @@ def _words(options: Any) -> Iterator[str]:
             yield f'--{flag}' if value else f'--no-{flag}'
         else:
             yield from (f'--{flag}', *map(str, _as_list(value)))
+
+
+def literal(text: str) -> Any:
+    """Convert a word to a value: a number, true or false, another literal, or the text."""
+    if text.lower() in ('true', 'false'):
+        return text.lower() == 'true'
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, TypeError, SyntaxError):  # {{}} is a TypeError: a set of unhashable values
+        return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from go4align_plugins.data import Task, get_benchmark
+from go4align_plugins.utils.options import require
 from go4align_plugins.utils.run_folder import CONFIG, METRICS
 
 SINGLE_TASK, EQUAL_WEIGHTING = 'STL', 'EW'
@@ -20,7 +21,7 @@ REQUIRED = {
     'benchmark': str, 'tasks': list, 'weighting': str, 'protocol': str, 'arch': str,
     'backbone': str, 'epochs': int, 'seed': int,
 }  # fmt: skip
-TYPES = {**REQUIRED, **dict.fromkeys(('weight_args', 'num_frames'), dict)}
+TYPES = {**REQUIRED, 'weight_args': dict, 'num_frames': dict}
 """Of the options that tables show."""
 
 
@@ -60,8 +61,7 @@ class Run:
         Raises:
             ValueError: if ``last`` is below 1.
         """
-        if last < 1:
-            raise ValueError(f'Parameter `last` should be at least 1. Found `last = {last}`.')
+        require(last >= 1, 'last', 'be at least 1', last)
         tests = [entry['test']['metrics'] for entry in self.epochs[-last:]]
         means: dict[str, dict[str, float]] = {}
         for task in self.tasks:
@@ -101,33 +101,64 @@ def load_run(folder: str | Path) -> Run:
     path = Path(folder, CONFIG)
     try:
         config = json.loads(path.read_bytes())
-        tasks = _check_config(config, path)
         path = Path(folder, METRICS)
         lines = path.read_bytes().splitlines()
     except OSError as error:
         raise ValueError(f'{path} should be a file of a run. {error.strerror}.') from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ValueError(f'{path} should hold one JSON object. {error}') from error
-    epochs: dict[int, Mapping[str, Any]] = {}
+    epochs = []
     for number, line in enumerate(lines, start=1):
-        where = f'{path}, line {number},'
         try:
-            entry = json.loads(line)
+            epochs.append(json.loads(line))
         except ValueError as error:
+            where = f'{path}, line {number},'
             if number < len(lines):
                 raise ValueError(f'{where} should be a JSON object. {error}') from error
             warnings.warn(f'{where} is only half written and is ignored.', stacklevel=2)
-        else:
-            epochs[_check_entry(entry, tasks, where)] = entry
-    _check_complete(epochs, path)
-    return Run(Path(folder), config, tuple(epochs[epoch] for epoch in sorted(epochs)))
+    return check_run(Run(Path(folder), config, tuple(epochs)))
 
 
-def check_run(run: Run) -> None:
-    """Refuse a run that lacks a figure of the tables."""
-    tasks = _check_config(run.config, run.folder)
-    where = f'{run.folder}, epochs,'
-    _check_complete([_check_entry(entry, tasks, where) for entry in run.epochs], run.folder)
+def check_run(run: Run) -> Run:
+    """Refuse a run that lacks a figure of the tables; of an epoch's entries keep the last."""
+    path, config = run.folder / CONFIG, run.config
+    missing = [key for key in REQUIRED if not isinstance(config, dict) or key not in config]
+    if missing:
+        rule = f'should hold {", ".join(REQUIRED)}'
+        raise ValueError(f'{path} {rule}. Missing: {", ".join(missing)}.')
+    for key, kind in TYPES.items():
+        value = config.get(key)
+        if type(value) is not kind and (key in REQUIRED or value is not None):
+            raise ValueError(f'{path}: `{key}` should be a {kind.__name__}. Found {value!r:.80}.')
+    try:
+        tasks = get_benchmark(config['benchmark']).select(config['tasks'])
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
+    path, epochs = run.folder / METRICS, {}
+    for number, entry in enumerate(run.epochs, start=1):
+        epochs[_check_entry(entry, tasks, f'{path}, line {number},')] = entry
+    found = sorted(epochs)
+    if not found or found != list(range(len(found))):
+        shown = ', '.join(map(str, found)) or 'none'
+        raise ValueError(f'{path} should hold every epoch from 0 on. Found {shown}.')
+    return replace(run, epochs=tuple(map(epochs.__getitem__, found)))
+
+
+def _check_entry(entry: Any, tasks: Iterable[Task], where: str) -> int:
+    """Return the epoch of an entry that has every figure."""
+    try:
+        figures = {'epoch': entry['epoch'], 'seconds': entry['seconds']['train']}
+        for task in tasks:
+            found = entry['test']['metrics'][task.name]
+            for name in (*(metric.name for metric in task.metrics), *found):
+                figures[f'{task.name} {name}'] = found[name]
+    except (KeyError, TypeError) as error:
+        rule = 'should hold epoch, seconds and every test metric'
+        raise ValueError(f'{where} {rule}. Missing: {error}.') from error
+    for name, value in figures.items():
+        if type(value) not in ((int,) if name == 'epoch' else (int, float)):
+            raise ValueError(f'{where} should hold a number as {name}. Found {value!r}.')
+    return figures['epoch']
 
 
 def by_method(runs: Iterable[Run]) -> dict[str, list[Run]]:
@@ -149,42 +180,3 @@ def by_method(runs: Iterable[Run]) -> dict[str, list[Run]]:
             distinct = ', '.join(f'{name.removeprefix(label + "_")}={own[name]}' for name in names)
             methods[f'{label} ({distinct})' if distinct else label] = group
     return methods
-
-
-def _check_config(config: Any, path: Path) -> tuple[Task, ...]:
-    missing = [key for key in REQUIRED if not isinstance(config, dict) or key not in config]
-    if missing:
-        rule = f'should hold {", ".join(REQUIRED)}'
-        raise ValueError(f'{path} {rule}. Missing: {", ".join(missing)}.')
-    for key, kind in TYPES.items():
-        value = config.get(key)
-        if type(value) is not kind and (key in REQUIRED or value is not None):
-            raise ValueError(f'{path}: `{key}` should be a {kind.__name__}. Found {value!r:.80}.')
-    try:
-        return get_benchmark(config['benchmark']).select(config['tasks'])
-    except ValueError as error:
-        raise ValueError(f'{path}: {error}') from error
-
-
-def _check_entry(entry: Any, tasks: Iterable[Task], where: str) -> int:
-    """Return the epoch of an entry that has every figure."""
-    try:
-        figures = {'epoch': entry['epoch'], 'seconds': entry['seconds']['train']}
-        for task in tasks:
-            found = entry['test']['metrics'][task.name]
-            for name in (*(metric.name for metric in task.metrics), *found):
-                figures[f'{task.name} {name}'] = found[name]
-    except (KeyError, TypeError) as error:
-        rule = 'should hold epoch, seconds and every test metric'
-        raise ValueError(f'{where} {rule}. Missing: {error}.') from error
-    for name, value in figures.items():
-        if type(value) not in ((int,) if name == 'epoch' else (int, float)):
-            raise ValueError(f'{where} should hold a number as {name}. Found {value!r}.')
-    return figures['epoch']
-
-
-def _check_complete(epochs: Iterable[int], where: Path) -> None:
-    found = sorted(epochs)
-    if not found or found != list(range(len(found))):
-        shown = ', '.join(map(str, found)) or 'none'
-        raise ValueError(f'{where} should hold every epoch from 0 on. Found {shown}.')

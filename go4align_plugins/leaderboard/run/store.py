@@ -1,8 +1,7 @@
 """Store the results of a leaderboard: one file, a line a training run, only ever added to.
 
-A line holds all figures of a report, so that it can be made, or joined with another machine's
-results, without the run folders. A line that a killed process left half-written is passed over, and
-taken out when the next one is added.
+A line holds all figures of a report: run folders are not needed. A half-written one is passed over,
+and taken out when the next one is added.
 """
 
 from __future__ import annotations
@@ -78,16 +77,15 @@ class Store:
     def entries(self) -> dict[str, Entry]:
         """Return every cell's last entry by the cell's name; a damaged line is passed over."""
         entries = {}
-        lines = self._content().split(b'\n')
+        lines = self._lines()
         for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
             try:
                 entry = parse_entry(line)
             except ValueError as error:
                 half = ' (half-written?)' if number == len(lines) else ''
                 text = f'{self.path}, line {number}: passed over{half}. {error}'
-                warnings.warn(text, stacklevel=2)
+                if line.strip():
+                    warnings.warn(text, stacklevel=2)
             else:
                 entries[entry.cell] = entry
         return entries
@@ -96,7 +94,7 @@ class Store:
         """Add an entry, whole or not at all: the file is written aside and renamed."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f'{self.path}.lock'):
-            *lines, rest = self._content().split(b'\n')
+            *lines, rest = self._lines()
             with suppress(ValueError):
                 parse_entry(rest)  # whole but for the line's end
                 lines.append(rest)
@@ -112,12 +110,13 @@ class Store:
                 self.append(entry)
                 own[entry.cell] = entry
                 added.append(entry)
-            elif entry.finished and _figures(there) != _figures(entry):
-                differing.append(entry)
+            elif entry.finished:
+                here, new = ([epoch['test'] for epoch in e.epochs] for e in (there, entry))
+                differing += [entry] if here != new else []
         return added, differing
 
-    def _content(self) -> bytes:
-        return self.path.read_bytes() if self.path.exists() else b''
+    def _lines(self) -> list[bytes]:
+        return (self.path.read_bytes() if self.path.exists() else b'').split(b'\n')
 
 
 def parse_entry(line: bytes) -> Entry:
@@ -136,16 +135,10 @@ def parse_entry(line: bytes) -> Entry:
     if entry.status not in (FINISHED, FAILED):
         raise ValueError(f'`status` should be {FINISHED} or {FAILED}. Found {entry.status}.')
     reason = entry.reason and printable(entry.reason)
-    entry = replace(entry, reason=reason, epochs=tuple(entry.epochs))
-    if entry.finished:
-        check_run(entry.run)
-    return entry
+    epochs = check_run(entry.run).epochs if entry.finished else ()
+    return replace(entry, reason=reason, epochs=epochs)
 
 
 def printable(text: str) -> str:
     """Replace every character that could steer a terminal by a blank."""
     return ''.join(character if character.isprintable() else ' ' for character in text)
-
-
-def _figures(entry: Entry) -> list[Any]:
-    return [epoch.get('test') for epoch in entry.epochs]

@@ -24,6 +24,7 @@ from go4align_plugins.leaderboard.run.plan import load_plan, save_plan
 from go4align_plugins.leaderboard.run.store import RESULTS, Store
 
 from ... import ROOT, TOOLS
+from ..stores import BEFORE
 
 pytestmark = pytest.mark.integration
 
@@ -37,10 +38,12 @@ def rooms(tmp_path_factory):
     return folder
 
 
-def words(rooms, out, *methods, settings=SETTINGS):
-    return [
-        'run', '--benchmark', 'rooms', '--data', str(rooms), '--out', str(out), '--workers', '2',
-        '--methods', *methods, *settings,
+@pytest.fixture(scope='module')
+def words(rooms):
+    """The command line that trains methods."""
+    base = ['run', '--benchmark', 'rooms', '--data', str(rooms), '--workers', '2']
+    return lambda out, *methods, settings=SETTINGS: [
+        *base, '--out', str(out), '--methods', *methods, *settings,
     ]  # fmt: skip
 
 
@@ -51,16 +54,14 @@ def entries(folder):
 def figures(folder, *names):
     """All that a report reads but for the time."""
     found = entries(folder)
-    return {
-        name: [{**epoch, 'seconds': None} for epoch in found[name].epochs]
-        for name in names or found
-    }
+    epochs = {name: found[name].epochs for name in names or found}
+    return {name: [{**epoch, 'seconds': None} for epoch in own] for name, own in epochs.items()}
 
 
 @pytest.fixture(scope='module')
-def undisturbed(rooms, tmp_path_factory):
+def undisturbed(words, tmp_path_factory):
     out = tmp_path_factory.mktemp('boards') / 'undisturbed'
-    assert main(words(rooms, out, 'EW', 'GO4Align')) == 0
+    assert main(words(out, 'EW', 'GO4Align')) == 0
     return out
 
 
@@ -83,9 +84,19 @@ def test_a_method_added_later_runs_alone(undisturbed, capfd):
         assert (undisturbed / entry.log).exists()
 
 
-def test_killed_leaderboard_ends_as_an_undisturbed_one(rooms, undisturbed, tmp_path):
+def test_a_method_is_added_to_an_earlier_board(rooms, tmp_path, capsys):
+    board = shutil.copytree(BEFORE, tmp_path / 'board')
+    assert main(['run', '--out', str(board), '--data', str(rooms), '--methods', 'DWA']) == 0
+    after, before = ((folder / RESULTS).read_bytes() for folder in (board, BEFORE))
+    assert after.startswith(before)
+    assert after.count(b'\n') == before.count(b'\n') + 1
+    assert main(['report', str(board)]) == 0
+    assert '\nDWA ' in capsys.readouterr().out
+
+
+def test_killed_leaderboard_ends_as_an_undisturbed_one(words, undisturbed, tmp_path):
     out = tmp_path / 'killed'
-    command = [sys.executable, TOOLS / 'leaderboard.py', *words(rooms, out, 'EW', 'GO4Align')]
+    command = [sys.executable, TOOLS / 'leaderboard.py', *words(out, 'EW', 'GO4Align')]
     environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
@@ -95,7 +106,7 @@ def test_killed_leaderboard_ends_as_an_undisturbed_one(rooms, undisturbed, tmp_p
     process.kill()
     process.wait()
     # Its cells end with it; those that do not at once are waited for.
-    assert main(words(rooms, out, 'EW', 'GO4Align')) == 0
+    assert main(words(out, 'EW', 'GO4Align')) == 0
     assert figures(out) == figures(undisturbed, 'EW-0', 'GO4Align-0')
 
 
@@ -121,49 +132,47 @@ def test_killed_cell_goes_on_and_is_then_left(undisturbed, tmp_path):
     assert figures(tmp_path / 'again') == figures(undisturbed, 'EW-0')
 
 
-def test_a_full_disk_fails_no_cell(rooms, undisturbed, tmp_path, capsys):
-    out = tmp_path / 'full'
-    part = out / 'runs/EW-0/last.pt.part'
+def test_a_full_disk_fails_no_cell(words, undisturbed, tmp_path, capsys):
+    part = tmp_path / 'runs/EW-0/last.pt.part'
     part.parent.mkdir(parents=True)
     part.symlink_to('/dev/full')
-    assert main(words(rooms, out, 'EW')) == 2
+    assert main(words(tmp_path, 'EW')) == 2
     assert 'Make room' in capsys.readouterr().err
-    assert entries(out) == {}
-    assert main(words(rooms, out, 'EW')) == 0
-    assert figures(out) == figures(undisturbed, 'EW-0')
+    assert entries(tmp_path) == {}
+    assert main(words(tmp_path, 'EW')) == 0
+    assert figures(tmp_path) == figures(undisturbed, 'EW-0')
 
 
-def test_a_run_folder_that_cannot_be_read_fails_its_cell_alone(rooms, undisturbed, tmp_path):
+def test_a_run_folder_that_cannot_be_read_fails_its_cell_alone(words, undisturbed, tmp_path):
     out = shutil.copytree(undisturbed, tmp_path / 'broken')
-    (out / RESULTS).unlink()
-    (out / 'plan.yaml').unlink()
+    for name in (RESULTS, 'plan.yaml'):
+        (out / name).unlink()
     (out / 'runs/EW-0/metrics.jsonl').write_text('{"epoch": 0}\n[1]\n')
     (out / 'runs/GO4Align-0/usage.json').write_text('[7')
-    assert main(words(rooms, out, 'EW', 'GO4Align')) == 1
+    assert main(words(out, 'EW', 'GO4Align')) == 1
     found = entries(out)
     assert 'metrics.jsonl, line 2: should be the entry of epoch 1' in found['EW-0'].reason
     assert found['GO4Align-0'].finished
     assert figures(out, 'GO4Align-0') == figures(undisturbed, 'GO4Align-0')
 
 
-def test_failures_are_stored_and_tried_again_when_asked(rooms, tmp_path, capsys):
-    out = tmp_path / 'failing'
+def test_failures_are_stored_and_tried_again_when_asked(words, rooms, tmp_path, capsys):
     wild = (*SETTINGS, '--lr', '1e30')
-    assert main(words(rooms, out, 'EW', 'GO4Align:num_groups=2', settings=wild)) == 1
-    assert [entry.status for entry in entries(out).values()] == ['failed', 'failed']
-    assert all('diverged' in entry.reason for entry in entries(out).values())
+    assert main(words(tmp_path, 'EW', 'GO4Align:num_groups=2', settings=wild)) == 1
+    assert [entry.status for entry in entries(tmp_path).values()] == ['failed', 'failed']
+    assert all('diverged' in entry.reason for entry in entries(tmp_path).values())
     printed = capsys.readouterr().out
     assert '0 of 2 cells are finished, 2 failed' in printed
-    assert f'{out}/logs/EW-0.log' in printed
-    before = (out / RESULTS).read_bytes()
-    assert main(['run', '--out', str(out)]) == 1
-    assert (out / RESULTS).read_bytes() == before
+    assert f'{tmp_path}/logs/EW-0.log' in printed
+    before = (tmp_path / RESULTS).read_bytes()
+    assert main(['run', '--out', str(tmp_path)]) == 1
+    assert (tmp_path / RESULTS).read_bytes() == before
     hidden = rooms / 'train/depth/0.npy'
     gone = hidden.rename(hidden.with_suffix('.gone'))
-    assert main(['run', '--out', str(out), '--retry']) == 1
+    assert main(['run', '--out', str(tmp_path), '--retry']) == 1
     gone.rename(hidden)
-    assert all('missing: 0' in entry.reason for entry in entries(out).values())
-    assert (out / 'runs/EW-0.diverged-1').exists()
+    assert all('missing: 0' in entry.reason for entry in entries(tmp_path).values())
+    assert (tmp_path / 'runs/EW-0.diverged-1').exists()
 
 
 @pytest.mark.parametrize(
@@ -177,41 +186,35 @@ def test_failures_are_stored_and_tried_again_when_asked(rooms, tmp_path, capsys)
         (['--out', '/proc/leaderboard'], '/proc/leaderboard'),
     ],
 )
-def test_what_cannot_be_is_refused_before_training(rooms, tmp_path, capsys, extra, message):
-    out = tmp_path / 'refused'
-    assert main([*words(rooms, out, 'EW', settings=()), *extra]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith('leaderboard.py: error: ')
-    assert re.search(message, error)
-    assert not (out / 'plan.yaml').exists()
+def test_what_cannot_be_is_refused_before_training(words, tmp_path, capsys, extra, message):
+    assert main([*words(tmp_path, 'EW', settings=()), *extra]) == 2
+    assert re.match(f'leaderboard.py: error: .*{message}', capsys.readouterr().err)
+    assert not (tmp_path / 'plan.yaml').exists()
 
 
 def test_results_of_two_machines_are_joined(undisturbed, tmp_path, capsys):
-    exported, here = tmp_path / 'exported.jsonl', tmp_path / 'here'
+    exported, first = tmp_path / 'exported.jsonl', entries(undisturbed)['EW-0']
     assert main(['export', str(undisturbed), '--out', str(exported)]) == 0
-    here.mkdir()
-    save_plan(replace(load_plan(undisturbed), methods='EW'), here / 'plan.yaml')
-    first = entries(undisturbed)['EW-0']
-    Store(here / RESULTS).append(first)
-    assert main(['import', str(here), str(exported)]) == 0
-    assert figures(here) == figures(undisturbed)
+    save_plan(replace(load_plan(undisturbed), methods='EW'), tmp_path / 'plan.yaml')
+    Store(tmp_path / RESULTS).append(first)
+    assert main(['import', str(tmp_path), str(exported)]) == 0
+    assert figures(tmp_path) == figures(undisturbed)
     capsys.readouterr()
-    assert main(['status', str(here)]) == 0
+    assert main(['status', str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert 'GO4Align-0' in printed
     assert 'not finished' not in printed
     # Of another protocol, nothing is added.
     exported.write_bytes(replace(first, config={**first.config, 'batch_size': 5}).line)
-    before = (here / RESULTS).read_bytes()
-    assert main(['import', str(here), str(exported)]) == 2
+    before = (tmp_path / RESULTS).read_bytes()
+    assert main(['import', str(tmp_path), str(exported)]) == 2
     assert 'share their batch_size' in capsys.readouterr().err
-    assert (here / RESULTS).read_bytes() == before
+    assert (tmp_path / RESULTS).read_bytes() == before
 
 
-def test_cells_are_jobs_of_a_cluster(rooms, undisturbed, tmp_path):
+def test_cells_are_jobs_of_a_cluster(words, undisturbed, tmp_path):
     pytest.importorskip('submitit', reason='submitit is not installed')
-    out = tmp_path / 'cluster'
     settings = (*SETTINGS, '--cluster', 'local', '--cluster-options', 'timeout_min=5')
-    assert main(words(rooms, out, 'EW', settings=settings)) == 0
-    assert figures(out) == figures(undisturbed, 'EW-0')
-    assert json.loads((out / 'submitted.json').read_text()) == {}
+    assert main(words(tmp_path, 'EW', settings=settings)) == 0
+    assert figures(tmp_path) == figures(undisturbed, 'EW-0')
+    assert json.loads((tmp_path / 'submitted.json').read_text()) == {}

@@ -4,8 +4,15 @@ import re
 
 import pytest
 
-from go4align_plugins.leaderboard.run.method import Cell, Method, literal
-from go4align_plugins.leaderboard.run.plan import Plan, load_plan, read_plan, save_plan
+from go4align_plugins.leaderboard.run.plan import (
+    Cell,
+    Method,
+    Plan,
+    literal,
+    load_plan,
+    read_plan,
+    save_plan,
+)
 
 
 def make_plan(**values):

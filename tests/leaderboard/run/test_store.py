@@ -1,4 +1,4 @@
-"""Results are only ever added to, and survive a half-written line, a full disk and other files."""
+"""Results are only ever added to, and survive a half-written line and other files."""
 
 import json
 from dataclasses import asdict, replace
@@ -55,17 +55,6 @@ def test_strange_lines_and_a_last_one_without_its_end_stay(store):
     assert store.path.read_bytes().startswith(strange)
 
 
-def test_full_disk_leaves_the_store_as_it_was(store):
-    store.append(EW)
-    before = store.path.read_bytes()
-    store.path.with_name('results.jsonl.part').symlink_to('/dev/full')
-    with pytest.raises(OSError, match=r'results\.jsonl'):
-        store.append(UW)
-    assert store.path.read_bytes() == before
-    store.append(UW)
-    assert [*store.entries()] == [EW.cell, UW.cell]
-
-
 def test_join_keeps_what_is_finished_here(store):
     for entry in (EW, failed('UW')):
         store.append(entry)
@@ -86,18 +75,12 @@ def test_join_keeps_what_is_finished_here(store):
         ({'epochs': 3}, '`epochs` should be a list'),
         ({'epochs': []}, 'should hold every epoch from 0 on'),
         ({'colour': 1}, 'colour'),
-        ({'log': 1.5}, '`log` should be printable text'),
         ({'seconds': 'long'}, '`seconds` should be a int'),
         ({'config': {}}, 'Missing'),
-        *(
-            ({'config': {**EW.config, name: value}}, f'`{name}` should be a {kind}')
-            for name, value, kind in (
-                ('weighting', None, 'str'), ('benchmark', {}, 'str'), ('seed', [], 'int'),
-                ('weight_args', [1], 'dict'), ('num_frames', [1], 'dict'),
-            )
-        ),
+        ({'config': {**EW.config, 'weighting': None}}, '`weighting` should be a str'),
+        ({'config': {**EW.config, 'num_frames': [1]}}, '`num_frames` should be a dict'),
     ],
-)  # fmt: skip
+)
 def test_entries_are_checked(change, message):
     with pytest.raises(ValueError, match=message):
         parse_entry(json.dumps({**asdict(EW), **change}).encode())

@@ -1,12 +1,18 @@
+"""Reports from their command line, of a leaderboard of release 0.1.0, too."""
+
 import re
+import runpy
+import sys
 from dataclasses import replace
 
 import pytest
 
+from go4align_plugins.leaderboard import load_run
 from go4align_plugins.leaderboard.cli import main
+from go4align_plugins.leaderboard.run.store import Store
 
 from ..run_folders import scaled, write_run
-from ..stores import failed, make_entry, singles, write_store
+from ..stores import BEFORE, failed, make_entry, singles, write_store
 
 
 @pytest.fixture
@@ -49,14 +55,13 @@ def test_a_store_is_its_leaderboard_and_run_folders_join_it(board, tmp_path, rep
 
 
 def test_optimizers_within_mmengine_s_wrappers_are_compared(tmp_path, report):
-    def wrapper(kind, rate):
-        return {'optim_wrapper': {'type': kind, 'optimizer': {'type': 'Adam', 'lr': rate}}}
+    def write(name, kind, rate):
+        wrapper = {'type': kind, 'optimizer': {'type': 'Adam', 'lr': rate}}
+        return write_run(tmp_path / name, weighting=name, optim_wrapper=wrapper)
 
-    own = write_run(tmp_path / 'ew', **wrapper('OptimWrapper', 1e-4))
-    like = write_run(tmp_path / 'go', weighting='GO4Align', **wrapper('GO4AlignOptimWrapper', 1e-4))
-    unlike = write_run(tmp_path / 'uw', weighting='UW', **wrapper('OptimWrapper', 1e-3))
-    assert report(own, like)[0] == 0
-    status, printed = report(own, unlike)
+    own = write('EW', 'OptimWrapper', 1e-4)
+    assert report(own, write('GO4Align', 'GO4AlignOptimWrapper', 1e-4))[0] == 0
+    status, printed = report(own, write('UW', 'OptimWrapper', 1e-3))
     assert (status, 'share their optimizer' in printed) == (2, True)
 
 
@@ -81,3 +86,24 @@ def test_mistakes_are_named(tmp_path, report, monkeypatch, arguments, message):
     status, printed = report(*arguments)
     assert status == 2
     assert re.search(message, printed)
+
+
+def test_an_earlier_board_has_the_same_report(tmp_path, report):
+    assert report(BEFORE, '--best', '--out', tmp_path, '--formats', 'md', 'csv')[0] == 0
+    for name in ('report.md', 'report.csv'):
+        assert (tmp_path / name).read_text() == (BEFORE / name).read_text()
+    status, printed = report(BEFORE / 'report.csv', '--benchmark', 'nyuv2')
+    assert status == 0
+    assert re.search(r'\nGO4Align (.|\n)*NYUv2', printed)
+
+
+def test_an_earlier_board_lists_its_cells_and_its_run_folders_are_read(capsys, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['leaderboard', 'status', str(BEFORE)])
+    with pytest.raises(SystemExit, match='0'):
+        runpy.run_module('go4align_plugins.leaderboard', run_name='__main__')
+    assert capsys.readouterr().out.count('finished') == 4
+    entries = Store(BEFORE / 'results.jsonl').entries()
+    assert len(entries) == 4
+    for name, entry in entries.items():
+        run = load_run(BEFORE / 'runs' / name)
+        assert (run.config, run.epochs) == (entry.config, entry.epochs)
