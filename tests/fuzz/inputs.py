@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from PIL.PngImagePlugin import putchunk
 
 names = st.text(max_size=8)
 numbers = st.one_of(st.integers(), st.floats())
@@ -77,20 +78,19 @@ def picture(draw: st.DrawFn, whole: bytes) -> bytes:
     chunks, place = [], 8
     while place < len(whole):
         end = place + 8 + int.from_bytes(whole[place : place + 4], 'big')
-        chunks.append((whole[place + 4 : place + 8], whole[place + 8 : end]))
+        chunks.append([whole[place + 4 : place + 8], whole[place + 8 : end]])
         place = end + 4
-    index = draw(st.integers(0, len(chunks) - 1))
-    kind, content = chunks[index]
+    kind, content = chosen = draw(st.sampled_from(chunks))
     if kind == b'IDAT' and draw(st.booleans()):
-        content = zlib.compress(draw(damaged(zlib.decompress(content))))
+        chosen[1] = zlib.compress(draw(damaged(zlib.decompress(content))))
     else:
-        content = draw(damaged(content))
-    chunks[index] = draw(st.sampled_from((kind, kind, *{kind for kind, _ in chunks}))), content
-    result = whole[:8]
+        chosen[1] = draw(damaged(content))
+    chosen[0] = draw(st.sampled_from((kind, kind, *{kind for kind, _ in chunks})))
+    file = io.BytesIO()
+    file.write(whole[:8])
     for kind, content in chunks:
-        checksum = zlib.crc32(kind + content)
-        result += len(content).to_bytes(4, 'big') + kind + content + checksum.to_bytes(4, 'big')
-    return result
+        putchunk(file, kind, content)
+    return file.getvalue()
 
 
 @st.composite
