@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 from torch.utils.data import Dataset
-from toys import read_log, train
 
 from go4align_plugins import GO4Align
 
-ROOT = Path(__file__).parents[2]
+from .. import ROOT
+from .toys import read_log, train
 
 # Few and small pictures, no pretrained weights to download, no validation.
 SEGFORMER = """

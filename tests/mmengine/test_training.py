@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.runner import FlexibleRunner
-from toys import make_runner, read_log, train
 
 from go4align_plugins import GO4Align
 from go4align_plugins.mmengine import GO4AlignHook, GO4AlignOptimWrapper
+
+from .toys import make_runner, read_log, train
 
 PLAIN = {'type': 'OptimWrapper', 'optimizer': {'type': 'Adam', 'lr': 0.01}}
 OURS = {**PLAIN, 'type': 'GO4AlignOptimWrapper'}
