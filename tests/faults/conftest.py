@@ -1,8 +1,15 @@
 import pytest
 
-from .common import Works
+from . import common
 
 
 @pytest.fixture(scope='session')
-def works(tmp_path_factory):
-    return Works(tmp_path_factory.mktemp('data') / 'rooms')
+def rooms(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('data') / 'rooms'
+    common.render(folder)
+    return folder
+
+
+@pytest.fixture(scope='session')
+def works(rooms):
+    return common.make_works(rooms)

@@ -21,7 +21,7 @@ from mpmath import mp
 
 from go4align_plugins import GO4Align
 
-from ..fuzz.reference import WEIGHT_ERROR, exact_indicator, exact_weights, magnitudes
+from ..fuzz.reference import error_of_weights
 
 STEPS = int(os.environ.get('FAULTS_STEPS', 10**5))
 # Of the summed losses, relative, a step: half for rounding the product, half for the sum.
@@ -65,14 +65,6 @@ def check_run(num_tasks, num_groups, step_size, steps):
     weighting = GO4Align(num_tasks, num_groups, step_size)
     state, sums, taken = weighting.indicator.accumulated_risk, [mp.mpf(0)] * num_tasks, 0
     worst = {'state': 0.0, 'weights': 0.0}
-
-    def compare(name, found, exact, errors, least):
-        """Note the largest error, of which the largest that is stated is 1."""
-        pairs = zip(found, exact, errors)
-        shares = [abs(one - other) / (error * other + least) for one, other, error in pairs]
-        worst[name] = max(worst[name], *map(float, shares))
-        assert worst[name] <= 1, f'{worst}, {where}'
-
     for number, losses in enumerate(adversarial_losses(num_tasks, steps, 0)):
         before, groups_before = state.clone(), weighting.groups.clone()
         weights = weighting(losses)
@@ -88,12 +80,13 @@ def check_run(num_tasks, num_groups, step_size, steps):
         given, groups, risks = losses.tolist(), weighting.groups.tolist(), state.tolist()
         assert [group < 0 for group in groups] == losses.eq(0).tolist(), where
         sums = [x + mp.mpf(step_size) * loss for x, loss in zip(sums, given)]
-        compare('state', risks, sums, [STATE_ERROR * taken] * num_tasks, SMALLEST)
+        for risk, exact in zip(risks, sums):
+            error = abs(risk - exact) / (STATE_ERROR * taken * exact + SMALLEST)
+            worst['state'] = max(worst['state'], float(error))
         if number % max(num_tasks // 3, 1) == 0:
-            # The state and the groups are given: the last bit may decide between equal groups.
-            exact = exact_weights(exact_indicator(given, risks), groups)
-            errors = [WEIGHT_ERROR * size for size in magnitudes(risks, given, groups)]
-            compare('weights', weights.tolist(), exact, errors, 2 * SMALLEST)
+            error = error_of_weights(weights, given, risks, groups)
+            worst['weights'] = max(worst['weights'], error)
+        assert max(worst.values()) <= 1, f'{worst}, {where}'
     return worst
 
 

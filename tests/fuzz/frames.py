@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from functools import cache
+from importlib.util import find_spec
+from operator import itemgetter
 
 import h5py
 import numpy as np
@@ -48,11 +50,13 @@ def write_frame(folder, part, content, where='val'):
     for split in ('train', 'val'):
         write(folder, split, 0, FRAME)
     (folder / where / part / '0.npy').write_bytes(content)
-    return check(folder, ROOMS, progress=False)
+    problems = check(folder, ROOMS, progress=False)
+    assert all(str(folder) in problem for problem in problems)
+    return problems
 
 
 def assert_frame(frame, num_classes):
-    """Assert what every frame is."""
+    """Assert the rules of every frame."""
     image, label, depth = (frame[name] for name in ('image', 'segmentation', 'depth'))
     assert -0.01 <= image.min() <= image.max() <= 1.01
     assert label.shape == image.shape[:2] == depth.shape[:2]
@@ -62,20 +66,12 @@ def assert_frame(frame, num_classes):
     assert np.isfinite(frame.get('normal', depth)).all()
 
 
-@reads(npy(), name='npy')
+@reads(
+    st.tuples(npy(), st.sampled_from(('train', 'val')), st.booleans(), st.integers(0, 2**32)),
+    name='npy',
+)
 def check_npy(value, folder):
-    """A frame that is read keeps the layout's rules; both checks say the same."""
-    problems = write_frame(folder, *value)
-    assert all(str(folder) in problem for problem in problems)
-    frame = FrameFolder(folder, ROOMS, 'val').read(0)
-    # The checker also compares the size with the other split's.
-    assert not problems or frame['image'].shape[:2] != SIZE, problems
-    assert_frame(frame, 13)
-
-
-@reads(st.tuples(npy(), st.sampled_from(('train', 'val')), st.booleans(), st.integers(0, 2**32)))
-def libmtl_npy(value, folder):
-    """A frame comes whole to a training, of either split; or is refused, as by the check."""
+    """A frame that is read keeps the rules and comes whole to a training; or the check names it."""
     changed, split, augmented, seed = value
     problems = write_frame(folder, *changed, split)
     try:
@@ -85,26 +81,26 @@ def libmtl_npy(value, folder):
         assert problems
         raise
     assert not problems
+    assert_frame(FrameFolder(folder, ROOMS, split).read(0), 13)
     for pictures, targets in batches:
         assert all(each.isfinite().all() for each in (pictures, *targets.values()))
 
 
 @reads(npy(), needs='mmseg')
 def mmseg_npy(value, folder):
-    """mmseg's loader refuses what the other one refuses, with the same words."""
+    """mmseg's loader refuses what the other one refuses."""
     from go4align_plugins.mmseg.datasets import LoadMTLFrame, MTLNYUv2Dataset
 
-    write_frame(folder, *value)
-    MTLNYUv2Dataset(folder, 'val', pipeline=[LoadMTLFrame()], test_mode=True)[0]
+    problems = write_frame(folder, *value)
+    frame = MTLNYUv2Dataset(folder, 'val', pipeline=[LoadMTLFrame()], test_mode=True)[0]
+    # The checker also compares the size with the other split's.
+    assert not problems or frame['img'].shape[:2] != SIZE
 
 
 DESCRIPTION = {'benchmark': 'rooms', 'num_frames': {'train': 1, 'val': 1}, 'seed': 0}
 
 
-@reads(
-    json_file(DESCRIPTION) | altered(DESCRIPTION).map(lambda value: repr(value).encode()),
-    file='dataset.json',
-)
+@reads(json_file(DESCRIPTION) | altered(DESCRIPTION).map(repr).map(str.encode), file='dataset.json')
 def dataset_json(path):
     write_frame(path.parent, 'depth', as_bytes(FRAME['depth']))
     FrameFolder(path.parent, ROOMS, 'val')
@@ -159,16 +155,12 @@ def check_png(value, folder):
         path.parent.mkdir(parents=True)
         path.write_bytes(content[name])
     assert_frame(convert_frame({'val': find_frames(folder, 'val')}, (3, 4), 7, 'val', 0), 7)
+    if find_spec('mmseg'):
+        from go4align_plugins.mmseg.datasets import MTLCityscapesDataset
 
-
-@reads(png, needs='mmseg')
-def official_png(value, folder):
-    from go4align_plugins.mmseg.datasets import MTLCityscapesDataset
-
-    check_png(value, folder)
-    dataset = MTLCityscapesDataset(folder, 'val', layout='official', lazy_init=True)
-    read_frame, _ = dataset.open_frames()
-    assert_frame(read_frame(0), 19)
+        dataset = MTLCityscapesDataset(folder, 'val', layout='official', lazy_init=True)
+        read_frame, _ = dataset.open_frames()
+        assert_frame(read_frame(0), 19)
 
 
 ATTRIBUTES = b'3\nBald Young\na.jpg  1 -1\nb.jpg -1 -1\nc.jpg  1  1\n'
@@ -186,16 +178,17 @@ def celeba_lists(value, folder):
     assert len(read_partition(paths[1], faces)) == len(labels) == len(set(faces))
 
 
-def check_image(path):
+images = st.tuples(st.just('0.png'), pngs) | st.tuples(st.just('0.npy'), npy().map(itemgetter(1)))
+
+
+@reads(images, needs='mmseg')
+def image(value, folder):
     from go4align_plugins.mmseg.apis.inferencer import read_image
 
-    found = read_image(path)
+    (folder / value[0]).write_bytes(value[1])
+    found = read_image(folder / value[0])
     assert found.shape[2:] == (3,)
     assert found.dtype == np.uint8
-
-
-reads(pngs, needs='mmseg', name='image_png', file='0.png')(check_image)
-reads(npy().map(lambda value: value[1]), needs='mmseg', name='image_npy', file='0.npy')(check_image)
 
 
 @reads(pngs | damaged(picture_file('RGB', 'JPEG')))

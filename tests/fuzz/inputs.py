@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from PIL.PngImagePlugin import putchunk
 
 names = st.text(max_size=8)
-numbers = st.one_of(st.integers(), st.floats())
-plain = st.one_of(st.none(), st.booleans(), numbers, names)
+numbers = st.integers() | st.floats()
+deeper = st.sampled_from((True, True, False))
+plain = st.none() | st.booleans() | numbers | names
 """A value as YAML, JSON or Python configs have them."""
 anything = st.recursive(
     plain,
@@ -57,40 +59,32 @@ def archive(draw: st.DrawFn, whole: bytes) -> bytes:
     """A zip archive, as .npz files and checkpoints are: damaged, or a member of it."""
     if draw(st.booleans()):
         return draw(damaged(whole))
-    with zipfile.ZipFile(io.BytesIO(whole)) as file:
-        members = {member: file.read(member) for member in file.infolist()}
-    # The larger a member, the more of it there is to damage; the smallest are versions.
-    chosen = draw(st.sampled_from(sorted(members, key=lambda each: -each.file_size)))
-    members[chosen] = draw(damaged(members[chosen]))
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, 'w') as file:
-        for member, content in members.items():
-            file.writestr(member.filename, content)
+    with zipfile.ZipFile(io.BytesIO(whole)) as source, zipfile.ZipFile(buffer, 'w') as target:
+        # The larger a member, the more of it there is to damage; the smallest are versions.
+        chosen = draw(st.sampled_from(sorted(source.infolist(), key=lambda each: -each.file_size)))
+        for member in source.infolist():
+            content = source.read(member)
+            content = draw(damaged(content)) if member is chosen else content
+            target.writestr(member.filename, content)
     return buffer.getvalue()
 
 
 @st.composite
 def picture(draw: st.DrawFn, whole: bytes) -> bytes:
-    """A PNG file: damaged, or a chunk of it, with checksums that are right."""
+    """A PNG file: damaged, or its chunks are, with checksums that are right."""
     if draw(st.booleans()):
         return draw(damaged(whole))
-    chunks, place = [], 8
+    file, place = io.BytesIO(), 8
+    file.write(whole[:place])
     while place < len(whole):
         end = place + 8 + int.from_bytes(whole[place : place + 4], 'big')
-        chunks.append((whole[place + 4 : place + 8], whole[place + 8 : end]))
+        kind, content = whole[place + 4 : place + 8], whole[place + 8 : end]
+        if kind == b'IDAT':
+            content = zlib.compress(draw(damaged(zlib.decompress(content))))
+        putchunk(file, kind, draw(damaged(content)))
         place = end + 4
-    index = draw(st.integers(0, len(chunks) - 1))
-    kind, content = chunks[index]
-    if kind == b'IDAT' and draw(st.booleans()):
-        content = zlib.compress(draw(damaged(zlib.decompress(content))))
-    else:
-        content = draw(damaged(content))
-    chunks[index] = draw(st.sampled_from((kind, kind, *{kind for kind, _ in chunks}))), content
-    result = whole[:8]
-    for kind, content in chunks:
-        checksum = zlib.crc32(kind + content)
-        result += len(content).to_bytes(4, 'big') + kind + content + checksum.to_bytes(4, 'big')
-    return result
+    return file.getvalue()
 
 
 @st.composite
@@ -98,21 +92,16 @@ def altered(draw: st.DrawFn, whole: Any) -> Any:
     """A nested value in which up to two entries were replaced or removed."""
     value = copy.deepcopy(whole)
     for _ in range(draw(st.integers(0, 2))):
-        if not (places := list(_places(value))):
-            break
-        holder, key = draw(st.sampled_from(places))
-        if draw(st.sampled_from(('replace', 'replace', 'remove'))) == 'replace':
+        holder, inner = None, value
+        while isinstance(inner, (dict, list)) and inner and (holder is None or draw(deeper)):
+            keys = [*inner] if isinstance(inner, dict) else range(len(inner))
+            holder, key = inner, draw(st.sampled_from(keys))
+            inner = holder[key]
+        if holder and draw(deeper):
             holder[key] = draw(anything)
-        else:
+        elif holder:
             del holder[key]
     return value
-
-
-def _places(value: Any) -> Any:
-    keys = value if isinstance(value, dict) else range(len(value) if isinstance(value, list) else 0)
-    for key in keys:
-        yield value, key
-        yield from _places(value[key])
 
 
 @st.composite

@@ -20,8 +20,7 @@ from .reader import reads
 
 def write_order(folder):
     """Write LibMTL's order of the molecules beside them."""
-    write_npz(folder)
-    torch.save(torch.arange(12), folder / 'random_split.t')
+    torch.save(torch.arange(12), write_npz(folder) / 'random_split.t')
 
 
 FORMS = {
@@ -63,8 +62,7 @@ def check_files(value, folder):
     assert not problems
     assert np.isfinite(molecules.targets).all()
     assert sum(map(len, molecules.splits.values())) == len(molecules)
-    for index in range(len(molecules)):
-        atoms, pairs, features = molecules.graph(index)
+    for atoms, pairs, features in map(molecules.graph, range(len(molecules))):
         assert len(atoms) >= 1
         assert features.shape == (pairs.shape[1], 5)
         assert np.isfinite(features).all()
@@ -76,13 +74,11 @@ for form, (module, _) in FORMS.items():
 
 def arrays():
     with np.load(io.BytesIO(whole_files('npz')['molecules.npz'])) as file:
-        return st.one_of(
-            st.tuples(st.just(name), changed_array(file[name]))
-            for name in ('ids', 'Z', 'pos', 'ptr', 'y')
-        )
+        names = ('ids', 'Z', 'pos', 'ptr', 'y')
+        return st.one_of(changed_array(file[name]).map(lambda a, n=name: {n: a}) for name in names)
 
 
 @reads(arrays)
 def qm9_npz_arrays(value, folder):
-    write_npz(folder, **dict([value]))
+    write_npz(folder, **value)
     check_files({}, folder)

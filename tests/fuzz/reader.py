@@ -1,4 +1,4 @@
-"""The registry of readers: each with the inputs that it is fed and what is known of its results."""
+"""The registry of readers: each with the inputs that it is fed and what is known of its errors."""
 
 from __future__ import annotations
 
@@ -13,13 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 
 SECONDS = 60  # the first input may wait for imports on a busy machine
-
-
-class Hang(BaseException):
-    """A reader that does not come back; no `except Exception` of its own takes it for damage."""
 
 
 @dataclass(frozen=True)
@@ -35,36 +32,28 @@ class Reader:
     def run(self, value: Any) -> str:
         """Feed one input; returns `accepted`, or `refused` with an error that names the fault.
 
-        Any other error is a finding, and so is a Hang: no answer in time. While Python waits for
-        compiled code it cannot be raised: `run.py` ends the process.
+        Any other error is a finding, and so is no answer in time. While Python waits for compiled
+        code it cannot be interrupted: `run.py` ends the process.
         """
-
-        def stop(*_: object) -> None:
-            raise Hang(f'no answer within {SECONDS} s')
-
         # By the time that this process has worked: it may have had to wait for others.
-        before = signal.signal(signal.SIGPROF, stop)
+        signal.signal(signal.SIGPROF, lambda *_: pytest.fail(f'no answer within {SECONDS} s'))
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
             warnings.simplefilter('ignore')
+            given = [Path(name, self.file)] if self.file else [value, Path(name)]
+            if self.file:
+                given[0].write_bytes(value)
             try:
                 with contextlib.redirect_stdout(io.StringIO()):
-                    if self.file:
-                        path = Path(name, self.file)
-                        path.write_bytes(value)
-                        self.check(path)
-                    else:
-                        self.check(value, Path(name))
+                    self.check(*given)
                 return 'accepted'
             except (ValueError, OSError, ImportError) as error:
-                if re.search(
-                    f'Parameter `|{re.escape(name)}{self.named and "|"}{self.named}', str(error)
-                ):
-                    return 'refused'
-                raise AssertionError(f'no file or parameter is named: {error!r}') from error
+                known = '|'.join(filter(None, ('Parameter `', re.escape(name), self.named)))
+                if not re.search(known, str(error)):
+                    raise AssertionError(f'no file or parameter is named: {error!r}') from error
+                return 'refused'
             finally:
                 signal.setitimer(signal.ITIMER_PROF, 0)
-                signal.signal(signal.SIGPROF, before)
 
 
 READERS: dict[str, Reader] = {}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
+import torch
 from mpmath import mp
 
 LARGEST = 1e150  # a larger loss counts as this one, and the indicator saturates at it
@@ -11,42 +12,40 @@ LARGEST = 1e150  # a larger loss counts as this one, and the indicator saturates
 WEIGHT_ERROR = 2.0**-50
 
 
-def exact_indicator(
-    losses: list[float],
-    risks: list[Any],
+def error_of_weights(
+    weights: torch.Tensor,
+    losses: Sequence[float],
+    risks: Sequence[float],
+    groups: Sequence[int],
     risk_scale: str = 'sum',
     scale_balance: bool = True,
     smooth_alignment: bool = True,
-) -> dict[int, Any]:
-    """Eq. 5 to 7 of each present task, from the losses and the accumulated risks (Eq. 6's sum)."""
+) -> float:
+    """The largest error of the present tasks' weights, as a multiple of the one that is stated.
+
+    The accumulated risks (Eq. 6's sum) and the groups are those after the step: the last bit may
+    decide between equal groups.
+    """
     present = [task for task, x in enumerate(losses) if x > 0]
-    least = min((risks[task] for task in present), default=0)
-    shares = {task: mp.exp(least - risks[task]) for task in present}
-    total = mp.fsum(losses) / (len(present) if risk_scale == 'mean' else 1)
-    return {
-        task: min(
-            (total / losses[task] if scale_balance else mp.mpf(1))
-            * (shares[task] / mp.fsum(shares.values()) if smooth_alignment else 1),
-            mp.mpf(LARGEST),
-        )
-        for task in present
-    }
-
-
-def exact_weights(indicator: dict[int, Any], groups: list[int]) -> list[Any]:
-    """The mean of each task's group (Eq. 4), and 0 of a task that is absent."""
-    weights = [mp.mpf(0)] * len(groups)
-    for task in indicator:
-        members = [value for other, value in indicator.items() if groups[other] == groups[task]]
-        weights[task] = mp.fsum(members) / len(members)
-    return weights
-
-
-def magnitudes(risks, losses, groups):
-    """The sums of logarithms that a weight's error is a multiple of: the largest of its group."""
-    total, least, largest = mp.log(mp.fsum(losses)) if any(losses) else 0, min(risks), {}
-    for x, risk, group in zip(losses, risks, groups):
+    total, least = mp.fsum(losses), min(risks)
+    scale = total / (len(present) if risk_scale == 'mean' else 1)
+    shares = [mp.exp(least - risk) if x > 0 else mp.mpf(0) for x, risk in zip(losses, risks)]
+    indicator, sizes = {}, {}
+    for task in present:  # Eq. 5 to 7
+        balance = scale / losses[task] if scale_balance else mp.mpf(1)
+        alignment = shares[task] / mp.fsum(shares) if smooth_alignment else 1
+        indicator[task] = min(balance * alignment, mp.mpf(LARGEST))
         # A share that underflows adds nothing to the mean.
-        size = float(abs(total) + abs(mp.log(x)) + min(risk - least, 800)) if x > 0 else 0.0
-        largest[group] = max(size, largest.get(group, 0.0))
-    return [1 + largest[group] for group in groups]
+        logarithms = abs(mp.log(total)) + abs(mp.log(losses[task]))
+        sizes[task] = 1 + logarithms + min(risks[task] - least, 800)
+    kind, worst = torch.finfo(weights.dtype), 0.0
+    # What underflows is off by the least numbers of float64 and of the weights' dtype.
+    smallest = 16 * mp.mpf(2) ** -1074 + mp.mpf(kind.tiny) * kind.eps
+    for task in present:  # Eq. 4
+        members = [other for other in present if groups[other] == groups[task]]
+        exact = mp.fsum(indicator[other] for other in members) / len(members)
+        exact = min(exact, mp.mpf(kind.max))
+        size = max(sizes[other] for other in members) + len(groups)
+        error = abs(weights[task].item() - exact)
+        worst = max(worst, float(error / (exact * (WEIGHT_ERROR * size + kind.eps) + smallest)))
+    return worst

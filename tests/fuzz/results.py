@@ -1,12 +1,15 @@
-"""What trainings leave behind: run folders, stores, tables."""
+"""Results of trainings: run folders, stores, tables and checkpoints of both hosts."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import json
+import math
 from dataclasses import asdict
 
+import numpy as np
+import torch
 import yaml
 from hypothesis import strategies as st
 
@@ -18,11 +21,12 @@ from go4align_plugins.leaderboard.report.csv_results import report_of_table
 from go4align_plugins.leaderboard.report.formats import FORMATS
 from go4align_plugins.leaderboard.run.plan import Plan, save_plan
 from go4align_plugins.leaderboard.run.store import RESULTS, Store
+from go4align_plugins.libmtl import checkpoint
 from go4align_plugins.utils.run_folder import RunFolder
 
 from ..leaderboard.run_folders import MULTI, entry
 from ..leaderboard.stores import failed, make_entry, singles
-from .inputs import damaged, json_file, lines_of
+from .inputs import altered, archive, damaged, json_file, lines_of
 from .reader import reads
 
 MULTIPLE = (make_entry('EW'), make_entry('GO4Align:num_groups=2', seed=1), failed('DWA'))
@@ -62,9 +66,9 @@ def table_csv(path):
 
 def write(made, folder):
     made.console()
-    for path in made.write(folder / 'out', list(FORMATS)):
-        text = path.read_text(encoding='utf-8')
-        assert path.suffix != '.yml' or yaml.safe_load(text)['Models']
+    made.write(folder / 'out', list(FORMATS))
+    (path,) = (folder / 'out').glob('*.yml')
+    assert yaml.safe_load(path.read_text(encoding='utf-8'))['Models']
 
 
 @reads(json_file(*ENTRIES), name='import', file='file.jsonl')
@@ -108,3 +112,68 @@ def baseline(path):
 
     for metrics in load_baseline(path, get_benchmark('streets')).values():
         assert all(isinstance(figure, (int, float)) for figure in metrics.values())
+
+
+STATE = {
+    'name': 'GO4Align',
+    'task_names': ['a', 'b'],
+    'state_dict': {'groups': [1, 0], 'indicator.accumulated_risk': [0.25, 0.5]},
+}
+
+
+def saved(mmengine=False):
+    """A checkpoint after one step."""
+    model, buffer = torch.nn.Linear(2, 2), io.BytesIO()
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.ones(2)).sum().backward()
+    optimizer.step()
+    content = {'optimizer': optimizer.state_dict(), 'epoch': 1, 'model': model.state_dict()}
+    if mmengine:
+        from mmengine.logging import HistoryBuffer
+
+        history = HistoryBuffer([np.float32(2), 1.5], [1, 1])
+        hub = {'log_scalars': {'train/loss': history}, 'runtime_info': {'best': np.float64(0.5)}}
+        content['optimizer']['weighting'] = STATE
+        content.update(meta={'iter': 2}, state_dict=content.pop('model'), message_hub=hub)
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+@reads(lambda: archive(saved()), name='checkpoint', file='last.pt')
+def check_checkpoint(path):
+    assert 'epoch' in checkpoint.load(path)
+
+
+pointed = st.deferred(lambda: archive(saved(mmengine=True)))
+
+
+@reads(st.tuples(damaged(b'FOLDER/epoch_1.pth'), pointed), needs='mmengine')
+def mmengine_checkpoint(value, folder):
+    """Whatever the pointer says, the checkpoint there is found."""
+    from go4align_plugins.mmengine.saving import LAST, find_checkpoint
+
+    path = folder / 'epoch_1.pth'
+    path.write_bytes(value[1])
+    (folder / LAST).write_bytes(value[0].replace(b'FOLDER', str(folder).encode()))
+    assert find_checkpoint(folder) == path
+
+
+def tensors(value):
+    """Lists of numbers as tensors, wherever they are."""
+    if isinstance(value, dict):
+        return {key: tensors(entry) for key, entry in value.items()}
+    with contextlib.suppress(TypeError, ValueError, RuntimeError, OverflowError):
+        return torch.tensor(value) if isinstance(value, list) else value
+    return value
+
+
+@reads(altered(STATE), 'checkpoint', needs='mmengine')
+def mmengine_state(value, folder):
+    """A wrapper goes on from a state, or says what is wrong with it."""
+    from go4align_plugins.mmengine import GO4AlignOptimWrapper
+
+    wrapper = GO4AlignOptimWrapper(torch.optim.SGD([torch.nn.Parameter(torch.ones(()))], lr=0.1))
+    wrapper.load_state_dict({**wrapper.state_dict(), 'weighting': tensors(value)})
+    if wrapper.weighting is not None:
+        weights = wrapper.weighting(torch.ones(len(wrapper.task_names)))
+        assert all(map(math.isfinite, weights.tolist()))

@@ -16,7 +16,7 @@ pytest.importorskip('go4align_plugins.libmtl', reason='LibMTL is missing', exc_t
 from hypothesis import HealthCheck, given, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-from . import checkpoints, frames, molecules, plans, results, run, weighting  # noqa: F401
+from . import frames, molecules, plans, results, run, weighting  # noqa: F401
 from .reader import READERS
 
 pytestmark = pytest.mark.integration

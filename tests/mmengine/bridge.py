@@ -3,48 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
-import random
 
-import numpy as np
 import pytest
 import torch
-import toys
-
-if importlib.util.find_spec('LibMTL') is None:
-    pytest.skip('LibMTL is not installed', allow_module_level=True)
-
-from mmengine.hooks import Hook
 from mmengine.model import BaseModel
+from mmengine.runner.utils import set_random_seed
 from torch import nn
 from torch.utils.data import DataLoader
 
-from go4align_plugins.libmtl import Trainer
-from go4align_plugins.libmtl.compat import import_libmtl
+from go4align_plugins.measures import regression_loss
 
-LibMTL = import_libmtl()
+from . import toys
 
-TASKS = ('small', 'middle', 'large')
+pytest.importorskip('go4align_plugins.libmtl', reason='LibMTL is missing', exc_type=ImportError)
+
+from ..libmtl.toy import TASKS, LibMTL, build_loader, build_trainer
+
 UNFIT = ('AbsWeighting', 'GradDrop', 'MoDo', 'SDMGrad')
 STRATEGIES = [name for name in LibMTL.weighting.__all__ if name.removeprefix('AGRM_') not in UNFIT]
 EPOCHS = 4
 
 
-class SquaredError(LibMTL.loss.AbsLoss):
-    def compute_loss(self, pred, gt):
-        return (pred - gt).square().mean()
-
-
 def make_loader():
-    generator = torch.Generator().manual_seed(0)
-    inputs = torch.randn(20, 5, generator=generator)
-    scales = torch.tensor([0.1, 1.0, 10.0])
-    targets = inputs @ torch.randn(5, 3, generator=generator) * scales
-    frames = [(x, dict(zip(TASKS, row.split(1)))) for x, row in zip(inputs, targets)]
     # The last batch of an epoch is smaller. A generator of its own: without one, each pass draws a
     # number that strategies would draw.
-    return DataLoader(frames, batch_size=8, generator=torch.Generator())
+    return DataLoader(build_loader(20).dataset, batch_size=8, generator=torch.Generator())
 
 
 class Regressor(BaseModel):
@@ -58,49 +42,29 @@ class Regressor(BaseModel):
     def forward(self, inputs, targets, mode='tensor'):
         features = self.backbone(inputs)
         return {
-            f'{task}.loss': (self.heads[task](features) - targets[task]).square().mean()
+            f'{task}.loss': regression_loss(self.heads[task](features), targets[task])
             for task in TASKS
         }
 
 
-def seed():
-    random.seed(1)
-    np.random.seed(1)  # noqa: NPY002  (the global one is what strategies draw from)
-    torch.manual_seed(1)
-
-
 def train_in_libmtl(weighting, weight_args):
-    seed()
+    set_random_seed(1)
     model = Regressor()
-    tasks = {
-        task: {'metrics': ['accuracy'], 'metrics_fn': LibMTL.metrics.AccMetric(),
-               'loss_fn': SquaredError(), 'weight': [1]}
-        for task in TASKS
-    }  # fmt: skip
+    trainer = build_trainer(
+        weighting, weight_args=weight_args,
+        encoder_class=lambda: model.backbone, decoders=model.heads,
+        optim_param={'optim': 'adam', 'lr': 1e-2, 'weight_decay': 1e-3},
+        scheduler_param={'scheduler': 'step', 'step_size': 2, 'gamma': 0.5},
+    )  # fmt: skip
+    set_random_seed(1)
     with contextlib.redirect_stdout(io.StringIO()):
-        trainer = Trainer(
-            tasks, weighting, 'HPS', lambda: model.backbone, model.heads,
-            rep_grad=False, multi_input=False, weight_args=weight_args, arch_args={}, device='cpu',
-            optim_param={'optim': 'adam', 'lr': 1e-2, 'weight_decay': 1e-3},
-            scheduler_param={'scheduler': 'step', 'step_size': 2, 'gamma': 0.5},
-        )  # fmt: skip
-        seed()
         trainer.train(make_loader(), make_loader(), EPOCHS)
     own = {name: value for name, value in trainer.model.named_parameters() if '.' not in name}
     return {**model.state_dict(), **own}
 
 
-class Seeder(Hook):
-    """Seeds the training alone: building the model draws numbers, too."""
-
-    priority = 'VERY_HIGH'
-
-    def before_train(self, runner):
-        seed()
-
-
 def make_runner(work_dir, options, **changes):
-    seed()
+    set_random_seed(1)
     optimizer = {'type': 'Adam', 'lr': 1e-2, 'weight_decay': 1e-3}
     config = {
         'model': Regressor(),
@@ -108,7 +72,7 @@ def make_runner(work_dir, options, **changes):
         'train_cfg': {'by_epoch': True, 'max_epochs': EPOCHS},
         'optim_wrapper': {'type': 'LibMTLOptimWrapper', 'optimizer': optimizer, **options},
         'param_scheduler': [{'type': 'StepLR', 'step_size': 2, 'gamma': 0.5}],
-        'custom_hooks': [Seeder()],
+        'randomness': {'seed': 1},
         'default_hooks': {'checkpoint': {'type': 'CheckpointHook', 'interval': 1}},
         'log_processor': {'by_epoch': True},
         'log_level': 'ERROR',

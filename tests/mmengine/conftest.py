@@ -1,12 +1,6 @@
-"""Lets the tests of this folder, and the processes that they start, import its `toys`."""
-
 import importlib.util
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 class SkippedModule(pytest.Module):
@@ -24,7 +18,7 @@ def pytest_pycollect_makemodule(module_path, parent):
 
 @pytest.fixture
 def model():
-    from toys import Scales
+    from .toys import Scales
 
     return Scales()
 

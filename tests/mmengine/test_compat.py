@@ -18,7 +18,8 @@ from mmengine.logging import HistoryBuffer
 
 import go4align_plugins.mmengine
 
-ROOT = Path(__file__).parents[2]
+from .. import ROOT
+
 needs_lite = pytest.mark.skipif(
     not any(d.metadata['Name'] == 'mmcv-lite' for d in importlib.metadata.distributions()),
     reason='mmcv-lite is not installed',

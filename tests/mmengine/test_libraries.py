@@ -12,11 +12,9 @@ import numpy as np
 import pytest
 import torch
 from torch.utils.data import Dataset
-from toys import read_log, train
 
-from go4align_plugins import GO4Align
-
-ROOT = Path(__file__).parents[2]
+from .. import ROOT
+from .toys import assert_weights_follow, read_log, train
 
 # Few and small pictures, no pretrained weights to download, no validation.
 SEGFORMER = """
@@ -111,15 +109,6 @@ def test_multi_task_head_of_mmpretrain_trains(tmp_path):
     log = read_log(tmp_path)
     assert [line['weight/colour'] > 0 for line in log] == [True, False, True]
     assert_weights_follow(log, {'shape': ['shape_loss'], 'colour': ['colour_loss']})
-
-
-def assert_weights_follow(log, tasks):
-    """The logged weights are those of `GO4Align` fed with the logged losses."""
-    weighting = GO4Align(len(tasks))
-    for line in log:
-        losses = torch.tensor([sum(line[key] for key in keys) for keys in tasks.values()])
-        weights = weighting(losses).tolist()
-        assert [line[f'weight/{name}'] for name in tasks] == pytest.approx(weights, rel=1e-5)
 
 
 @needs('mmseg')

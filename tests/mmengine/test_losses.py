@@ -10,9 +10,10 @@ import weakref
 import pytest
 import torch
 from mmengine.model import ExponentialMovingAverage
-from toys import ToyData, ToyModel
 
 from go4align_plugins.mmengine.losses import LossRecorder, TaskLosses
+
+from .toys import ToyData, ToyModel
 
 
 class AddsPenalty(ToyModel):

@@ -6,7 +6,10 @@ import math
 
 import pytest
 import torch
-from toys import (
+
+from go4align_plugins.mmengine import GO4AlignAmpOptimWrapper
+
+from .toys import (
     Scales,
     ToyData,
     ToyModel,
@@ -17,8 +20,6 @@ from toys import (
     make_wrapper,
     moved,
 )
-
-from go4align_plugins.mmengine import GO4AlignAmpOptimWrapper
 
 
 def test_half_precision_losses_are_weighed_in_single(model):

@@ -4,7 +4,65 @@ from __future__ import annotations
 
 import pytest
 import torch
-from two_ranks import train_rank
+from mmengine.hooks import Hook
+
+from .toys import ToyModel, accumulated, logged, make_loader, train
+
+
+class PartlyLabelled(ToyModel):
+    """Without the task `near` in the first iteration of the first rank."""
+
+    iteration = 0
+
+    def forward(self, inputs, targets, mode='tensor'):
+        losses = super().forward(inputs, targets, mode)
+        self.iteration += 1
+        if torch.distributed.get_rank() == 0 and self.iteration == 1:
+            return {key: value for key, value in losses.items() if key.startswith('far')}
+        return losses
+
+
+class Witness(Hook):
+    """Notes each iteration's weights, state, losses and parameters."""
+
+    def __init__(self):
+        self.seen = []
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        wrapper = runner.optim_wrapper
+        self.seen.append(
+            {
+                'names': wrapper.task_names,
+                'weights': [
+                    float(value) for value in logged(wrapper, 'weight', wrapper.task_names)
+                ],
+                'state': accumulated(wrapper).tolist(),
+                'loss': outputs['loss'].item(),
+                'parameters': [value.tolist() for value in runner.model.parameters()],
+            }
+        )
+
+
+def train_rank(rank, folder, accumulative_counts):
+    """Train, and write what was seen at every iteration to `FOLDER/RANK.pt`."""
+    torch.set_num_threads(1)
+    meeting = f'file://{folder}/meeting'
+    torch.distributed.init_process_group('gloo', init_method=meeting, rank=rank, world_size=2)
+    witness, wrapped = Witness(), {'type': 'MMDistributedDataParallel', 'device_ids': None}
+    wrapper = {'type': 'GO4AlignOptimWrapper', 'optimizer': {'type': 'Adam', 'lr': 0.01}}
+    train(
+        folder / 'run',
+        model=PartlyLabelled(),
+        train_dataloader=make_loader(shuffle=False, length=16, seed=10 + rank),
+        optim_wrapper={**wrapper, 'accumulative_counts': accumulative_counts, 'step_size': 0.01},
+        launcher='pytorch',
+        cfg={'model_wrapper_cfg': {**wrapped, 'find_unused_parameters': True}},
+        custom_hooks=[witness],
+    )
+    torch.save(witness.seen, folder / f'{rank}.pt')
+    # Left to the end of the process, gloo's threads sometimes abort it.
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
 
 
 @pytest.mark.integration

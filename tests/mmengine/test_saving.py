@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from toys import make_runner
 
 from go4align_plugins.mmengine import SafeCheckpointHook
 from go4align_plugins.mmengine.saving import find_checkpoint
+
+from .toys import make_runner
 
 
 def keep(count):

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import TensorDataset
 
+from go4align_plugins import GO4Align
 from go4align_plugins.mmengine import GO4AlignAmpOptimWrapper, GO4AlignOptimWrapper
 
 TIMES = ('time', 'data_time', 'eta')
@@ -87,6 +88,17 @@ def read_log(folder):
     paths = sorted(folder.glob('*/vis_data/scalars.json'))
     lines = [json.loads(line) for path in paths for line in path.read_text().splitlines()]
     return [{key: line[key] for key in line if key not in TIMES} for line in lines]
+
+
+def assert_weights_follow(log, tasks):
+    """The logged weights and groups are those of `GO4Align` fed with the logged losses."""
+    weighting = GO4Align(len(tasks))
+    for line in log:
+        losses = torch.tensor([sum(line[key] for key in keys) for keys in tasks.values()])
+        weights = weighting(losses).tolist()
+        assert [line[f'weight/{name}'] for name in tasks] == pytest.approx(weights, rel=1e-5)
+        assert [line[f'group/{name}'] for name in tasks] == weighting.groups.tolist()
+        assert line['loss'] == pytest.approx(losses.sum().item(), rel=1e-5)
 
 
 class Scales(ToyModel):
