@@ -32,14 +32,10 @@ class _Room:
     solids: list[Solid] = field(default_factory=list)
     lights: list[Light] = field(default_factory=list)
 
-    def wall(self, quarter: int) -> Array:
-        """Half the breadth of a wall, and its distance from the middle."""
-        return self.half[:: -1 if quarter % 2 else 1]
-
     def place(self, piece: Piece, position: Array, quarter: int) -> bool:
         """Put the piece at ``position`` (2,), its back to a wall, if there is room."""
         size, solids = piece
-        half = np.array(size[:: -1 if quarter % 2 else 1]) / 2
+        half = np.roll(size, quarter) / 2
         low, high = position - half, position + half
         inside = (np.maximum(-low, high) <= self.half + 1e-6).all()
         hits = any((low < other[1]).all() and (high > other[0]).all() for other in self.taken)
@@ -54,7 +50,7 @@ class _Room:
         piece = PIECES[name](self.rng)
         for _ in range(12):
             quarter = int(self.rng.choice(4, p=[0.46, 0.26, 0.02, 0.26]))
-            breadth, reach = self.wall(quarter)
+            breadth, reach = np.roll(self.half, quarter)
             room = breadth - piece[0][0] / 2
             if room > 0:
                 spot = [self.rng.uniform(-room, room), reach - piece[0][1] / 2 - 0.02, 0.0]
@@ -101,7 +97,7 @@ class _Room:
         ]
         accent = replace(paper, colour=rng.colour(None, (0.2, 0.45), (0.4, 0.75)))
         for quarter in range(4):
-            breadth, reach = self.wall(quarter) * [2, 1]
+            breadth, reach = np.roll(self.half, quarter) * [2, 1]
             coat = accent if quarter == 0 and rng.random() < 0.3 else paper
             plaster = (
                 (0, reach + 0.1, height / 2),
@@ -115,7 +111,7 @@ class _Room:
 
     def decorate_wall(self, quarter: int) -> None:
         """Draw windows with their light, pictures and doors side by side; they shade nothing."""
-        rng, yaw, (breadth, reach) = self.rng, quarter * np.pi / 2, self.wall(quarter)
+        rng, yaw, (breadth, reach) = self.rng, quarter * np.pi / 2, np.roll(self.half, quarter)
         parts = max(1, int(2 * breadth / rng.uniform(1.3, 1.9)))
         for x in ((np.arange(parts) + 0.5) / parts * 2 - 1) * breadth:
             kind, solids = rng.random(), list[Solid]()

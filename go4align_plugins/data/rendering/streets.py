@@ -20,8 +20,8 @@ GLASS = Material('plain', (0.1, 0.13, 0.17), gloss=0.6)
 STEEL = Material('plain', (0.42, 0.44, 0.45), gloss=0.1)
 PLATE = Material('plain', (0.9, 0.9, 0.88))
 WHITE = Material('plain', (0.95, 0.95, 0.95), glow=0.25)
-HEADLIGHT = Material('plain', (0.95, 0.95, 0.9), glow=0.4)
-TAIL_LIGHT = Material('plain', (0.75, 0.08, 0.08), glow=0.5)
+HEAD = Material('plain', (0.95, 0.95, 0.9), glow=0.4)  # lights of a car
+TAIL = Material('plain', (0.75, 0.08, 0.08), glow=0.5)
 SIGNS = (0.8, 0.12, 0.12), (0.1, 0.25, 0.75), (0.95, 0.75, 0.1)
 LIGHTS = (0.2, 0.9, 0.4), (1.0, 0.75, 0.1), (1.0, 0.15, 0.1)  # from below
 
@@ -119,9 +119,7 @@ def vehicle(rng: Draw, kind: float = 0.0) -> list[Solid]:
     x, y, size = w / 2 - 0.08, d * 0.31, (0.24, 2 * radius, 2 * radius)
     wheels = [ball((i * x, j * y, radius), size, label, RUBBER) for i, j in corners]
     x, y, size = front / 2 - 0.2, d / 2 - 0.05, (0.32, 0.12, 0.15)
-    lights = [
-        box((i * x, j * y, height), size, label, (TAIL_LIGHT, HEADLIGHT)[j > 0]) for i, j in corners
-    ]
+    lights = [box((i * x, j * y, height), size, label, (TAIL, HEAD)[j > 0]) for i, j in corners]
     return solids + shadeless(*wheels, *lights)
 
 
