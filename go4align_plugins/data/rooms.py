@@ -17,9 +17,8 @@ from go4align_plugins.data.cityscapes import CITYSCAPES
 from go4align_plugins.data.mtan_layout import SPLITS, read_description
 from go4align_plugins.data.nyuv2 import NYUV2
 from go4align_plugins.data.prepare import write_dataset
-from go4align_plugins.data.rendering.raycast import Scene
+from go4align_plugins.data.rendering.raycast import DepthSensor, Scene, record
 from go4align_plugins.data.rendering.rooms import build_room
-from go4align_plugins.data.rendering.sensors import DepthSensor, record
 from go4align_plugins.data.rendering.streets import build_street
 from go4align_plugins.data.units import DISPARITY
 from go4align_plugins.utils.options import check_choice, check_whole, require
@@ -94,12 +93,10 @@ def render(
     layout, sensor = np.random.SeedSequence(entropy).spawn(2)
     scene = BUILDERS[benchmark](np.random.default_rng(layout))
     taken = record(scene, SENSORS[benchmark], image_size, np.random.default_rng(sensor))
-    depth = np.where(taken.measured, taken.depth, np.float32(1))
+    depth, normal = taken.depth[..., None], taken.normal if benchmark == 'rooms' else None
     if benchmark == 'streets':
-        depth = np.float32(DISPARITY) / depth
-    depth = np.where(taken.measured, depth, np.float32(0))[..., None]
-    normal = np.where(taken.measured[..., None], taken.normal, np.float32(0))
-    return Frame(taken.image, taken.label, depth, normal if benchmark == 'rooms' else None)
+        np.divide(np.float32(DISPARITY), depth, out=depth, where=depth > 0)
+    return Frame(taken.image, taken.label, depth, normal)
 
 
 def render_dataset(

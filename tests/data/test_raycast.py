@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from go4align_plugins.data.rendering.raycast import Camera, Light, Scene, cast, shade, shadowed
-from go4align_plugins.data.rendering.sensors import DepthSensor, record
+from go4align_plugins.data.rendering import raycast
+from go4align_plugins.data.rendering.raycast import Camera, Light, Scene, shade, shadowed
 from go4align_plugins.data.rendering.solids import ball, box, moved, shadeless
 from go4align_plugins.data.rendering.textures import PATTERNS, Material
 
@@ -17,21 +17,20 @@ EYE = Camera(np.zeros(3))
 
 
 def look(*solids, camera=EYE, baseline=1e-6):
-    sensor = DepthSensor(baseline, nearest=0.1, farthest=100.0, grazing=0.0)
+    sensor = raycast.DepthSensor(baseline, nearest=0.1, farthest=100.0, grazing=0.0)
     scene = Scene(camera, solids, [Light(np.array([0, -1, 1]), np.ones(3))], np.ones((2, 3)) / 2)
-    return record(scene, sensor, SIZE, np.random.default_rng(0))
+    return raycast.record(scene, sensor, SIZE, np.random.default_rng(0))
 
 
 def centre_ray(solid, camera=EYE):
     middle = np.array([4.0])
-    return float(cast([solid], camera, middle, middle, (8, 8))[0][0, 0])
+    return float(raycast.cast([solid], camera, middle, middle, (8, 8))[0][0, 0])
 
 
 def test_a_wall_two_metres_ahead():
     seen = look(WALL)
     assert (seen.depth == 2).all()
     np.testing.assert_array_equal(seen.normal, np.broadcast_to([0, 0, -1], (*SIZE, 3)))
-    assert seen.measured.all()
     assert set(np.unique(seen.label)) == {-1, 3}
 
 
@@ -107,11 +106,10 @@ def test_a_facing_surface_is_lit_and_a_shaded_one_is_not():
 
 def test_a_projector_leaves_a_shadow_beside_a_near_thing():
     seen = look(WALL, box((0, 1, 0), (0.4, 0.02, 0.4), 0, GREY), baseline=0.2)
-    missing = ~seen.measured
+    missing = seen.depth == 0
     # The projector is on the right, so the shadow is on the left of the board, on the wall.
     assert missing[12, :16].any()
     assert not missing[12, 16:].any()
-    assert (seen.depth[missing] == 2).all()
 
 
 @pytest.mark.parametrize('pattern', PATTERNS)

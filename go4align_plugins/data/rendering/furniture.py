@@ -10,19 +10,18 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from go4align_plugins.data.nyuv2 import NYUV2
-from go4align_plugins.data.rendering.solids import Solid, ball, box, cylinder, moved, shadeless
+from go4align_plugins.data.rendering.solids import Solid, ball, box, cylinder, decal, moved
 from go4align_plugins.data.rendering.textures import Draw, Material, Range
 
 Piece = tuple[tuple[float, float], list[Solid]]  # the floor that it takes in metres, and its solids
 LABEL = {name: number for number, name in enumerate(NYUV2.class_names)}
 OBJECTS = LABEL['objects']
-PALE = (0, 0.17), (0, 0.06)  # hue and saturation of white paint
 
 
 def wood(rng: Draw) -> Material:
     """Draw wood from dark to light, or white paint."""
     if rng.random() < 0.2:
-        return rng.material('plain', *PALE, (0.75, 0.95))
+        return rng.material('plain', (0, 0.17), (0, 0.06), (0.75, 0.95))
     return rng.material('wood', (0.04, 0.11), (0.4, 0.75), (0.25, 0.8), scale=(0.5, 1), gloss=0.05)
 
 
@@ -34,52 +33,45 @@ def cloth(rng: Draw) -> Material:
     return Material(pattern, rng.colour(), accent, scale * rng.uniform(0.6, 1.4), rng.seed())
 
 
-def thing(rng: Draw, x: float, y: float, z: float, largest: float) -> list[Solid]:
-    """Draw a cup, vase, ball, carton, plant or laptop that stands at (x, y, z)."""
-    material = rng.material('plain', gloss=rng.choice([0.0, 0.0, 0.6]))
+def thing(rng: Draw, largest: float) -> list[Solid]:
+    """Draw a cup, vase, ball, carton, plant or laptop."""
+    look = rng.material('plain', gloss=rng.choice([0.0, 0.0, 0.6]))
     w, h = largest * rng.uniform(0.35, 0.8, 2)
     kind = rng.pick('cup', 'vase', 'ball', 'carton', 'plant', 'laptop')
-    if kind == 'carton':
-        yaw = rng.uniform(-0.6, 0.6)
-        return [box((x, y, z + h / 2), (w, w * 0.7, h), OBJECTS, material, yaw)]
     if kind == 'laptop':
         dark = Material('plain', (0.12, 0.12, 0.14), gloss=0.3)
         screen = Material('cloud', (0.3, 0.5, 0.8), (0.8, 0.85, 0.9), 0.4, rng.seed(), glow=0.6)
         return [
-            box((x, y, z + 0.01), (0.32, 0.22, 0.02), OBJECTS, dark),
-            box((x, y + 0.11, z + 0.12), (0.32, 0.02, 0.22), OBJECTS, dark),
-            *shadeless(box((x, y + 0.098, z + 0.12), (0.29, 0.006, 0.19), OBJECTS, screen)),
+            box((0, 0, 0.01), (0.32, 0.22, 0.02), OBJECTS, dark),
+            box((0, 0.11, 0.12), (0.32, 0.02, 0.22), OBJECTS, dark),
+            decal((0, 0.098, 0.12), (0.29, 0.006, 0.19), OBJECTS, screen),
         ]
-    leaves = material
-    if kind == 'plant':
-        leaves = rng.material('leaves', (0.22, 0.4), (0.5, 0.8), (0.3, 0.6), scale=0.2)
-    parts = [  # their height above the ground, width, height
-        ('cup', cylinder, h / 2, w * 0.6, h, material),
-        ('ball', ball, w / 2, w, w, material),
-        ('vase', ball, h * 0.4, w * 0.7, h * 0.8, material),
-        ('vase', cylinder, h * 0.7, w * 0.25, h * 0.6, material),
-        ('plant', cylinder, h * 0.3, w * 0.6, h * 0.6, material),
-        ('plant', ball, h, w * 1.2, h * 1.1, leaves),
-    ]
-    return [
-        shape((x, y, z + up), (wide, wide, tall), OBJECTS, look)
-        for name, shape, up, wide, tall, look in parts
-        if name == kind
-    ]
+    if kind == 'carton':
+        return [box((0, 0, h / 2), (w, w * 0.7, h), OBJECTS, look, rng.uniform(-0.6, 0.6))]
+    if kind == 'cup':
+        return [cylinder((0, 0, h / 2), (w * 0.6, w * 0.6, h), OBJECTS, look)]
+    if kind == 'ball':
+        return [ball((0, 0, w / 2), (w, w, w), OBJECTS, look)]
+    if kind == 'vase':
+        body = ball((0, 0, h * 0.4), (w * 0.7, w * 0.7, h * 0.8), OBJECTS, look)
+        return [body, cylinder((0, 0, h * 0.7), (w * 0.25, w * 0.25, h * 0.6), OBJECTS, look)]
+    leaves = rng.material('leaves', (0.22, 0.4), (0.5, 0.8), (0.3, 0.6), scale=0.2)
+    pot = cylinder((0, 0, h * 0.3), (w * 0.6, w * 0.6, h * 0.6), OBJECTS, look)
+    return [pot, ball((0, 0, h), (w * 1.2, w * 1.2, h * 1.1), OBJECTS, leaves)]
 
 
-def lamp(rng: Draw, x: float, y: float, z: float, height: float) -> list[Solid]:
+def lamp(rng: Draw, height: float) -> list[Solid]:
     """Draw a lamp whose shade glows; a tall one's is round."""
     foot = rng.material('plain', gloss=0.5)
     glass = Material('plain', (1.0, 0.93, 0.75), glow=rng.uniform(0.5, 1.0))
     w = 0.2 + 0.1 * height
-    shade = cylinder((x, y, z + height), (w, w, w), OBJECTS, glass, casts_shadow=False)
-    if height < 1:
-        middle, size = (x, y, z + height * 0.5 + w * 0.8), (w * 1.3, w * 1.3, w)
-        shade = box(middle, size, OBJECTS, glass, taper=(0.35, 0.35), casts_shadow=False)
+    middle, size = (0, 0, height * 0.5 + w * 0.8), (w * 1.3, w * 1.3, w)
+    shade = decal(middle, size, OBJECTS, glass, taper=(0.35, 0.35))
+    if height >= 1:
+        shade = decal((0, 0, height), (w, w, w), OBJECTS, glass, shape='cylinder')
     return [
-        cylinder((x, y, z + 0.02), (w * 0.7, w * 0.7, 0.04), OBJECTS, foot),
-        cylinder((x, y, z + height * 0.4), (0.035, 0.035, height * 0.8), OBJECTS, foot),
+        cylinder((0, 0, 0.02), (w * 0.7, w * 0.7, 0.04), OBJECTS, foot),
+        cylinder((0, 0, height * 0.4), (0.035, 0.035, height * 0.8), OBJECTS, foot),
         shade,
     ]
 
@@ -95,9 +87,9 @@ def clutter(rng: Draw, width: float, depth: float, height: float, number: int) -
             solids.append(box((x, y, z + h / 2), (w, d, h), LABEL['books'], cover, yaw))
             z += h
         if 0.3 <= kind < 0.42:
-            solids += lamp(rng, x, y, height, rng.uniform(0.4, 0.6))
+            solids += moved(lamp(rng, rng.uniform(0.4, 0.6)), (x, y, height))
         elif 0.42 <= kind < 0.9:
-            solids += thing(rng, x, y, height, min(0.4, depth, width / number))
+            solids += moved(thing(rng, min(0.4, depth, width / number)), (x, y, height))
     return solids
 
 
@@ -118,10 +110,10 @@ def bed(rng: Draw) -> Piece:
         box((0, -d * 0.16, h / 2 + 0.07), (w + 0.06, d * 0.7, h - 0.08), label, cloth(rng)),
         box((0, d / 2 - 0.03, 0.55), (w + 0.05, 0.07, rng.uniform(0.8, 1.1)), label, frame),
     ]
-    case = cloth(rng) if rng.random() < 0.5 else white
+    case, size = cloth(rng) if rng.random() < 0.5 else white, (w * 0.42, 0.42, 0.22)
     for x in (-w / 4, w / 4):
-        centre, size = (x, d / 2 - 0.32, h + 0.05), (w * 0.42, 0.42, 0.22)
-        solids.append(ball(centre, size, OBJECTS, case, rng.uniform(-0.2, 0.2)))
+        spot = (x, d / 2 - 0.32, h + 0.05)
+        solids.append(ball(spot, size, OBJECTS, case, rng.uniform(-0.2, 0.2)))
     return (w, d), solids
 
 
@@ -156,23 +148,20 @@ def chair(rng: Draw) -> Piece:
     solids = [*legs(w, w, seat, 0.04, label, frame), box((0, 0, seat), (w, w, 0.06), label, cover)]
     if rng.random() < 0.5:
         solids.append(box((0, y, middle + 0.05), (w, 0.05, post - 0.1), label, cover))
-    solids += [box((x, y, middle), (0.04, 0.04, post), label, frame) for x in (-y, y)]
-    for z in (back - 0.05, middle):
-        solids.append(box((0, y, z), (w - 0.04, 0.025, 0.09), label, frame))
-    return (w + 0.1, w + 0.1), solids
+    parts = [((x, y, middle), (0.04, 0.04, post)) for x in (-y, y)]
+    parts += [((0, y, z), (w - 0.04, 0.025, 0.09)) for z in (back - 0.05, middle)]
+    return (w + 0.1, w + 0.1), solids + [box(*part, label, frame) for part in parts]
 
 
 def table(rng: Draw, width: float | None = None, height: float = 0.74) -> Piece:
     """Draw a table, round or not, with things on it."""
     label, top = LABEL['table'], wood(rng)
     w, d = rng.uniforms(width or (0.9, 1.8), (0.55, 0.9))
+    solids = [*legs(w, d, height, 0.07, label, top), box((0, 0, height), (w, d, 0.05), label, top)]
     if rng.random() < 0.3:
         w = d = rng.uniform(0.9, 1.2)
         disks = ((height, w, 0.05), (height / 2, 0.1, height), (0.03, w / 2, 0.05))
         solids = [cylinder((0, 0, z), (b, b, h), label, top) for z, b, h in disks]
-    else:
-        solids = legs(w, d, height, 0.07, label, top)
-        solids.append(box((0, 0, height), (w, d, 0.05), label, top))
     return (w, d), solids + clutter(rng, w * 0.8, d * 0.7, height + 0.025, int(rng.integers(1, 5)))
 
 
@@ -187,18 +176,17 @@ def cupboard(
     w, h = width / columns, (height - 0.08) / rows
     for i, j in np.ndindex(columns, rows):
         x, z = ((i + 0.5) / columns - 0.5) * width, 0.05 + (j + 0.5) / rows * (height - 0.08)
-        door = box((x, -depth / 2, z), (w - 0.03, 0.03, h - 0.03), label, body)
+        solids.append(decal((x, -depth / 2, z), (w - 0.03, 0.03, h - 0.03), label, body))
         if h - 0.03 > 0.6:  # A tall door has its knob at the side.
             x += (0.4, -0.4)[i % 2] * width / columns
-        knob = box((x, -depth / 2 - 0.03, z), (0.05, 0.04, 0.05), label, metal)
-        solids += shadeless(door, knob)
+        solids.append(decal((x, -depth / 2 - 0.03, z), (0.05, 0.04, 0.05), label, metal))
     return (width, depth), solids + clutter(rng, width * 0.85, depth * 0.6, height, number)
 
 
 def nightstand(rng: Draw) -> Piece:
     """Draw a small chest with a lamp."""
     size, solids = cupboard(rng, (0.45, 0.4, 0.5), (1, 2))
-    return size, solids + lamp(rng, 0, 0, 0.5, rng.uniform(0.4, 0.55))
+    return size, solids + moved(lamp(rng, rng.uniform(0.4, 0.55)), (0, 0, 0.5))
 
 
 def kitchen(rng: Draw) -> Piece:
@@ -214,24 +202,20 @@ def bookshelf(rng: Draw) -> Piece:
     """Draw shelves with books and things."""
     w, d, h = rng.uniforms((0.8, 1.5), 0.32, (1.2, 2.1))
     label, board = LABEL['furniture'], wood(rng)
-    levels = int(h / 0.38)
+    levels, edge, inner = int(h / 0.38), (w - 0.03) / 2, w - 0.1
     step, shelf = (h - 0.05) / levels, (w - 0.06, d, 0.03)
-    solids = [
-        *(
-            box((x, 0, h / 2), (0.03, d, h), label, board)
-            for x in (-(w - 0.03) / 2, (w - 0.03) / 2)
-        ),
-        box((0, d / 2 - 0.01, h / 2), (w - 0.06, 0.02, h), label, board),
-        box((0, 0, 0.04), shelf, label, board),
-    ]
+    solids = [box((x, 0, h / 2), (0.03, d, h), label, board) for x in (-edge, edge)]
+    solids.append(box((0, d / 2 - 0.01, h / 2), (w - 0.06, 0.02, h), label, board))
+    solids.append(box((0, 0, 0.04), shelf, label, board))
     for level in range(levels):
-        filled, tall = rng.uniform(0.3, 1.0) * (w - 0.1), rng.uniform(0.6, 0.85) * step
-        side, rest, z = rng.choice([-1, 1]), w - 0.1 - filled, 0.04 + level * step + 0.015
+        filled, tall = rng.uniform(0.3, 1.0) * inner, rng.uniform(0.6, 0.85) * step
+        side, rest, z = rng.choice([-1, 1]), inner - filled, 0.04 + level * step + 0.015
         spines = Material('spines', (0.1, 0.1, 0.1), (0.9, 0.9, 0.9), 0.045, rng.seed())
         middle, size = (side * rest / 2, 0.02, z + tall / 2), (filled, 0.2, tall)
-        solids.append(box(middle, size, LABEL['books'], spines, casts_shadow=False))
+        solids.append(decal(middle, size, LABEL['books'], spines))
         if rest > 0.2 and rng.random() < 0.7:
-            solids += thing(rng, -side * (w - 0.1 - rest) / 2, 0, z, min(0.8 * step, rest))
+            spot = (-side * (inner - rest) / 2, 0, z)
+            solids += moved(thing(rng, min(0.8 * step, rest)), spot)
         solids.append(box((0, 0, 0.04 + (level + 1) * step), shelf, label, board))
     return (w, d), solids + clutter(rng, w * 0.8, d * 0.5, h, 2)
 
@@ -251,7 +235,7 @@ def television(rng: Draw) -> Piece:
         box((0, 0.05, z + 0.02), (w * 0.4, 0.2, 0.04), label, case),
         box((0, 0.08, z + 0.05), (0.1, 0.06, 0.1), label, case),
         box((0, 0.05, middle), (w, 0.06, h), label, case),
-        *shadeless(box((0, 0.018, middle), (w - 0.06, 0.01, h - 0.06), label, screen)),
+        decal((0, 0.018, middle), (w - 0.06, 0.01, h - 0.06), label, screen),
     ]
 
 
@@ -261,14 +245,13 @@ def floor_thing(rng: Draw) -> Piece:
     if kind == 'box':
         w, d, h = rng.uniform(0.25, 0.5, 3)
         card = Material('speckle', rng.colour((0.06, 0.11), (0.3, 0.6), (0.4, 0.8)), scale=0.6)
-        yaw = rng.uniform(-0.3, 0.3)
-        return (w, d), [box((0, 0, h / 2), (w, d, h), OBJECTS, card, yaw)]
+        return (w, d), [box((0, 0, h / 2), (w, d, h), OBJECTS, card, rng.uniform(-0.3, 0.3))]
     if kind == 'bag':
         w, h = rng.uniform(0.3, 0.5, 2)
         return (w, w), [ball((0, 0, h * 0.42), (w, w * 0.7, h), OBJECTS, cloth(rng))]
     if kind == 'lamp':
-        return (0.4, 0.4), lamp(rng, 0, 0, 0, rng.uniform(1.4, 1.7))
-    return (0.5, 0.5), thing(rng, 0, 0, 0, 0.9 if kind == 'plant' else 0.5)
+        return (0.4, 0.4), lamp(rng, rng.uniform(1.4, 1.7))
+    return (0.5, 0.5), thing(rng, 0.9 if kind == 'plant' else 0.5)
 
 
 BUILDERS = (bed, sofa, chair, table, nightstand, kitchen, bookshelf, television, floor_thing)

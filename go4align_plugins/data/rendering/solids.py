@@ -19,7 +19,6 @@ from go4align_plugins.data.rendering.textures import Array, Material
 
 ROUND_AXES = {'box': 0, 'cylinder': 2, 'ellipsoid': 3}  # how many of the axes a shape is round in
 INFINITY = np.float32(np.inf)
-Span = tuple[Array, Array]  # multiples of a ray's step at which it enters and leaves
 
 
 def turn(yaw: float) -> Array:
@@ -60,66 +59,50 @@ class Solid:
         return np.einsum('ij,j...->i...', matrix, vectors)
 
     def meet(self, origin: Array, direction: Array) -> Array:
-        """Multiple of ``direction`` (3, ...) at which rays enter the solid.
-
-        The ``origin`` is (3,) or (3, ...); rays that miss or start inside get infinity.
-        """
+        """Multiple of ``direction`` (3, ...) at which rays enter; infinity if not from outside."""
         centre = self.centre.reshape(3, *[1] * (origin.ndim - 1)).astype(np.float32)
-        start, step = self.to_unit(origin - centre), self.to_unit(direction)
-        if any(self.taper):
-            spans = [*_plane_spans(start, step, *self.planes)]
-        else:
-            number = ROUND_AXES[self.shape]
-            spans = [_radius_span(start[:number], step[:number])] if number else []
-            spans += _slab_spans(start[number:], step[number:])
+        spans = self._spans(self.to_unit(origin - centre), self.to_unit(direction))
         enters, leaves = zip(*spans)
         enter, leave = reduce(np.maximum, enters), reduce(np.minimum, leaves)
         return np.where((enter < leave) & (enter > 0), enter, INFINITY)
 
-    def surface(self, points: Array) -> tuple[Array, Array, Array]:
-        """Map world points (3, N) on the surface to metres along the solid's axes (3, N).
+    def _spans(self, start: Array, step: Array) -> Iterator[tuple[Array, Array]]:
+        """Multiples of a ray's step at which it enters and leaves each pair of sides."""
+        number = ROUND_AXES[self.shape]
+        if any(self.taper):
+            for normal, limit in zip(*self.planes):
+                speed = _not_zero(dot(normal, step))
+                at = (limit - dot(normal, start)) / speed
+                yield np.where(speed < 0, at, -INFINITY), np.where(speed > 0, at, INFINITY)
+            return
+        if number:
+            products = partial(np.einsum, 'i...,i...->...')
+            x, speed = start[:number], step[:number]
+            a, b = np.maximum(products(speed, speed), np.float32(1e-12)), products(x, speed)
+            discriminant = b * b - a * (products(x, x) - 1)
+            root = np.sqrt(np.maximum(discriminant, 0))
+            yield np.where(discriminant < 0, INFINITY, (-b - root) / a), (-b + root) / a
+        for x, speed in zip(start[number:], step[number:]):
+            inverse = 1 / _not_zero(speed)
+            one, other = (-1 - x) * inverse, (1 - x) * inverse
+            yield np.minimum(one, other), np.maximum(one, other)
 
-        The outward normals (3, N) come with them: along its own axes, and in the world.
-        """
+    def surface(self, points: Array) -> tuple[Array, Array, Array]:
+        """Map points (3, N) on the surface to own metres, own outward normals, and the world's."""
         unit = self.to_unit(points - self.centre.astype(np.float32)[:, None])
         if self.shape == 'box':
             normals, limits = self.planes
             faces = np.einsum('fi,in->fn', normals, unit) - limits[:, None]
             slopes = normals.T[:, faces.argmax(axis=0)]
+        elif self.shape == 'cylinder':
+            on_cap = np.abs(unit[2]) > np.hypot(unit[0], unit[1])
+            slopes = unit * [~on_cap, ~on_cap, on_cap]
         else:
-            slopes = unit.copy()
-            if self.shape == 'cylinder':
-                on_cap = np.abs(unit[2]) > np.hypot(unit[0], unit[1])
-                slopes[:2, on_cap], slopes[2, ~on_cap] = 0.0, 0.0
+            slopes = unit
         half = self.half.astype(np.float32)[:, None]
         own = slopes / half
         own /= np.sqrt(dot(own, own))
         return unit * half, own, np.einsum('ji,jn->in', self.axes.astype(np.float32), own)
-
-
-def _plane_spans(start: Array, step: Array, normals: Array, limits: Array) -> Iterator[Span]:
-    """Spans within each half-space."""
-    for normal, limit in zip(normals, limits):
-        speed = _not_zero(dot(normal, step))
-        at = (limit - dot(normal, start)) / speed
-        yield np.where(speed < 0, at, -INFINITY), np.where(speed > 0, at, INFINITY)
-
-
-def _slab_spans(start: Array, step: Array) -> Iterator[Span]:
-    """Spans within -1 <= x <= 1 along each axis."""
-    for x, speed in zip(start, step):
-        inverse = 1 / _not_zero(speed)
-        one, other = (-1 - x) * inverse, (1 - x) * inverse
-        yield np.minimum(one, other), np.maximum(one, other)
-
-
-def _radius_span(start: Array, step: Array) -> Span:
-    """Span within the unit circle or sphere."""
-    products = partial(np.einsum, 'i...,i...->...')
-    a, b = np.maximum(products(step, step), np.float32(1e-12)), products(start, step)
-    discriminant = b * b - a * (products(start, start) - 1)
-    root = np.sqrt(np.maximum(discriminant, 0))
-    return np.where(discriminant < 0, INFINITY, (-b - root) / a), (-b + root) / a
 
 
 def _not_zero(speed: Array) -> Array:
@@ -137,6 +120,7 @@ def box(
 
 cylinder = partial(box, shape='cylinder')
 ball = partial(box, shape='ellipsoid')
+decal = partial(box, casts_shadow=False)
 
 
 def moved(solids: Iterable[Solid], position: ArrayLike, yaw: float = 0.0) -> list[Solid]:

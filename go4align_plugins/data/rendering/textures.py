@@ -1,8 +1,4 @@
-"""Materials: procedural patterns from hashed lattices, and a generator that draws materials.
-
-A material's ``seed`` decides its details: a surface looks the same from everywhere and at every
-image size.
-"""
+"""Materials: procedural patterns from hashed lattices, and a generator that draws materials."""
 
 from __future__ import annotations
 
@@ -27,7 +23,7 @@ class Material:
     colour: Colour = (0.6, 0.6, 0.6)
     accent: Colour | None = None  # the pattern's second colour; None: a darker `colour`
     scale: float = 1.0  # metres that one unit of the pattern covers
-    seed: int = 0
+    seed: int = 0  # decides the details, which are the same from everywhere and at every size
     gloss: float = 0.0  # 0 dull to 1 mirror-like; gloss defeats a depth sensor
     glow: float = 0.0  # share of the colour that shines by itself
 
