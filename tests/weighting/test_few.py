@@ -1,7 +1,5 @@
 """A step on plain numbers and on arrays: the step on tensors, but for the last bits."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from hypothesis import given, settings

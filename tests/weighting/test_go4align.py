@@ -1,9 +1,6 @@
 """GO4Align and AGRM: the paper's equations by hand, and reference trajectories."""
 
-from __future__ import annotations
-
 import json
-import math
 
 import pytest
 import torch
@@ -15,25 +12,27 @@ from .. import SHARED
 GOLDEN = SHARED / 'golden' / 'released_weights.json'
 
 
-def test_first_step_by_hand():
-    # p = 7 / L = (7, 3.5, 1.75); beta L = (0.1, 0.2, 0.4): q = exp(-beta L) / sum.
-    q = [math.exp(-0.1), math.exp(-0.2), math.exp(-0.4)]
-    gamma = [p * x / sum(q) for p, x in zip((7, 3.5, 1.75), q)]
-    weighting = GO4Align(3, 2, step_size=0.1)
-    weights = weighting(torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64))
-    pair = (gamma[1] + gamma[2]) / 2
-    torch.testing.assert_close(weights.tolist(), [gamma[0], pair, pair], rtol=1e-14, atol=0)
-    assert weighting.groups.tolist() == [1, 0, 0]
-
-
-def test_second_step_by_hand():
-    # q follows the sum of both steps' losses: (1 + 4, 2 + 1) * beta.
-    weighting = GO4Align(2, 2, step_size=0.1)
-    weighting(torch.tensor([1.0, 2.0]))
-    weights = weighting(torch.tensor([4.0, 1.0], dtype=torch.float64))
-    q = [math.exp(-0.5), math.exp(-0.3)]
-    expected = [1.25 * q[0] / sum(q), 5 * q[1] / sum(q)]
-    torch.testing.assert_close(weights.tolist(), expected, rtol=1e-14, atol=0)
+@pytest.mark.parametrize(
+    ('steps', 'scale', 'groups'),
+    [
+        ([[1, 2, 4]], [7, 3.5, 1.75], [1, 0, 0]),
+        ([[1, 2], [4, 1]], [1.25, 5], [0, 1]),
+        ([[1, 2, 3], [0, 2, 4]], [0, 3, 1.5], [-1, 1, 0]),  # the first task is absent
+    ],
+)
+def test_steps_by_hand(steps, scale, groups):
+    weighting = GO4Align(len(scale), 2, step_size=0.1)
+    losses = torch.tensor(steps, dtype=torch.float64)
+    weights = [weighting(step) for step in losses][-1]
+    assert weighting.groups.tolist() == groups
+    # The scale is p = sum(L) / L, and q = exp(-beta sum of L over the steps) over its sum.
+    risk = 0.1 * losses.sum(0)
+    torch.testing.assert_close(weighting.indicator.accumulated_risk, risk, rtol=1e-14, atol=0)
+    q = risk.neg().exp() * (losses[-1] > 0)
+    gamma = torch.tensor(scale) * q / q.sum()
+    for group in set(groups):
+        found, expected = (each[weighting.groups == group] for each in (weights, gamma))
+        torch.testing.assert_close(found, expected.mean().expand_as(found), rtol=1e-14, atol=0)
 
 
 @pytest.mark.skipif(not GOLDEN.exists(), reason='needs ../shared/golden')

@@ -1,7 +1,5 @@
 """The exact grouping: against all partitions, in rational arithmetic."""
 
-from __future__ import annotations
-
 import bisect
 import itertools
 from collections.abc import Sequence

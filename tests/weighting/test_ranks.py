@@ -1,7 +1,5 @@
 """Several ranks: the same weights and state everywhere, by the mean of their losses."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
