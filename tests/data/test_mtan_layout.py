@@ -241,12 +241,17 @@ def test_an_unreadable_file_is_named(root, how):
 
 
 @pytest.mark.parametrize('prepared', [False, True])
-def test_a_damaged_frame_says_how_to_get_it_again(root, prepared):
+@pytest.mark.parametrize(
+    ('content', 'found'),
+    [(b'', ''), (b'version https://git-lfs.github.com/spec/v1\n', '`git lfs pull`')],
+)
+def test_a_damaged_frame_says_how_to_get_it_again(root, prepared, content, found):
     if prepared:
         (root / 'dataset.json').write_text('{}')
-    (root / 'train/depth/1.npy').write_bytes(b'')
+    (root / 'train/depth/1.npy').write_bytes(content)
     advice = 'prepare the data again' if prepared else 'get the data again'
-    with pytest.raises(DataError, match=rf'1\.npy: should be .*\. Delete it and {advice}'):
+    match = rf'1\.npy: should be .*{found}\. Delete it and {advice}'
+    with pytest.raises(DataError, match=match):
         FrameFolder(root, ROOMS, 'train').read(1)
     assert repair(root, NYUV2).endswith('download nyuv2.') != prepared
 

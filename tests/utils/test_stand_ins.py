@@ -11,7 +11,7 @@ from go4align_plugins.data import get_benchmark
 from go4align_plugins.data.celeba import FaceFolder
 from go4align_plugins.data.conversion.nyuv2 import count_frames
 from go4align_plugins.data.frame_rules import load_array
-from go4align_plugins.data.mtan_layout import FrameFolder, read_description
+from go4align_plugins.data.mtan_layout import read_description
 from go4align_plugins.data.pictures import open_picture
 from go4align_plugins.data.qm9 import read_qm9
 from go4align_plugins.leaderboard.report.csv_results import report_of_table
@@ -19,7 +19,6 @@ from go4align_plugins.leaderboard.run.plan import read_plan
 from go4align_plugins.utils.files import find_damage, load_tensors
 
 from ..data.celeba_files import write_faces
-from ..data.layout_files import arrays, write
 from ..data.molecule_files import write_sdf
 
 POINTER = b'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 12345\n'
@@ -75,14 +74,6 @@ def test_every_reader_names_what_it_found(tmp_path, name, content, found):
     with pytest.raises(ValueError, match=found) as caught:
         READERS[name](path)
     assert str(caught.value).startswith(str(path))
-
-
-def test_a_frame_says_both_how_it_is_and_how_to_get_it_again(tmp_path):
-    for split in ('train', 'val'):
-        write(tmp_path, split, 0, arrays())
-    (tmp_path / 'train/depth/0.npy').write_bytes(POINTER)
-    with pytest.raises(ValueError, match=r'`git lfs pull`\. Delete it and get the data again'):
-        FrameFolder(tmp_path, get_benchmark('rooms'), 'train').read(0)
 
 
 PICKLE = pickle.dumps({'a': [1]})

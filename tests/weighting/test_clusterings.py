@@ -5,16 +5,12 @@ import random
 import pytest
 import torch
 
-pytest.importorskip('numpy', reason='numpy is not installed')
-
-import numpy as np
-
 from go4align_plugins import AGRM, GO4Align
 from go4align_plugins.weighting import KMeansPytorch
 
-pytest.importorskip('kmeans_pytorch', reason='needs the extra `clustering`')
-pytest.importorskip('sklearn', reason='needs the extra `clustering`')
-pytest.importorskip('cvxpy', reason='needs the extra `clustering`')
+np = pytest.importorskip('numpy', reason='numpy is not installed')
+for package in ('kmeans_pytorch', 'sklearn', 'cvxpy'):
+    pytest.importorskip(package, reason='needs the extra `clustering`')
 
 every = pytest.mark.parametrize('grouping', ['kmeans_pytorch', 'spectral', 'sdp'])
 
@@ -45,7 +41,7 @@ def test_inputs_on_which_kmeans_pytorch_hangs(grouping, indicator, num_groups, e
 def test_trains_silently_and_leaves_global_generators_alone(grouping, num_tasks, num_groups, capfd):
     weighting, again = (GO4Align(num_tasks, num_groups, grouping=grouping) for _ in range(2))
     generator = torch.Generator().manual_seed(num_tasks)
-    words = np.random.get_state()[1].copy()  # noqa: NPY002
+    words = np.random.get_state()[1].copy()
     states = torch.get_rng_state(), random.getstate()
     for _ in range(3):
         losses = torch.rand(num_tasks, generator=generator) + 0.05
@@ -57,7 +53,7 @@ def test_trains_silently_and_leaves_global_generators_alone(grouping, num_tasks,
         assert means == sorted(means)
     assert capfd.readouterr() == ('', '')
     assert torch.equal(torch.get_rng_state(), states[0])
-    assert np.array_equal(np.random.get_state()[1], words)  # noqa: NPY002
+    assert np.array_equal(np.random.get_state()[1], words)
     assert random.getstate() == states[1]
 
 

@@ -90,17 +90,19 @@ def test_copies(grouping):
         assert_alike(twin, after_a_step(grouping))
 
 
-@pytest.mark.parametrize('transform', ['grad', 'vmap', 'jvp', 'vmap of grad'])
+@pytest.mark.parametrize(
+    'transform',
+    [
+        lambda total, inputs: torch.func.grad(total)(inputs[0]),
+        lambda total, inputs: torch.func.vmap(total)(inputs),
+        lambda total, inputs: torch.func.jvp(total, (inputs[0],), (inputs[1],)),
+        lambda total, inputs: torch.func.vmap(torch.func.grad(total))(inputs),
+    ],
+)
 def test_function_transforms_say_where_to_call_the_weighting(transform):
     weighting, inputs = GO4Align(3), torch.rand(4, 3)
-    call = {
-        'grad': lambda total: torch.func.grad(total)(inputs[0]),
-        'vmap': lambda total: torch.func.vmap(total)(inputs),
-        'jvp': lambda total: torch.func.jvp(total, (inputs[0],), (inputs[1],)),
-        'vmap of grad': lambda total: torch.func.vmap(torch.func.grad(total))(inputs),
-    }[transform]
     with pytest.raises(ValueError, match=r'inside of `torch.func`.*Call the weighting outside'):
-        call(lambda losses: (weighting(losses) * losses).sum())
+        transform(lambda losses: weighting(losses) @ losses, inputs)
     assert_alike(weighting, GO4Align(3))
     # The way that the message shows.
     weights = weighting(inputs[0])
@@ -113,16 +115,13 @@ def test_function_transforms_say_where_to_call_the_weighting(transform):
 def test_compiles_to_one_graph(num_tasks, indicator):
     weighting = AGRM(num_tasks, 2, indicator) if indicator else GO4Align(num_tasks, 2, 0.1)
     reference = copy.deepcopy(weighting)
-
-    def step(losses):
-        return (weighting(losses) * losses).sum()
-
-    compiled = torch.compile(step, backend='aot_eager', fullgraph=True)
+    compiled = torch.compile(
+        lambda losses: weighting(losses) @ losses, backend='aot_eager', fullgraph=True
+    )
     generator = torch.Generator().manual_seed(0)
     for _ in range(3):
         losses = torch.rand(num_tasks, generator=generator) + 0.1
-        expected = (reference(losses) * losses).sum()
-        torch.testing.assert_close(compiled(losses), expected)
+        torch.testing.assert_close(compiled(losses), reference(losses) @ losses)
         assert torch.equal(weighting.groups, reference.groups)
     # Nobody can learn of a negative loss in there otherwise, so the total shows it.
     assert compiled(-losses).isnan()

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from go4align_plugins import AGRM, GO4Align
+from go4align_plugins import GO4Align
 
 from .test_modes import GROUPINGS, after_a_step, assert_alike, make
 
@@ -120,14 +120,6 @@ def test_others_are_weighted_as_if_absent_tasks_did_not_exist(num_tasks, options
     risk = some.indicator.accumulated_risk
     torch.testing.assert_close(risk[present], alone.indicator.accumulated_risk)
     assert (risk[~present] == 0).all()
-
-
-def test_absent_tasks_with_another_indicator():
-    # The inverse of an absent task's loss is infinite; nobody asks for it.
-    weighting = AGRM(3, 2, lambda losses: 1 / losses)
-    assert weighting(torch.tensor([0.0, 0.5, 4.0])).tolist() == [0, 2, 0.25]
-    assert weighting(torch.zeros(3)).tolist() == [0, 0, 0]
-    assert weighting(torch.tensor([torch.nan, 1.0, 1.0])).tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize('cast', ['half', 'bfloat16', 'double'])
