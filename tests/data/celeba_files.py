@@ -1,7 +1,5 @@
 """Faces in CelebA's own layout, with attributes that can be learned."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

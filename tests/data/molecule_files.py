@@ -1,7 +1,5 @@
 """Methane and ethyne in every form that QM9 comes in."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """CelebA's layout: read in each of its forms, broken files named."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from PIL import Image

@@ -19,13 +19,6 @@ NORMALS = [(0, 0, -1), (0.6, 0, -0.8), (-0.6, 0, -0.8), (0, -0.6, -0.8), (0, 0.6
 NYUV2 = get_benchmark('nyuv2')
 
 
-def write_mat(path, images, depths, labels):
-    with h5py.File(path, 'w') as file:
-        file['images'] = np.ascontiguousarray(images.transpose(0, 3, 2, 1))
-        file['depths'] = np.ascontiguousarray(depths.transpose(0, 2, 1).astype(np.float32))
-        file['labels'] = np.ascontiguousarray(labels.transpose(0, 2, 1).astype(np.uint16))
-
-
 @pytest.fixture
 def mat(tmp_path):
     """Six planes in the official structure, a quarter of the official size."""
@@ -35,7 +28,10 @@ def mat(tmp_path):
     labels = np.full((6, 120, 160), 21)
     labels[:, :60, :80] = 157
     labels[:, 60:, 80:] = 0
-    write_mat(tmp_path / 'official.mat', images, depths, labels)
+    with h5py.File(tmp_path / 'official.mat', 'w') as file:
+        file['images'] = images.transpose(0, 3, 2, 1)
+        file['depths'] = depths.transpose(0, 2, 1).astype(np.float32)
+        file['labels'] = labels.transpose(0, 2, 1).astype(np.uint16)
     return tmp_path / 'official.mat'
 
 
@@ -121,17 +117,16 @@ def test_files_that_are_missing_cut_or_lack_an_array(mat, tmp_path):
         nyuv2.count_frames(other)
 
 
-def turned(array):
-    return array.swapaxes(-1, -2)
+TURNED = {name: lambda array: array.swapaxes(-1, -2) for name in ('images', 'depths', 'labels')}
 
 
 @pytest.mark.parametrize(
     'changes',
     [
-        *({name: turned} for name in ('images', 'depths', 'labels')),
-        dict.fromkeys(('images', 'depths', 'labels'), turned),
+        *({name: make} for name, make in TURNED.items()),
+        TURNED,
         {'images': lambda a: a.transpose(0, 3, 2, 1)},
-        {'depths': lambda a: np.moveaxis(turned(a), 0, -1)},
+        {'depths': lambda a: a.transpose(2, 1, 0)},
         {'images': lambda a: a.astype('u2')},
         {'depths': lambda a: a.astype('c8')},
         {'labels': lambda a: a.astype('f4')},
@@ -145,6 +140,10 @@ def test_another_order_or_type_is_refused(mat, tmp_path, changes):
     assert not (tmp_path / 'out').exists()
 
 
+def times(factor):
+    return lambda array: array * np.float32(factor)
+
+
 def mapped(number):
     """Labels from 0 to a number: about every class is in every frame."""
     return lambda array: np.random.default_rng(0).integers(0, number + 1, array.shape, 'u2')
@@ -153,22 +152,14 @@ def mapped(number):
 @pytest.mark.parametrize(
     ('name', 'make', 'found'),
     [
-        (
-            'depths',
-            lambda a: a * np.float32(1000),
-            'in metres.*millimetres. Mend it: divide by 1000',
-        ),
-        ('depths', lambda a: a * np.float32(300), 'in metres.*centimetres. Mend it: divide by 100'),
-        ('depths', lambda a: a * np.float32(25), 'in metres.*a picture from 0 to 255. Mend it'),
-        ('depths', lambda a: a * np.float32(0.1), 'in metres.*scaled to .0, 1.'),
+        ('depths', times(1000), 'in metres.*millimetres. Mend it: divide by 1000'),
+        ('depths', times(300), 'in metres.*centimetres. Mend it: divide by 100'),
+        ('depths', times(25), 'in metres.*a picture from 0 to 255. Mend it'),
+        ('depths', times(0.1), 'in metres.*scaled to .0, 1.'),
         ('depths', lambda a: a * np.float64(1e83), r'depth of frame 1 should be finite.*e\+8'),
         ('depths', lambda a: a * np.nan, 'depth of frame 1 should be finite and not negative'),
         ('labels', lambda a: a + np.uint16(800), 'labels of frame 1 should be 0 to 894. .* to 957'),
-        (
-            'labels',
-            lambda a: a.astype('i2') - 30,
-            'labels of frame 1 should be 0 to 894. Found -30',
-        ),
+        ('labels', lambda a: a.astype('i2') - 30, 'of frame 1 should be 0 to 894. Found -30'),
         ('labels', mapped(13), 'to 894. .* in 6 frames: as if mapped to 13 classes'),
         ('labels', mapped(40), 'as if mapped to 40 classes. Mend it: use the file as it was'),
         ('labels', lambda a: np.where(mapped(13)(a) == 13, 255, mapped(13)(a)), 'to 13 classes'),

@@ -1,7 +1,5 @@
 """Molecules as graphs, their features and their split; lists of those to leave out."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Pictures are read whole, of the formats asked for, or refused by name."""
 
-from __future__ import annotations
-
 import sys
 import zlib
 
@@ -11,6 +9,11 @@ import pytest
 from go4align_plugins.data.pictures import open_picture, to_rgb
 
 Image = pytest.importorskip('PIL.Image', reason='Pillow is not installed')
+
+
+def rgb(path):
+    with open_picture(path) as picture:
+        return np.asarray(to_rgb(picture))
 
 
 def png(path, width=8):
@@ -50,13 +53,8 @@ def test_a_missing_package_is_told_as_such(tmp_path, monkeypatch):
         pass
 
 
-def rgb(path):
-    with open_picture(path) as picture:
-        return np.asarray(to_rgb(picture))
-
-
 GREY = np.array([[0, 257, 32896], [65535, 128, 129]], np.uint16)
-"""In 8 bits: 0, 1, 128; 255, 0, 1."""
+EIGHT_BITS = np.array([[0, 1, 128], [255, 0, 1]])
 
 
 @pytest.mark.parametrize(
@@ -67,15 +65,14 @@ GREY = np.array([[0, 257, 32896], [65535, 128, 129]], np.uint16)
         (GREY.astype(np.int32), 'a.tif'),
         (GREY.astype(np.int32), 'a.pgm'),
         ((GREY / 65535).astype(np.float32), 'a.tif'),
-        (np.array([[0, 1, 128], [255, 0, 1]], np.float32), 'a.tif'),
+        (EIGHT_BITS.astype(np.float32), 'a.tif'),
     ],
 )
 def test_grey_of_more_bits_is_scaled_to_eight(tmp_path, array, name):
     Image.fromarray(array).save(tmp_path / name)
-    expected = np.array([[0, 1, 128], [255, 0, 1]])
     found = rgb(tmp_path / name)
     assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found, np.repeat(expected[..., None], 3, axis=2))
+    np.testing.assert_array_equal(found, np.repeat(EIGHT_BITS[..., None], 3, axis=2))
 
 
 @pytest.mark.parametrize('array', [GREY.astype(np.int32) - 1, GREY.astype(np.int32) * 2])
@@ -109,7 +106,6 @@ def test_colours_are_kept_whatever_the_mode(tmp_path, picture, name, options):
 
 
 TURNED = {
-    1: lambda p: p,
     2: lambda p: p[:, ::-1],
     3: lambda p: p[::-1, ::-1],
     4: lambda p: p[::-1],
@@ -117,7 +113,7 @@ TURNED = {
     6: lambda p: p[::-1].T,
     7: lambda p: p[::-1, ::-1].T,
     8: lambda p: p.T[::-1],
-    9: lambda p: p,  # no such orientation
+    **dict.fromkeys((1, 9), lambda p: p),  # there is no orientation 9
 }
 
 
@@ -135,8 +131,7 @@ def test_a_picture_is_turned_upright(tmp_path, orientation, name, mode):
     exif = Image.Exif()
     exif[0x0112] = orientation
     pixels = np.array([[0, 255, 0], [255, 255, 0]], np.uint8)
-    grey = pixels.astype(np.uint16) * 257 if mode == 'I;16' else pixels
-    picture = Image.fromarray(grey)
-    picture = picture if mode == 'I;16' else picture.convert(mode)
-    picture.save(tmp_path / name, exif=exif)
+    deep = mode == 'I;16'
+    picture = Image.fromarray(pixels * np.uint16(257) if deep else pixels)
+    (picture if deep else picture.convert(mode)).save(tmp_path / name, exif=exif)
     np.testing.assert_array_equal(rgb(tmp_path / name)[..., 0], TURNED[orientation](pixels))

@@ -1,7 +1,5 @@
 """QM9's files: they agree with each other, and broken ones are named; none of them runs code."""
 
-from __future__ import annotations
-
 import os
 import re
 import struct
