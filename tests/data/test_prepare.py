@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from go4align_plugins.data.prepare import write_dataset
 
 from .. import ROOT, TOOLS
 from .celeba_files import write_faces
+from .molecule_files import write_sdf
 
 STREETS = get_benchmark('streets')
 TOOL = TOOLS / 'prepare_data.py'
@@ -25,11 +27,11 @@ COUNTS = {'train': 3, 'val': 2}
 
 
 def make_frame(split, index):
-    value = index + (10 if split == 'val' else 0)
+    depth = np.full((4, 6, 1), (index + 10 * (split == 'val')) / 64)
     return {
         'image': np.full((4, 6, 3), 0.5),
         'segmentation': np.full((4, 6), index),
-        'depth': np.full((4, 6, 1), value / 64),
+        'depth': depth,
     }
 
 
@@ -45,11 +47,8 @@ def test_frames_by_hand(tmp_path):
     assert write(tmp_path, seed=3) == 5
     assert np.load(tmp_path / 'val' / 'depth' / '1.npy')[3, 5].tolist() == [11 / 64]
     assert np.load(tmp_path / 'train' / 'label' / '2.npy').tolist() == [[2] * 6] * 4
-    assert json.loads((tmp_path / 'dataset.json').read_text()) == {
-        'benchmark': 'streets',
-        'seed': 3,
-        'num_frames': COUNTS,
-    }
+    described = {'benchmark': 'streets', 'seed': 3, 'num_frames': COUNTS}
+    assert json.loads((tmp_path / 'dataset.json').read_text()) == described
     assert check(tmp_path, STREETS, progress=False) == []
     assert len(FrameFolder(tmp_path, STREETS, 'train')) == 3
 
@@ -170,19 +169,42 @@ def test_nothing_is_to_be_deleted_that_can_be_mended(tool, tmp_path):
     assert 'Delete' not in out
 
 
+def write_few_faces(root):
+    write_faces(root, (4, 2, 2))
+
+
 def test_chosen_tasks_are_checked_on_the_command_line(tool, tmp_path):
-    root = tmp_path / 'streets'
-    write(root)
-    shutil.rmtree(root / 'val' / 'label')
-    assert tool('check', 'streets', root)[0] == 1
-    assert tool('check', 'streets', root, '--tasks', 'depth')[0] == 0
-    code, out, _ = tool('check', 'streets', tmp_path, '--tasks', 'depth')
-    assert code == 1
-    assert f'Is it {root} that you mean?' in out
-    assert 'Delete' not in out
-    write_faces(tmp_path / 'celeba', (4, 2, 2))
-    assert tool('check', 'celeba', tmp_path / 'celeba', '--tasks', 'Young')[0] == 0
+    write(tmp_path)
+    shutil.rmtree(tmp_path / 'val' / 'label')
+    assert tool('check', 'streets', tmp_path)[0] == 1
+    assert tool('check', 'streets', tmp_path, '--tasks', 'depth')[0] == 0
+    write_few_faces(tmp_path)
+    assert tool('check', 'celeba', tmp_path, '--tasks', 'Young')[0] == 0
     assert 'Found `Yuong`' in tool('check', 'celeba', tmp_path, '--tasks', 'Yuong')[2]
+
+
+@pytest.mark.parametrize(
+    ('name', 'make', 'part'),
+    [
+        ('streets', write, 'train'),
+        ('celeba', write_few_faces, 'img_align_celeba'),
+        ('qm9', write_sdf, 'processed'),
+        ('qm9', lambda data: write_sdf(data / 'raw'), 'processed'),
+    ],
+)
+def test_a_folder_too_high_or_deep_or_an_archive_is_pointed_out(tool, tmp_path, name, make, part):
+    data = tmp_path / 'archive' / 'data'
+    make(data)
+    (data / part).mkdir(exist_ok=True)
+    for root in (tmp_path, data.parent, data / part):
+        code, out, _ = tool('check', name, root)
+        assert code == 1
+        assert re.search(rf'Is it {data}(/raw)? that you mean', out)
+        assert 'Delete' not in out
+    packed = tmp_path / 'packed' / 'data.zip'
+    packed.parent.mkdir()
+    packed.touch()
+    assert f'Unpack {packed} first.' in tool('check', name, packed.parent)[1]
 
 
 def test_errors_on_the_command_line(tool, tmp_path):
