@@ -11,13 +11,8 @@ HEADER = (
 )
 # Target number t of molecule m is t + m / 10.
 ROWS = [[target + molecule / 10 for target in range(19)] for molecule in (1, 2)]
-METHANE = [
-    ('C', 0.0, 0.0, 0.0),
-    ('H', 1.0, 0.0, 0.0),
-    ('H', 0.0, 1.0, 0.0),
-    ('H', 0.0, 0.0, 1.0),
-    ('H', -3.0, -4.0, 0.0),
-]
+HYDROGENS = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (-3.0, -4.0, 0.0))
+METHANE = [('C', 0.0, 0.0, 0.0), *(('H', *place) for place in HYDROGENS)]
 ETHYNE = [('H', 0.0, 0.0, -1.5), ('C', 0.0, 0.0, -0.5), ('C', 0.0, 0.0, 0.5), ('H', 0.0, 0.0, 1.5)]
 BONDS = [[(1, 2, 1), (1, 3, 1), (1, 4, 1), (1, 5, 1)], [(1, 2, 1), (2, 3, 3), (3, 4, 1)]]
 NUMBERS = {'C': 6, 'H': 1}
@@ -35,29 +30,25 @@ def write_sdf(folder: Path, excluded: tuple[int, ...] = ()) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     records, lines = [], [HEADER]
     for name, atoms, bonds, targets in molecules():
-        record = [
-            name,
-            '  made by hand',
-            '',
-            f'{len(atoms):3d}{len(bonds):3d}  0  0  0  0999 V2000',
-        ]
-        record += [f'{x:10.4f}{y:10.4f}{z:10.4f} {symbol:3s} 0  0' for symbol, x, y, z in atoms]
-        record += [f'{one:3d}{other:3d}{order:3d}  0' for one, other, order in bonds]
-        records += [*record, 'M  END', '$$$$']
+        records += [name, '  made by hand', '']
+        records += [f'{len(atoms):3d}{len(bonds):3d}  0  0  0  0999 V2000']
+        records += [f'{x:10.4f}{y:10.4f}{z:10.4f} {symbol:3s} 0  0' for symbol, x, y, z in atoms]
+        records += [f'{one:3d}{other:3d}{order:3d}  0' for one, other, order in bonds]
+        records += ['M  END', '$$$$']
         lines.append(','.join([name, *map(str, targets)]))
     (folder / 'gdb9.sdf').write_text('\n'.join(records) + '\n')
     (folder / 'gdb9.sdf.csv').write_text('\n'.join(lines) + '\n')
     if excluded:
-        write_excluded(folder / 'uncharacterized.txt', excluded)
+        (folder / 'uncharacterized.txt').write_text(list_excluded(excluded))
     return folder
 
 
-def write_excluded(path: Path, numbers: Iterable[int]) -> None:
+def list_excluded(numbers: Iterable[int]) -> str:
     """A list as the official one: under a heading, with a line at its end."""
     line = 40 * '='
     rows = [f'{number:8d}  CC  C=C  CC  0.1' for number in numbers]
     head = ['', '', 'List of molecules', '', line, '#   Index   GDB17 SMILES   D_IJ', line]
-    path.write_text('\n'.join([*head, *rows, line]) + '\n')
+    return '\n'.join([*head, *rows, line]) + '\n'
 
 
 def write_npz(folder: Path, **changes: np.ndarray) -> Path:

@@ -9,7 +9,7 @@ from go4align_plugins.data.qm9 import read_qm9
 from go4align_plugins.data.sdf import read_excluded
 
 from .. import SHARED
-from .molecule_files import write_sdf
+from .molecule_files import list_excluded, write_sdf
 
 REAL = SHARED / 'data' / 'qm9'
 
@@ -78,25 +78,39 @@ def test_too_few_molecules(names):
         split(names)
 
 
+LIST, OFFICIAL = list_excluded((2, 5, 7, 8)), list_excluded(range(1, 3055))
+
+
 @pytest.mark.parametrize(
-    ('text', 'numbers'),
+    ('text', 'found'),
     [
         ('3 CC C\n5 CC C\n', {3, 5}),  # written by hand: nothing says where it ends
         ('Molecules\n3 CC C\n5 CC C\n2 compounds\n', {3, 5}),
         ('\ufeffMolecules\n3 CC C\nend\n\n', {3}),
-        ('\n\n', None),
-        ('3\n5\n', None),
-        ('Molecules\n3 CC C\n3 compounds\n', None),
+        ('\n\n', ''),
+        ('3\n5\n', ''),
+        ('Molecules\n3 CC C\n3 compounds\n', ''),
+        (LIST, {2, 5, 7, 8}),
+        # Cut behind the heading or a whole line, in the middle of one, and behind its number.
+        (LIST.partition('       2')[0], 'to its end. Found 0.*Download it'),
+        (LIST.partition('       8')[0], 'to its end. Found 3.*Download it'),
+        (LIST.rstrip('=\n')[:-9], 'to its end. Found 4.*Download it'),
+        (LIST.partition('  CC  C=C')[0], 'to its end. Found 0.*Download it'),
+        (OFFICIAL, set(range(1, 3055))),
+        (OFFICIAL.rstrip('=\n'), set(range(1, 3055))),  # all the molecules are there
+        (OFFICIAL.replace('    3054  CC', ''), 'Found 3053 of 3054'),
     ],
 )
-def test_lists_that_end_otherwise_or_list_nothing(tmp_path, text, numbers):
+def test_lists_of_molecules_to_leave_out(tmp_path, text, found):
     path = tmp_path / 'uncharacterized.txt'
     path.write_text(text, encoding='utf-8')
-    if numbers:
-        assert read_excluded(path, 12) == numbers
+    count = 133_885 if len(text) > 10_000 else 12
+    if isinstance(found, set):
+        assert read_excluded(path, count) == found
     else:
-        with pytest.raises(ValueError, match=r'uncharacterized\.txt: should list the molecules'):
-            read_excluded(path, 12)
+        match = rf'uncharacterized\.txt: should list the molecules.*{found}'
+        with pytest.raises(ValueError, match=match):
+            read_excluded(path, count)
 
 
 @pytest.mark.skipif(not REAL.exists(), reason='needs ../shared/data/qm9')
