@@ -14,36 +14,32 @@ from .molecule_files import list_excluded, write_sdf
 REAL = SHARED / 'data' / 'qm9'
 
 
-def test_graph_by_hand(tmp_path):
-    atoms, pairs, features = read_qm9(write_sdf(tmp_path)).graph(0)
+def by_pair(pairs, features):
+    return {tuple(pair): feature.tolist() for pair, feature in zip(pairs.T.tolist(), features)}
+
+
+def test_graphs_by_hand(tmp_path):
+    molecules = read_qm9(write_sdf(tmp_path))
+    atoms, pairs, features = molecules.graph(0)
     assert atoms.dtype == features.dtype == np.float32
     # Carbon has the second of the five elements, number 6, and four hydrogens.
-    assert atoms.tolist() == [
-        [0, 1, 0, 0, 0, 6, 0, 0, 0, 0, 4],
-        *[[1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]] * 4,
-    ]
+    hydrogen = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
+    assert atoms.tolist() == [[0, 1, 0, 0, 0, 6, 0, 0, 0, 0, 4], *[hydrogen] * 4]
     assert pairs.shape == (2, 5 * 4)
     assert pairs[:, :5].tolist() == [[0, 0, 0, 0, 1], [1, 2, 3, 4, 0]]
-    found = {tuple(pair): feature.tolist() for pair, feature in zip(pairs.T.tolist(), features)}
+    found = by_pair(pairs, features)
     assert found[0, 4] == found[4, 0] == [1, 0, 0, 0, 5]
     assert found[1, 2] == pytest.approx([0, 0, 0, 0, 2**0.5])
     assert found[1, 4] == pytest.approx([0, 0, 0, 0, 32**0.5])
-
-
-def test_triple_bonds_and_an_atom_alone(tmp_path):
-    atoms, pairs, features = read_qm9(write_sdf(tmp_path)).graph(1)
+    # A triple bond; features without bonds; an atom alone.
+    atoms, *edges = molecules.graph(1)
     assert atoms[:, -1].tolist() == [0, 1, 1, 0]
-    found = {tuple(pair): feature.tolist() for pair, feature in zip(pairs.T.tolist(), features)}
+    found = by_pair(*edges)
     assert found[1, 2] == found[2, 1] == [0, 0, 1, 0, 1]
     assert found[0, 3] == [0, 0, 0, 0, 3]
+    fluorine = [0, 0, 0, 0, 1, 9, 0, 0, 0, 0, 0]
+    assert atom_features(np.array([9, 1])).tolist() == [fluorine, hydrogen]
     assert all_pairs(1)[0].shape == (2, 0)
-
-
-def test_features_without_bonds():
-    assert atom_features(np.array([9, 1])).tolist() == [
-        [0, 0, 0, 0, 1, 9, 0, 0, 0, 0, 0],
-        [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0],
-    ]
 
 
 def test_split_is_a_partition_that_keeps_equal_names_together():
@@ -56,26 +52,19 @@ def test_split_is_a_partition_that_keeps_equal_names_together():
     assert sum(map(len, owners)) == len(set(names))
 
 
-def test_published_sizes():
-    parts = split([f'gdb_{index}' for index in range(130_831)])
-    assert {name: len(part) for name, part in parts.items()} == {
-        'train': 110_831, 'val': 10_000, 'test': 10_000
-    }  # fmt: skip
-
-
-def test_split_does_not_depend_on_order_and_does_on_the_seed():
-    names = [f'gdb_{index}' for index in range(100)]
-    chosen = [
+def test_split_has_the_published_sizes_and_depends_on_the_seed_alone():
+    names = [f'gdb_{index}' for index in range(130_831)]
+    lengths = {name: len(part) for name, part in split(names).items()}
+    assert lengths == {'train': 110_831, 'val': 10_000, 'test': 10_000}
+    few = names[:100]
+    first, turned, other = (
         {order[index] for index in split(order, seed)['test']}
-        for order, seed in ((names, 0), (names[::-1], 0), (names, 1))
-    ]
-    assert chosen[0] == chosen[1] != chosen[2]
-
-
-@pytest.mark.parametrize('names', [[], ['C'] * 50, ['C', 'N']])
-def test_too_few_molecules(names):
-    with pytest.raises(ValueError, match=f'three splits. Found {len(names)} in all'):
-        split(names)
+        for order, seed in ((few, 0), (few[::-1], 0), (few, 1))
+    )
+    assert first == turned != other
+    for names in ([], ['C'] * 50, ['C', 'N']):
+        with pytest.raises(ValueError, match=f'three splits. Found {len(names)} in all'):
+            split(names)
 
 
 LIST, OFFICIAL = list_excluded((2, 5, 7, 8)), list_excluded(range(1, 3055))

@@ -1,9 +1,9 @@
 """Data sets are written frame by frame, whole or not at all; the tool makes and checks them."""
 
-import importlib.util
 import json
 import os
 import re
+import runpy
 import shutil
 import signal
 import subprocess
@@ -71,18 +71,18 @@ def test_only_whole_frames_are_kept(tmp_path):
 def test_interrupted_at_any_frame(tmp_path):
     write(tmp_path / 'whole')
     for stop in range(5):
-        calls = []
+        frames = iter(range(stop))
 
-        def interrupted(split, index, calls=calls, stop=stop):
-            if len(calls) == stop:
+        def interrupted(split, index, frames=frames):
+            if next(frames, None) is None:
                 raise KeyboardInterrupt
-            calls.append(index)
             return make_frame(split, index)
 
+        root = tmp_path / str(stop)
         with pytest.raises(KeyboardInterrupt):
-            write(tmp_path / str(stop), interrupted)
-        assert write(tmp_path / str(stop)) == 5 - stop
-        assert contents(tmp_path / str(stop)) == contents(tmp_path / 'whole')
+            write(root, interrupted)
+        assert write(root) == 5 - stop
+        assert contents(root) == contents(tmp_path / 'whole')
 
 
 def test_a_failed_write_leaves_nothing_aside(tmp_path):
@@ -95,36 +95,30 @@ def test_a_failed_write_leaves_nothing_aside(tmp_path):
 def test_frames_made_otherwise_are_left_alone(tmp_path):
     write(tmp_path, seed=3)
     before = contents(tmp_path)
-    with pytest.raises(ValueError, match=r'made with seed = 3 and not 4\. Choose another folder'):
-        write(tmp_path, seed=4)
-    with pytest.raises(ValueError, match=r"num_frames = \{'train': 3, 'val': 2\} and not"):
-        write(tmp_path, counts={'train': 2, 'val': 2}, seed=3)
+    for options, message in (
+        ({'seed': 4}, r'made with seed = 3 and not 4\. Choose another folder'),
+        ({'counts': {'train': 2, 'val': 2}}, r"num_frames = \{'train': 3, 'val': 2\} and not"),
+        ({'counts': {'train': 0, 'val': 2}}, '`num_frames` should be at least 1 for every split'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            write(tmp_path, **{'seed': 3, **options})
+    with pytest.raises(ValueError, match=r'`workers` should be at least 1\. Found `workers = 0`'):
+        write_dataset(tmp_path / 'new', STREETS, {}, COUNTS, make_frame, workers=0)
     assert contents(tmp_path) == before
     (tmp_path / 'dataset.json').unlink()
-    before = contents(tmp_path)
     with pytest.raises(ValueError, match='not made by this tool'):
         write(tmp_path, seed=3)
-    assert contents(tmp_path) == before
-
-
-def test_parameters(tmp_path):
-    with pytest.raises(ValueError, match=r'`workers` should be at least 1\. Found `workers = 0`'):
-        write_dataset(tmp_path, STREETS, {}, COUNTS, make_frame, workers=0)
-    with pytest.raises(ValueError, match='`num_frames` should be at least 1 for every split'):
-        write(tmp_path, counts={'train': 0, 'val': 2})
-    assert not list(tmp_path.iterdir())
+    assert contents(tmp_path).keys() == before.keys() - {'dataset.json'}
 
 
 @pytest.fixture
 def tool(capsys):
     """Runs the command line in this process: exit code, standard output, standard error."""
-    spec = importlib.util.spec_from_file_location('prepare_data', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    main = runpy.run_path(str(TOOL))['main']
 
     def call(*arguments):
         with pytest.raises(SystemExit) as exit_:
-            module.main([str(argument) for argument in arguments])
+            main([str(argument) for argument in arguments])
         return (exit_.value.code, *capsys.readouterr())
 
     return call
@@ -157,13 +151,11 @@ def test_check_on_the_command_line(tool, tmp_path):
     assert lines[1].startswith(str(bad))
     assert lines[2] == f'{summary}2.'
     assert lines[3].startswith('Delete damaged files and prepare the data again')
-
-
-def test_nothing_is_to_be_deleted_that_can_be_mended(tool, tmp_path):
-    write(tmp_path)
-    for path in tmp_path.glob('*/image/*.npy'):
+    # Nothing is to be deleted that can be mended.
+    write(tmp_path / 'other')
+    for path in (tmp_path / 'other').glob('*/image/*.npy'):
         np.save(path, np.load(path).transpose(2, 0, 1))
-    code, out, _ = tool('check', 'streets', tmp_path)
+    code, out, _ = tool('check', 'streets', tmp_path / 'other')
     assert (code, len(out.splitlines())) == (1, 6)
     assert out.count('where (H, W, 3) belongs. Mend it: array.transpose(1, 2, 0).') == 5
     assert 'Delete' not in out
