@@ -76,17 +76,14 @@ def write_geometric(folder: Path, name: str) -> Path:
     factors = [1, 1, *[hartree] * 3, 1, *[hartree] * 5, 1, *[kcal] * 4, 1, 1, 1]
     kinds = []
     for index, (title, atoms, bonds, targets) in enumerate(molecules()):
-        pairs = sorted(
-            (*pair, order - 1)
-            for one, other, order in bonds
-            for pair in ((one - 1, other - 1), (other - 1, one - 1))
-        )
+        both = [pair for i, j, order in bonds for pair in ((i, j, order), (j, i, order))]
+        pairs = torch.tensor(sorted(both)) - 1
+        edges = pairs[:, :2].T.contiguous()
         numbers = torch.tensor([NUMBERS[atom[0]] for atom in atoms])
-        edges = torch.tensor(pairs)[:, :2].T.contiguous()
-        hydrogens = torch.zeros(len(atoms)).index_add(0, edges[1], (numbers[edges[0]] == 1).float())
         features = torch.zeros(len(atoms), 11)
         features[range(len(atoms)), (numbers == 6).long()] = 1
-        features[:, 5], features[:, 10] = numbers, hydrogens
+        features[:, 5] = numbers
+        features[:, 10].index_add_(0, edges[1], (numbers[edges[0]] == 1).float())
         values = torch.tensor([[*targets[3:], *targets[:3]]], dtype=torch.float64)
         kinds.append(
             {
@@ -94,7 +91,7 @@ def write_geometric(folder: Path, name: str) -> Path:
                 'z': numbers,
                 'pos': torch.tensor([atom[1:] for atom in atoms]),
                 'edge_index': edges,
-                'edge_attr': torch.eye(4)[torch.tensor(pairs)[:, 2]],
+                'edge_attr': torch.eye(4)[pairs[:, 2]],
                 'y': (values * torch.tensor(factors)).float(),
                 'name': title,
                 'idx': index,

@@ -50,16 +50,6 @@ def test_lists_that_were_edited_or_cut(tmp_path, layout, name):
             FaceFolder(tmp_path, CELEBA)
 
 
-def test_an_archive_beside_no_faces_is_pointed_out(tmp_path):
-    images = write_faces(tmp_path, FEW) / 'img_align_celeba'
-    packed = tmp_path / 'img_align_celeba.zip'
-    packed.touch()
-    for image in images.iterdir():
-        image.unlink()
-    (problem,) = check(tmp_path, progress=False)[0]
-    assert f'first is 000001.jpg. Unpack {packed} first.' in problem
-
-
 def test_only_the_attributes_asked_for_are_read(tmp_path):
     path = write_faces(tmp_path, FEW) / 'list_attr_celeba.txt'
     everything = FaceFolder(tmp_path, CELEBA)
@@ -111,12 +101,19 @@ def test_broken_lists_are_named(tmp_path, name, old, new, message):
 
 
 def test_missing_faces_and_files_are_named(tmp_path):
-    write_faces(tmp_path, FEW)
-    images = tmp_path / 'img_align_celeba'
+    images = write_faces(tmp_path, FEW) / 'img_align_celeba'
     (images / '000003.jpg').unlink()
     with pytest.raises(ValueError, match=r'1 are missing, the first is 000003\.jpg'):
         FaceFolder(tmp_path, CELEBA)
+    # Nothing but the archive is left.
+    packed = tmp_path / 'img_align_celeba.zip'
+    packed.touch()
+    for image in images.iterdir():
+        image.unlink()
+    (problem,) = check(tmp_path, progress=False)[0]
+    assert f'first is 000001.jpg. Unpack {packed} first.' in problem
     images.rename(tmp_path / 'elsewhere')
+    packed.unlink()
     with pytest.raises(FileNotFoundError, match=r'should hold img_align_celeba.*download celeba'):
         FaceFolder(tmp_path, CELEBA)
     with pytest.raises(ValueError, match=r'faces of every split\. val has none'):

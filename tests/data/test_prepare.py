@@ -246,10 +246,7 @@ def test_stopped_and_run_again(tool, tmp_path, kill, code):
     )
     while process.poll() is None and len(list(root.glob('*/normal/*.npy'))) < 4:
         time.sleep(0.02)
-    if kill == signal.SIGINT:
-        os.killpg(process.pid, kill)  # as Ctrl-C does
-    else:
-        process.send_signal(kill)
+    (os.killpg if kill == signal.SIGINT else os.kill)(process.pid, kill)  # Ctrl-C reaches all
     # The pipe is closed when the last worker has gone too.
     errors = process.communicate(timeout=60)[1]
     assert process.returncode == code

@@ -132,16 +132,13 @@ def test_right_data_is_not_refused(tmp_path, benchmark, name, array):
     assert problems_of(tmp_path, benchmark, name, array) == ([], '')
 
 
-def test_images_on_their_side_leave_the_right_files_alone(tmp_path):
-    problems, said = problems_of(tmp_path, ROOMS, 'image', FRAME['image'].swapaxes(0, 1))
+def test_the_size_is_that_of_right_files_and_images_on_their_side_leave_them_alone(tmp_path):
+    image = FRAME['image'].swapaxes(0, 1)
+    problems, said = problems_of(tmp_path, ROOMS, 'image', image)
     assert len(problems) == 3
     assert all('(4, 6, 3). Found (6, 4, 3): columns before rows' in text for text in problems)
     assert 'here or in the images. Mend it: array.swapaxes(0, 1)' in said
-
-
-def test_the_size_is_never_that_of_a_malformed_file(tmp_path):
-    array = FRAME['image'].transpose(2, 0, 1) * 255
-    problems, _ = problems_of(tmp_path, ROOMS, 'image', array)
+    problems, _ = problems_of(tmp_path, ROOMS, 'image', FRAME['image'].transpose(2, 0, 1) * 255)
     assert [problem.partition('. Found')[0][-9:] for problem in problems] == ['(4, 6, 3)'] * 3
     write(tmp_path, 'train', 1, arrays(label=np.zeros((5, 6))))
     problems = check(tmp_path, ROOMS, progress=False)
