@@ -1,7 +1,5 @@
 """CityScapes' official tree: converted frame by frame; other labels and units are refused."""
 
-import shutil
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -78,22 +76,20 @@ def test_bad_tree(official, tmp_path):
         official / folder / 'train' / 'aachen' / f'aachen_000001_000019{end}'
         for folder, end in (*cityscapes.FILES.values(),)[1:]
     )
-
-    def refuse(error, match):
-        with pytest.raises(error, match=match):
-            convert_tree(official, tmp_path / 'out')
-
     Image.fromarray(np.zeros((16, 64), np.uint8)).save(label)
-    refuse(ValueError, r'labelIds.png: should have the size of its image')
+    with pytest.raises(ValueError, match=r'labelIds.png: should have the size of its image'):
+        convert_tree(official, tmp_path / 'out')
     disparity.write_bytes(disparity.read_bytes()[:-500])
-    refuse(ValueError, r'aachen_000001.*disparity.png: should be a whole image')
-    shutil.rmtree(tmp_path / 'out')
+    with pytest.raises(ValueError, match=r'aachen_000001.*disparity.png: should be a whole image'):
+        convert_tree(official, tmp_path / 'out')
     label.rename(label.with_name(label.name.replace('labelIds', 'labelTrainIds')))
-    found = r'\n.*aachen_000001.*labelIds.png\n.*labelIds.png; labelTrainIds are not used'
-    refuse(FileNotFoundError, f'1 in all:{found}')
+    match = r'1 in all:\n.*aachen_000001.*labelIds.png\n.*labelIds.png; labelTrainIds are not used'
+    with pytest.raises(FileNotFoundError, match=match):
+        convert_tree(official, tmp_path / 'new')
     (official / 'disparity').rename(official / 'depth')
-    refuse(FileNotFoundError, r'No folder .*disparity.*download cityscapes')
-    assert not (tmp_path / 'out').exists()
+    with pytest.raises(FileNotFoundError, match=r'No folder .*disparity.*download cityscapes'):
+        convert_tree(official, tmp_path / 'new')
+    assert not (tmp_path / 'new').exists()
 
 
 def change(root, folder, make):

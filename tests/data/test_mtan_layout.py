@@ -113,9 +113,9 @@ def test_normals_resized_by_interpolation_pass(root, sign, length):
 
 
 def changed(name, place, value):
-    array = arrays()[name]
-    array[place] = value
-    return {name: array}
+    frame = arrays()
+    frame[name][place] = value
+    return {name: frame[name]}
 
 
 FAULTS = [
@@ -220,7 +220,7 @@ def test_an_unreadable_frame_says_how_to_get_it_again(root, how, prepared):
         (root / 'dataset.json').write_text('{}')
     frames = FrameFolder(root, ROOMS, 'train')
     SPOILS[how](root / 'train' / 'depth' / '2.npy')
-    found = {'pointer': r'fetch it by `git lfs pull`\.'}.get(how, '')
+    found = r'fetch it by `git lfs pull`\.' if how == 'pointer' else ''
     advice = 'prepare the data again' if prepared else 'get the data again'
     match = rf'depth.2\.npy: should be a (whole )?\.npy file.*{found} Delete it and {advice}'
     with pytest.raises(DataError, match=match):

@@ -107,18 +107,6 @@ def test_colours_are_kept_whatever_the_mode(tmp_path, picture, name, options):
     np.testing.assert_array_equal(rgb(tmp_path / name), COLOURS)
 
 
-TURNED = {
-    2: lambda p: p[:, ::-1],
-    3: lambda p: p[::-1, ::-1],
-    4: lambda p: p[::-1],
-    5: lambda p: p.T,
-    6: lambda p: p[::-1].T,
-    7: lambda p: p[::-1, ::-1].T,
-    8: lambda p: p.T[::-1],
-    **dict.fromkeys((1, 9), lambda p: p),  # there is no orientation 9
-}
-
-
 @pytest.mark.parametrize('black', [0, 1])
 def test_a_tiff_says_whether_0_is_black(tmp_path, black):
     array = np.array([[0, 257], [65535, 0]], np.uint16)
@@ -127,13 +115,25 @@ def test_a_tiff_says_whether_0_is_black(tmp_path, black):
     assert found.tolist() == ([[0, 1], [255, 0]] if black else [[255, 254], [0, 255]])
 
 
-@pytest.mark.parametrize('orientation', TURNED)
+@pytest.mark.parametrize(
+    ('orientation', 'turn'),
+    [
+        *((number, lambda p: p) for number in (1, 9)),  # there is no orientation 9
+        (2, lambda p: p[:, ::-1]),
+        (3, lambda p: p[::-1, ::-1]),
+        (4, lambda p: p[::-1]),
+        (5, lambda p: p.T),
+        (6, lambda p: p[::-1].T),
+        (7, lambda p: p[::-1, ::-1].T),
+        (8, lambda p: p.T[::-1]),
+    ],
+)
 @pytest.mark.parametrize(('mode', 'name'), [('RGB', 'a.png'), ('1', 'a.tif'), ('I;16', 'a.tif')])
-def test_a_picture_is_turned_upright(tmp_path, orientation, name, mode):
+def test_a_picture_is_turned_upright(tmp_path, orientation, turn, name, mode):
     exif = Image.Exif()
     exif[0x0112] = orientation
     pixels = np.array([[0, 255, 0], [255, 255, 0]], np.uint8)
     deep = mode == 'I;16'
     picture = Image.fromarray(pixels * np.uint16(257) if deep else pixels)
     (picture if deep else picture.convert(mode)).save(tmp_path / name, exif=exif)
-    np.testing.assert_array_equal(rgb(tmp_path / name)[..., 0], TURNED[orientation](pixels))
+    np.testing.assert_array_equal(rgb(tmp_path / name)[..., 0], turn(pixels))

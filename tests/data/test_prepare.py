@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -161,16 +162,12 @@ def test_check_on_the_command_line(tool, tmp_path):
     assert 'Delete' not in out
 
 
-def write_few_faces(root):
-    write_faces(root, (4, 2, 2))
-
-
 def test_chosen_tasks_are_checked_on_the_command_line(tool, tmp_path):
     write(tmp_path)
     shutil.rmtree(tmp_path / 'val' / 'label')
     assert tool('check', 'streets', tmp_path)[0] == 1
     assert tool('check', 'streets', tmp_path, '--tasks', 'depth')[0] == 0
-    write_few_faces(tmp_path)
+    write_faces(tmp_path, (4, 2, 2))
     assert tool('check', 'celeba', tmp_path, '--tasks', 'Young')[0] == 0
     assert 'Found `Yuong`' in tool('check', 'celeba', tmp_path, '--tasks', 'Yuong')[2]
 
@@ -179,7 +176,7 @@ def test_chosen_tasks_are_checked_on_the_command_line(tool, tmp_path):
     ('name', 'make', 'part'),
     [
         ('streets', write, 'train'),
-        ('celeba', write_few_faces, 'img_align_celeba'),
+        ('celeba', partial(write_faces, counts=(4, 2, 2)), 'img_align_celeba'),
         ('qm9', write_sdf, 'processed'),
         ('qm9', lambda data: write_sdf(data / 'raw'), 'processed'),
     ],

@@ -188,10 +188,9 @@ def test_other_tensor_files_are_named_and_run_no_code(tmp_path, name, content):
         def __reduce__(self):
             return (os.mkdir, (str(tmp_path / 'attacked'),))
 
+    torch.save([Attack()] if content is None else content, tmp_path / name)
     if isinstance(content, bytes):
         (tmp_path / name).write_bytes(content)
-    else:
-        torch.save([Attack()] if content is None else content, tmp_path / name)
     assert_named(tmp_path, name, "should be PyTorch Geometric's QM9, tensors that need no code")
     assert not (tmp_path / 'attacked').exists()
 

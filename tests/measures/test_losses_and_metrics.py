@@ -63,6 +63,7 @@ LOGITS = torch.tensor([[0.0, 1.0, 9.0], [0.0, 1.0 + math.log(3), 0.0]]).reshape(
 CLASSES = F.one_hot(torch.tensor([[[0, 0, 1, 2, 1]]]), 4).movedim(-1, 1).float()
 NORMAL = directions(0, 0, 0, 0, 0) * torch.tensor([1, 1, 1, 1, 0])
 ZERO = torch.zeros(1, 3, 1, 2)
+UNKNOWN = {'mean': math.nan, 'median': math.nan}
 FAR = {'<11.25': 0, '<22.5': 0, '<30': 0}
 
 
@@ -114,12 +115,7 @@ def test_losses_by_hand(kind: str, prediction: Tensor, target: Tensor, expected:
         ),
         # A zero vector is at right angles to everything; NaN is no exception.
         (NormalMetric(), ZERO, directions(0, 50), {'mean': 90, 'median': 90, **FAR}),
-        (
-            NormalMetric(),
-            ZERO + math.nan,
-            directions(0, 50),
-            {'mean': math.nan, 'median': math.nan, **FAR},
-        ),
+        (NormalMetric(), ZERO + math.nan, directions(0, 50), {**UNKNOWN, **FAR}),
         # In its own unit.
         (RegressionMetric(10), column(1, 5, 9), column(2, 2, math.nan), {'MAE': 10 * (1 + 3) / 2}),
         # 2 found of 4, with 1 false alarm: precision 2/3, recall 1/2. A logit of 0 does not find.
