@@ -1,7 +1,5 @@
 """Faces in CelebA's own layout, with attributes that can be learned."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -34,13 +32,13 @@ def write_faces(folder: Path, counts: tuple[int, int, int] = (40, 10, 10), layou
             signs = ('1' if colour[i % 3] else '-1' for i in range(len(NAMES)))
             lines.append(f'{name} {" ".join(f"{sign:>2}" for sign in signs)}')
             splits.append(f'{name} {split}')
+    end, heading = 'txt', []
     if layout == 'kaggle':
-        lines = [','.join(line.split()) for line in lines]
-        lines.insert(0, ','.join(['image_id', *NAMES]))
-        splits = ['image_id,partition', *(line.replace(' ', ',') for line in splits)]
+        end, heading = 'csv', ['image_id,partition']
+        lines = [','.join(line.split()) for line in (f'image_id {" ".join(NAMES)}', *lines)]
+        splits = [line.replace(' ', ',') for line in splits]
     else:
         lines = [str(len(lines)), ' '.join(NAMES) + ' ', *lines]
-    end = 'csv' if layout == 'kaggle' else 'txt'
     (attributes / f'list_attr_celeba.{end}').write_text('\n'.join(lines) + '\n')
-    (partition / f'list_eval_partition.{end}').write_text('\n'.join(splits) + '\n')
+    (partition / f'list_eval_partition.{end}').write_text('\n'.join([*heading, *splits]) + '\n')
     return folder

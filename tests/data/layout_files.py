@@ -1,7 +1,5 @@
 """Frames in LibMTL's own layout."""
 
-from __future__ import annotations
-
 import numpy as np
 
 SIZE = (4, 6)

@@ -1,7 +1,5 @@
 """Methane and ethyne in every form that QM9 comes in."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,13 +11,8 @@ HEADER = (
 )
 # Target number t of molecule m is t + m / 10.
 ROWS = [[target + molecule / 10 for target in range(19)] for molecule in (1, 2)]
-METHANE = [
-    ('C', 0.0, 0.0, 0.0),
-    ('H', 1.0, 0.0, 0.0),
-    ('H', 0.0, 1.0, 0.0),
-    ('H', 0.0, 0.0, 1.0),
-    ('H', -3.0, -4.0, 0.0),
-]
+HYDROGENS = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (-3.0, -4.0, 0.0))
+METHANE = [('C', 0.0, 0.0, 0.0), *(('H', *place) for place in HYDROGENS)]
 ETHYNE = [('H', 0.0, 0.0, -1.5), ('C', 0.0, 0.0, -0.5), ('C', 0.0, 0.0, 0.5), ('H', 0.0, 0.0, 1.5)]
 BONDS = [[(1, 2, 1), (1, 3, 1), (1, 4, 1), (1, 5, 1)], [(1, 2, 1), (2, 3, 3), (3, 4, 1)]]
 NUMBERS = {'C': 6, 'H': 1}
@@ -37,29 +30,25 @@ def write_sdf(folder: Path, excluded: tuple[int, ...] = ()) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     records, lines = [], [HEADER]
     for name, atoms, bonds, targets in molecules():
-        record = [
-            name,
-            '  made by hand',
-            '',
-            f'{len(atoms):3d}{len(bonds):3d}  0  0  0  0999 V2000',
-        ]
-        record += [f'{x:10.4f}{y:10.4f}{z:10.4f} {symbol:3s} 0  0' for symbol, x, y, z in atoms]
-        record += [f'{one:3d}{other:3d}{order:3d}  0' for one, other, order in bonds]
-        records += [*record, 'M  END', '$$$$']
+        records += [name, '  made by hand', '']
+        records += [f'{len(atoms):3d}{len(bonds):3d}  0  0  0  0999 V2000']
+        records += [f'{x:10.4f}{y:10.4f}{z:10.4f} {symbol:3s} 0  0' for symbol, x, y, z in atoms]
+        records += [f'{one:3d}{other:3d}{order:3d}  0' for one, other, order in bonds]
+        records += ['M  END', '$$$$']
         lines.append(','.join([name, *map(str, targets)]))
     (folder / 'gdb9.sdf').write_text('\n'.join(records) + '\n')
     (folder / 'gdb9.sdf.csv').write_text('\n'.join(lines) + '\n')
     if excluded:
-        write_excluded(folder / 'uncharacterized.txt', excluded)
+        (folder / 'uncharacterized.txt').write_text(list_excluded(excluded))
     return folder
 
 
-def write_excluded(path: Path, numbers: Iterable[int]) -> None:
+def list_excluded(numbers: Iterable[int]) -> str:
     """A list as the official one: under a heading, with a line at its end."""
     line = 40 * '='
     rows = [f'{number:8d}  CC  C=C  CC  0.1' for number in numbers]
     head = ['', '', 'List of molecules', '', line, '#   Index   GDB17 SMILES   D_IJ', line]
-    path.write_text('\n'.join([*head, *rows, line]) + '\n')
+    return '\n'.join([*head, *rows, line]) + '\n'
 
 
 def write_npz(folder: Path, **changes: np.ndarray) -> Path:
@@ -87,17 +76,14 @@ def write_geometric(folder: Path, name: str) -> Path:
     factors = [1, 1, *[hartree] * 3, 1, *[hartree] * 5, 1, *[kcal] * 4, 1, 1, 1]
     kinds = []
     for index, (title, atoms, bonds, targets) in enumerate(molecules()):
-        pairs = sorted(
-            (*pair, order - 1)
-            for one, other, order in bonds
-            for pair in ((one - 1, other - 1), (other - 1, one - 1))
-        )
+        both = [pair for i, j, order in bonds for pair in ((i, j, order), (j, i, order))]
+        pairs = torch.tensor(sorted(both)) - 1
+        edges = pairs[:, :2].T.contiguous()
         numbers = torch.tensor([NUMBERS[atom[0]] for atom in atoms])
-        edges = torch.tensor(pairs)[:, :2].T.contiguous()
-        hydrogens = torch.zeros(len(atoms)).index_add(0, edges[1], (numbers[edges[0]] == 1).float())
         features = torch.zeros(len(atoms), 11)
         features[range(len(atoms)), (numbers == 6).long()] = 1
-        features[:, 5], features[:, 10] = numbers, hydrogens
+        features[:, 5] = numbers
+        features[:, 10].index_add_(0, edges[1], (numbers[edges[0]] == 1).float())
         values = torch.tensor([[*targets[3:], *targets[:3]]], dtype=torch.float64)
         kinds.append(
             {
@@ -105,7 +91,7 @@ def write_geometric(folder: Path, name: str) -> Path:
                 'z': numbers,
                 'pos': torch.tensor([atom[1:] for atom in atoms]),
                 'edge_index': edges,
-                'edge_attr': torch.eye(4)[torch.tensor(pairs)[:, 2]],
+                'edge_attr': torch.eye(4)[pairs[:, 2]],
                 'y': (values * torch.tensor(factors)).float(),
                 'name': title,
                 'idx': index,

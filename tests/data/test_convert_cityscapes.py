@@ -15,9 +15,8 @@ def test_cityscapes_labels():
     # caravan, bicycle; then void and what is no official id.
     ids = [7, 9, 11, 13, 16, 17, 20, 21, 23, 25, 26, 29, 33, 0, 6, 34, 255]
     assert seven[ids].tolist() == [0, 0, 1, 1, 1, 2, 2, 3, 4, 5, 6, 6, 6, -1, -1, -1, -1]
-    assert nineteen[ids].tolist() == [
-        0, -1, 2, 4, -1, 5, 7, 8, 10, 12, 13, -1, 18, -1, -1, -1, -1
-    ]  # fmt: skip
+    expected = [0, -1, 2, 4, -1, 5, 7, 8, 10, 12, 13, -1, 18, -1, -1, -1, -1]
+    assert nineteen[ids].tolist() == expected
     assert set(nineteen) == set(range(-1, 19))
     with pytest.raises(ValueError, match='`num_classes` should be 7 or 19'):
         cityscapes.label_classes(8)
@@ -84,9 +83,9 @@ def test_bad_tree(official, tmp_path):
     with pytest.raises(ValueError, match=r'aachen_000001.*disparity.png: should be a whole image'):
         convert_tree(official, tmp_path / 'out')
     label.rename(label.with_name(label.name.replace('labelIds', 'labelTrainIds')))
-    with pytest.raises(FileNotFoundError, match=r'1 in all:\n.*aachen_000001.*labelIds') as caught:
+    match = r'1 in all:\n.*aachen_000001.*labelIds.png\n.*labelIds.png; labelTrainIds are not used'
+    with pytest.raises(FileNotFoundError, match=match):
         convert_tree(official, tmp_path / 'new')
-    assert 'gtFine_labelIds.png; labelTrainIds are not used' in str(caught.value)
     (official / 'disparity').rename(official / 'depth')
     with pytest.raises(FileNotFoundError, match=r'No folder .*disparity.*download cityscapes'):
         convert_tree(official, tmp_path / 'new')
@@ -109,7 +108,7 @@ def train_ids(number, label, void=255):
     [
         (train_ids, 'train ids, of which 255 is void'),
         (lambda number, label: train_ids(number, label, 0), 'train ids, of which 0 is road'),
-        (lambda number, label: train_ids(number, label, 19), 'which 0 is road'),
+        (lambda number, label: train_ids(number, label, 19), 'train ids, .*which 0 is road'),
         (lambda number, label: np.where(label > 18, 0, label), 'values up to 18: train ids'),
         (lambda number, label: label * 0 + 255, 'train ids, of which 255 is void'),
         (lambda number, label: label + 10, 'up to 43: other labels'),
@@ -117,11 +116,10 @@ def train_ids(number, label, void=255):
 )
 def test_other_labels_are_refused(official, tmp_path, make, found):
     change(official, 'gtFine', make)
-    with pytest.raises(ValueError, match=r'_labelIds\.png: labels .*, -1 to 33\. Found') as caught:
+    match = rf'(?s)_labelIds\.png: labels .*, -1 to 33\. Found.*{found}(?!.*Delete)'
+    with pytest.raises(ValueError, match=match) as caught:
         convert_tree(official, tmp_path / 'out')
-    assert found in str(caught.value)
     assert '*_gtFine_labelTrainIds.png are not used' in str(caught.value)
-    assert 'Delete' not in str(caught.value)
     assert not (tmp_path / 'out').exists()
 
 

@@ -1,13 +1,15 @@
 """Data sets are written frame by frame, whole or not at all; the tool makes and checks them."""
 
-import importlib.util
 import json
 import os
+import re
+import runpy
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from go4align_plugins.data.prepare import write_dataset
 
 from .. import ROOT, TOOLS
 from .celeba_files import write_faces
+from .molecule_files import write_sdf
 
 STREETS = get_benchmark('streets')
 TOOL = TOOLS / 'prepare_data.py'
@@ -25,11 +28,11 @@ COUNTS = {'train': 3, 'val': 2}
 
 
 def make_frame(split, index):
-    value = index + (10 if split == 'val' else 0)
+    depth = np.full((4, 6, 1), (index + 10 * (split == 'val')) / 64)
     return {
         'image': np.full((4, 6, 3), 0.5),
         'segmentation': np.full((4, 6), index),
-        'depth': np.full((4, 6, 1), value / 64),
+        'depth': depth,
     }
 
 
@@ -45,11 +48,8 @@ def test_frames_by_hand(tmp_path):
     assert write(tmp_path, seed=3) == 5
     assert np.load(tmp_path / 'val' / 'depth' / '1.npy')[3, 5].tolist() == [11 / 64]
     assert np.load(tmp_path / 'train' / 'label' / '2.npy').tolist() == [[2] * 6] * 4
-    assert json.loads((tmp_path / 'dataset.json').read_text()) == {
-        'benchmark': 'streets',
-        'seed': 3,
-        'num_frames': COUNTS,
-    }
+    described = {'benchmark': 'streets', 'seed': 3, 'num_frames': COUNTS}
+    assert json.loads((tmp_path / 'dataset.json').read_text()) == described
     assert check(tmp_path, STREETS, progress=False) == []
     assert len(FrameFolder(tmp_path, STREETS, 'train')) == 3
 
@@ -72,18 +72,18 @@ def test_only_whole_frames_are_kept(tmp_path):
 def test_interrupted_at_any_frame(tmp_path):
     write(tmp_path / 'whole')
     for stop in range(5):
-        calls = []
+        frames = iter(range(stop))
 
-        def interrupted(split, index, calls=calls, stop=stop):
-            if len(calls) == stop:
+        def interrupted(split, index, frames=frames):
+            if next(frames, None) is None:
                 raise KeyboardInterrupt
-            calls.append(index)
             return make_frame(split, index)
 
+        root = tmp_path / str(stop)
         with pytest.raises(KeyboardInterrupt):
-            write(tmp_path / str(stop), interrupted)
-        assert write(tmp_path / str(stop)) == 5 - stop
-        assert contents(tmp_path / str(stop)) == contents(tmp_path / 'whole')
+            write(root, interrupted)
+        assert write(root) == 5 - stop
+        assert contents(root) == contents(tmp_path / 'whole')
 
 
 def test_a_failed_write_leaves_nothing_aside(tmp_path):
@@ -96,36 +96,31 @@ def test_a_failed_write_leaves_nothing_aside(tmp_path):
 def test_frames_made_otherwise_are_left_alone(tmp_path):
     write(tmp_path, seed=3)
     before = contents(tmp_path)
-    with pytest.raises(ValueError, match=r'made with seed = 3 and not 4\. Choose another folder'):
-        write(tmp_path, seed=4)
-    with pytest.raises(ValueError, match=r"num_frames = \{'train': 3, 'val': 2\} and not"):
-        write(tmp_path, counts={'train': 2, 'val': 2}, seed=3)
+    for options, message in (
+        ({'seed': 4}, r'made with seed = 3 and not 4\. Choose another folder'),
+        ({'counts': {'train': 2, 'val': 2}}, r"num_frames = \{'train': 3, 'val': 2\} and not"),
+        ({'counts': {'train': 0, 'val': 2}}, '`num_frames` should be at least 1 for every split'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            write(tmp_path, **{'seed': 3, **options})
+    with pytest.raises(ValueError, match=r'`workers` should be at least 1\. Found `workers = 0`'):
+        write_dataset(tmp_path / 'new', STREETS, {}, COUNTS, make_frame, workers=0)
     assert contents(tmp_path) == before
     (tmp_path / 'dataset.json').unlink()
-    before = contents(tmp_path)
     with pytest.raises(ValueError, match='not made by this tool'):
         write(tmp_path, seed=3)
+    del before['dataset.json']
     assert contents(tmp_path) == before
-
-
-def test_parameters(tmp_path):
-    with pytest.raises(ValueError, match=r'`workers` should be at least 1\. Found `workers = 0`'):
-        write_dataset(tmp_path, STREETS, {}, COUNTS, make_frame, workers=0)
-    with pytest.raises(ValueError, match='`num_frames` should be at least 1 for every split'):
-        write(tmp_path, counts={'train': 0, 'val': 2})
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture
 def tool(capsys):
     """Runs the command line in this process: exit code, standard output, standard error."""
-    spec = importlib.util.spec_from_file_location('prepare_data', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    main = runpy.run_path(str(TOOL))['main']
 
     def call(*arguments):
         with pytest.raises(SystemExit) as exit_:
-            module.main([str(argument) for argument in arguments])
+            main([str(argument) for argument in arguments])
         return (exit_.value.code, *capsys.readouterr())
 
     return call
@@ -158,31 +153,48 @@ def test_check_on_the_command_line(tool, tmp_path):
     assert lines[1].startswith(str(bad))
     assert lines[2] == f'{summary}2.'
     assert lines[3].startswith('Delete damaged files and prepare the data again')
-
-
-def test_nothing_is_to_be_deleted_that_can_be_mended(tool, tmp_path):
-    write(tmp_path)
-    for path in tmp_path.glob('*/image/*.npy'):
+    # Nothing is to be deleted that can be mended.
+    write(tmp_path / 'other')
+    for path in (tmp_path / 'other').glob('*/image/*.npy'):
         np.save(path, np.load(path).transpose(2, 0, 1))
-    code, out, _ = tool('check', 'streets', tmp_path)
+    code, out, _ = tool('check', 'streets', tmp_path / 'other')
     assert (code, len(out.splitlines())) == (1, 6)
     assert out.count('where (H, W, 3) belongs. Mend it: array.transpose(1, 2, 0).') == 5
     assert 'Delete' not in out
 
 
 def test_chosen_tasks_are_checked_on_the_command_line(tool, tmp_path):
-    root = tmp_path / 'streets'
-    write(root)
-    shutil.rmtree(root / 'val' / 'label')
-    assert tool('check', 'streets', root)[0] == 1
-    assert tool('check', 'streets', root, '--tasks', 'depth')[0] == 0
-    code, out, _ = tool('check', 'streets', tmp_path, '--tasks', 'depth')
-    assert code == 1
-    assert f'Is it {root} that you mean?' in out
-    assert 'Delete' not in out
-    write_faces(tmp_path / 'celeba', (4, 2, 2))
-    assert tool('check', 'celeba', tmp_path / 'celeba', '--tasks', 'Young')[0] == 0
+    write(tmp_path)
+    shutil.rmtree(tmp_path / 'val' / 'label')
+    assert tool('check', 'streets', tmp_path)[0] == 1
+    assert tool('check', 'streets', tmp_path, '--tasks', 'depth')[0] == 0
+    write_faces(tmp_path, (4, 2, 2))
+    assert tool('check', 'celeba', tmp_path, '--tasks', 'Young')[0] == 0
     assert 'Found `Yuong`' in tool('check', 'celeba', tmp_path, '--tasks', 'Yuong')[2]
+
+
+@pytest.mark.parametrize(
+    ('name', 'make', 'part'),
+    [
+        ('streets', write, 'train'),
+        ('celeba', partial(write_faces, counts=(4, 2, 2)), 'img_align_celeba'),
+        ('qm9', write_sdf, 'processed'),
+        ('qm9', lambda data: write_sdf(data / 'raw'), 'processed'),
+    ],
+)
+def test_a_folder_too_high_or_deep_or_an_archive_is_pointed_out(tool, tmp_path, name, make, part):
+    data = tmp_path / 'archive' / 'data'
+    make(data)
+    (data / part).mkdir(exist_ok=True)
+    for root in (tmp_path, data.parent, data / part):
+        code, out, _ = tool('check', name, root)
+        assert code == 1
+        assert re.search(rf'Is it {data}(/raw)? that you mean', out)
+        assert 'Delete' not in out
+    packed = tmp_path / 'packed' / 'data.zip'
+    packed.parent.mkdir()
+    packed.touch()
+    assert f'Unpack {packed} first.' in tool('check', name, packed.parent)[1]
 
 
 def test_errors_on_the_command_line(tool, tmp_path):
@@ -232,10 +244,7 @@ def test_stopped_and_run_again(tool, tmp_path, kill, code):
     )
     while process.poll() is None and len(list(root.glob('*/normal/*.npy'))) < 4:
         time.sleep(0.02)
-    if kill == signal.SIGINT:
-        os.killpg(process.pid, kill)  # as Ctrl-C does
-    else:
-        process.send_signal(kill)
+    (os.killpg if kill == signal.SIGINT else os.kill)(process.pid, kill)  # Ctrl-C reaches all
     # The pipe is closed when the last worker has gone too.
     errors = process.communicate(timeout=60)[1]
     assert process.returncode == code

@@ -9,24 +9,20 @@ from go4align_plugins.data.mtan_layout import FrameFolder, check
 from .layout_files import SIZE, arrays, write
 
 ROOMS, STREETS = get_benchmark('rooms'), get_benchmark('streets')
-CLASSES = {7: STREETS, 13: ROOMS, 19: STREETS}
 NORMAL = np.tile([0.0, 0.6, -0.8], (*SIZE, 1))
 METRES = np.linspace(0.8, 9.9, 24).reshape(*SIZE, 1)
 METRES[0, 0] = 0
 LABEL = np.arange(24).reshape(SIZE)
 
 
-def street_frame(**changes):
-    frame = arrays(label=np.full(SIZE, 6), depth=np.where(METRES > 0, 0.05, 0), **changes)
-    del frame['normal']
-    return frame
-
-
 def problems_of(folder, benchmark, name, array, num_classes=None):
     """The findings of checker and reader in a folder of which one part is another array."""
-    make = arrays if benchmark is ROOMS else street_frame
+    frame = arrays()
+    if benchmark is STREETS:
+        frame |= {'label': np.full(SIZE, 6), 'depth': np.where(METRES > 0, 0.05, 0)}
+        del frame['normal']
     for split, index in (('train', 0), ('train', 1), ('val', 0)):
-        write(folder, split, index, {**make(), name: array})
+        write(folder, split, index, {**frame, name: array})
     problems = check(folder, benchmark, progress=False, num_classes=num_classes)
     try:
         FrameFolder(folder, benchmark, 'train', num_classes=num_classes).read(1)
@@ -36,13 +32,7 @@ def problems_of(folder, benchmark, name, array, num_classes=None):
 
 
 OTHERS = [
-    (
-        ROOMS,
-        'depth',
-        (METRES * 1000).astype(np.uint16),
-        'metres',
-        'millimetres. Mend it: divide by 10',
-    ),
+    (ROOMS, 'depth', (METRES * 1000).astype('u2'), 'metres', 'millimetres. Mend it: divide by 10'),
     (ROOMS, 'depth', np.where(METRES < 5, 0, METRES) * 1000, 'metres', 'millimetres'),
     (ROOMS, 'depth', METRES * 100, 'metres', 'centimetres. Mend it: divide by 100'),
     (ROOMS, 'depth', METRES[..., 0] * 20, 'metres', 'centimetres, or a picture from 0 to 255'),
@@ -77,29 +67,22 @@ MOVED = [
     (ROOMS, 'image', np.zeros((*SIZE, 4)), 'array[..., :3]'),
     (ROOMS, 'image', FRAME['image'][..., 0], 'np.stack([array.squeeze()] * 3, axis=-1)'),
     (ROOMS, 'normal', NORMAL.transpose(2, 0, 1), 'array.transpose(1, 2, 0)'),
-    (
-        ROOMS,
-        'depth',
-        METRES.transpose(2, 0, 1),
-        'where (H, W, 1) belongs. Mend it: array.squeeze()',
-    ),
+    (ROOMS, 'depth', METRES.transpose(2, 0, 1), '(H, W, 1) belongs. Mend it: array.squeeze()'),
     (ROOMS, 'label', FRAME['label'][..., None], 'where (H, W) belongs. Mend it: array.squeeze()'),
     (STREETS, 'label', np.full(SIZE, 6).T, 'columns before rows where (H, W) belongs'),
     (ROOMS, 'depth', METRES.swapaxes(0, 1), 'columns before rows where (H, W, 1) belongs'),
 ]
-CASES = [(*case, None) for case in OTHERS]
+CASES = [(*case[:-1], 'should have shape', case[-1]) for case in MOVED] + OTHERS
 CASES += [
-    (CLASSES[number], 'label', array, f'from -1 (none) to {number - 1}', found, number)
-    for number, array, found in LABELS
+    (ROOMS if n == 13 else STREETS, 'label', array, f'from -1 (none) to {n - 1}', found, n)
+    for n, array, found in LABELS
 ]
-CASES += [(*case[:3], 'should have shape', case[3], None) for case in MOVED]
 
 
-@pytest.mark.parametrize(('benchmark', 'name', 'array', 'rule', 'found', 'num_classes'), CASES)
-def test_another_unit_set_or_order_is_named(
-    tmp_path, benchmark, name, array, rule, found, num_classes
-):
-    problems, said = problems_of(tmp_path, benchmark, name, array, num_classes)
+@pytest.mark.parametrize('case', CASES)
+def test_another_unit_set_or_order_is_named(tmp_path, case):
+    benchmark, name, array, rule, found, *num_classes = case
+    problems, said = problems_of(tmp_path, benchmark, name, array, *num_classes)
     assert len(problems) == 3
     for text in (*problems, said):
         assert name in text
@@ -127,8 +110,7 @@ def test_depth_in_0_to_1_is_named_by_the_whole_data_set(tmp_path, array):
 
 
 RIGHT = [
-    (ROOMS, 'depth', METRES.astype(np.float16)),
-    (ROOMS, 'depth', METRES.astype(np.uint8)),
+    *((ROOMS, 'depth', METRES.astype(kind)) for kind in (np.float16, np.uint8)),
     (ROOMS, 'depth', np.zeros((*SIZE, 1))),
     (ROOMS, 'depth', np.full(SIZE, 14.9)),
     (ROOMS, 'depth', np.where(LABEL < 11, 65.535, 2.5)),
@@ -150,17 +132,13 @@ def test_right_data_is_not_refused(tmp_path, benchmark, name, array):
     assert problems_of(tmp_path, benchmark, name, array) == ([], '')
 
 
-def test_images_on_their_side_leave_the_right_files_alone(tmp_path):
-    image = arrays()['image'].swapaxes(0, 1)
+def test_the_size_is_that_of_right_files_and_images_on_their_side_leave_them_alone(tmp_path):
+    image = FRAME['image'].swapaxes(0, 1)
     problems, said = problems_of(tmp_path, ROOMS, 'image', image)
     assert len(problems) == 3
     assert all('(4, 6, 3). Found (6, 4, 3): columns before rows' in text for text in problems)
     assert 'here or in the images. Mend it: array.swapaxes(0, 1)' in said
-
-
-def test_the_size_is_never_that_of_a_malformed_file(tmp_path):
-    image = arrays()['image'].transpose(2, 0, 1)
-    problems, _ = problems_of(tmp_path, ROOMS, 'image', image * 255)
+    problems, _ = problems_of(tmp_path, ROOMS, 'image', FRAME['image'].transpose(2, 0, 1) * 255)
     assert [problem.partition('. Found')[0][-9:] for problem in problems] == ['(4, 6, 3)'] * 3
     write(tmp_path, 'train', 1, arrays(label=np.zeros((5, 6))))
     problems = check(tmp_path, ROOMS, progress=False)

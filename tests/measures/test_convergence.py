@@ -4,11 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from go4align_plugins.measures.convergence import (
-    convergence_difference,
-    convergence_epoch,
-    smooth,
-)
+from go4align_plugins.measures.convergence import convergence_difference, convergence_epoch, smooth
 
 CURVES = st.lists(st.integers(-100, 100).map(float), min_size=1, max_size=30)
 

@@ -1,9 +1,6 @@
 """The message-passing network: size and message by hand, and what its features depend on."""
 
-from __future__ import annotations
-
 import sys
-from typing import Any
 
 import pytest
 import torch
@@ -19,20 +16,20 @@ from ..data.molecule_files import write_sdf
 
 
 @pytest.fixture(scope='module')
-def graphs(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+def graphs(tmp_path_factory: pytest.TempPathFactory) -> list[Data]:
     molecules = read_qm9(write_sdf(tmp_path_factory.mktemp('qm9')))
     parts = [map(torch.from_numpy, molecules.graph(index)) for index in range(2)]
     return [Data(x=x, edge_index=pairs, edge_attr=edges) for x, pairs, edges in parts]
 
 
-def small() -> MPNN:
+@pytest.fixture
+def network() -> MPNN:
     torch.manual_seed(0)
     return MPNN(16, 32)
 
 
-def test_message_by_hand(graphs: list[Any]) -> None:
-    network, graph = small(), graphs[1]
-    state = torch.randn(4, 16)
+def test_message_by_hand(network: MPNN, graphs: list[Data]) -> None:
+    graph, state = graphs[1], torch.randn(4, 16)
     matrices = network.matrices(graph.edge_attr)
     own = state @ network.message.lin.weight.T + network.message.bias
     expected = own.clone()
@@ -41,8 +38,9 @@ def test_message_by_hand(graphs: list[Any]) -> None:
     torch.testing.assert_close(network.message(state, graph.edge_index, matrices), expected)
 
 
-def test_features_do_not_depend_on_the_batch_or_the_order_of_atoms(graphs: list[Any]) -> None:
-    network = small()
+def test_features_do_not_depend_on_the_batch_or_the_order_of_atoms(
+    network: MPNN, graphs: list[Data]
+) -> None:
     alone = torch.cat([network(Batch.from_data_list([graph])) for graph in graphs])
     assert alone.shape == (2, network.feature_dim)
     torch.testing.assert_close(network(Batch.from_data_list(graphs)), alone)
@@ -53,8 +51,7 @@ def test_features_do_not_depend_on_the_batch_or_the_order_of_atoms(graphs: list[
     torch.testing.assert_close(network(Batch.from_data_list([turned])), alone[1:])
 
 
-def test_a_loss_reaches_every_parameter(graphs: list[Any]) -> None:
-    network = small()
+def test_a_loss_reaches_every_parameter(network: MPNN, graphs: list[Data]) -> None:
     assert sum(parameter.numel() for parameter in network.parameters()) == 14464
     network(Batch.from_data_list(graphs)).sum().backward()
     assert all(parameter.grad.abs().sum() > 0 for parameter in network.parameters())

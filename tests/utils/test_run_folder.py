@@ -1,7 +1,5 @@
 """Run folders that are gone on with, or refused by name."""
 
-from __future__ import annotations
-
 import pytest
 
 from go4align_plugins.utils.run_folder import CONFIG, METRICS, RunFolder, RunFolderError

@@ -1,7 +1,5 @@
 """Text in place of data, as Git and servers leave it: each reader names it, and what to do."""
 
-from __future__ import annotations
-
 import pickle
 from fractions import Fraction
 
@@ -13,7 +11,7 @@ from go4align_plugins.data import get_benchmark
 from go4align_plugins.data.celeba import FaceFolder
 from go4align_plugins.data.conversion.nyuv2 import count_frames
 from go4align_plugins.data.frame_rules import load_array
-from go4align_plugins.data.mtan_layout import FrameFolder, read_description
+from go4align_plugins.data.mtan_layout import read_description
 from go4align_plugins.data.pictures import open_picture
 from go4align_plugins.data.qm9 import read_qm9
 from go4align_plugins.leaderboard.report.csv_results import report_of_table
@@ -21,7 +19,6 @@ from go4align_plugins.leaderboard.run.plan import read_plan
 from go4align_plugins.utils.files import find_damage, load_tensors
 
 from ..data.celeba_files import write_faces
-from ..data.layout_files import arrays, write
 from ..data.molecule_files import write_sdf
 
 POINTER = b'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 12345\n'
@@ -44,15 +41,17 @@ def read_image(path):
         picture.load()
 
 
+def read_molecules(path):
+    return read_qm9(path.parent)
+
+
+MOLECULES = ('molecules.npz', 'qm9_v3.pt', 'data_v3.pt')
+"""Files that hold all of QM9; the others lie beside each other."""
+MOLECULE_LISTS = ('gdb9.sdf', 'gdb9.sdf.csv', 'uncharacterized.txt', 'random_split.t')
 READERS = {
+    **dict.fromkeys((*MOLECULES, *MOLECULE_LISTS), read_molecules),
+    **dict.fromkeys(('list_attr_celeba.txt', 'list_eval_partition.txt'), read_faces),
     '0.npy': load_array,
-    'molecules.npz': lambda path: read_qm9(path.parent),
-    'random_split.t': lambda path: read_qm9(write_sdf(path.parent)),
-    'gdb9.sdf': lambda path: read_qm9(path.parent),
-    'gdb9.sdf.csv': lambda path: read_qm9(path.parent),
-    'uncharacterized.txt': lambda path: read_qm9(path.parent),
-    'list_attr_celeba.txt': read_faces,
-    'list_eval_partition.txt': read_faces,
     'image.png': read_image,
     'nyu_depth_v2_labeled.mat': count_frames,
     'dataset.json': lambda path: read_description(path.parent),
@@ -64,7 +63,10 @@ READERS = {
 @pytest.mark.parametrize(('content', 'found'), TEXTS)
 @pytest.mark.parametrize('name', READERS)
 def test_every_reader_names_what_it_found(tmp_path, name, content, found):
-    if name != 'molecules.npz':
+    if name.endswith('_v3.pt'):
+        pytest.importorskip('torch_geometric', reason='needs the extra qm9')
+        found = f"should be PyTorch Geometric's QM9.*{found}"
+    if name not in MOLECULES:
         write_faces(tmp_path, (4, 2, 2))
         write_sdf(tmp_path, excluded=(3,))
     path = tmp_path / name
@@ -74,30 +76,8 @@ def test_every_reader_names_what_it_found(tmp_path, name, content, found):
     assert str(caught.value).startswith(str(path))
 
 
-@pytest.mark.parametrize(('content', 'found'), TEXTS)
-@pytest.mark.parametrize('name', ['qm9_v3.pt', 'data_v3.pt'])
-def test_readers_of_geometrics_files_name_it_too(tmp_path, name, content, found):
-    pytest.importorskip('torch_geometric', reason='needs the extra qm9')
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match=f"{name}: should be PyTorch Geometric's QM9.*{found}"):
-        read_qm9(tmp_path)
-
-
-def test_a_frame_says_both_how_it_is_and_how_to_get_it_again(tmp_path):
-    for split in ('train', 'val'):
-        write(tmp_path, split, 0, arrays())
-    (tmp_path / 'train/depth/0.npy').write_bytes(POINTER)
-    with pytest.raises(ValueError, match=r'`git lfs pull`\. Delete it and get the data again'):
-        FrameFolder(tmp_path, get_benchmark('rooms'), 'train').read(0)
-
-
-OTHERS = [
-    b'404: Not Found',
-    b'1.0 2.0\n',
-    bytes(range(200)),
-    pickle.dumps({'a': [1]}),
-    b'PK\x03\x04',
-]
+PICKLE = pickle.dumps({'a': [1]})
+OTHERS = [b'404: Not Found', b'1.0 2.0\n', bytes(range(200)), PICKLE, b'PK\x03\x04']
 
 
 @pytest.mark.parametrize('content', [POINTER, *PAGES, *OTHERS, b''])

@@ -1,7 +1,5 @@
 """A step on plain numbers and on arrays: the step on tensors, but for the last bits."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -26,16 +24,12 @@ def assert_same_steps(steps: list[list[float]], **options: object) -> None:
         torch.testing.assert_close(weights, expected, rtol=1e-12, atol=1e-300)
         # Indicators that are equal but for the last bits may be parted by one of the two alone.
         apart = (expected - expected[:, None]).abs() > 1e-10 * expected
-        assert torch.equal(*(apart * order_of(one.groups) for one in (fast, tensors)))
+        both = [one.groups for one in (fast, tensors)]
+        assert torch.equal(*(apart * (groups - groups[:, None]).sign() for groups in both))
         assert torch.equal(fast.groups < 0, tensors.groups < 0)
         torch.testing.assert_close(
             fast.indicator.accumulated_risk, tensors.indicator.accumulated_risk, rtol=1e-14, atol=0
         )
-
-
-def order_of(groups: torch.Tensor) -> torch.Tensor:
-    """By pair of tasks, which one's group is the higher one: 1, -1, or 0 for the same group."""
-    return (groups - groups[:, None]).sign()
 
 
 @settings(max_examples=100, deadline=None)

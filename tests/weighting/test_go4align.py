@@ -1,9 +1,6 @@
 """GO4Align and AGRM: the paper's equations by hand, and reference trajectories."""
 
-from __future__ import annotations
-
 import json
-import math
 
 import pytest
 import torch
@@ -15,25 +12,27 @@ from .. import SHARED
 GOLDEN = SHARED / 'golden' / 'released_weights.json'
 
 
-def test_first_step_by_hand():
-    # p = 7 / L = (7, 3.5, 1.75); beta L = (0.1, 0.2, 0.4): q = exp(-beta L) / sum.
-    q = [math.exp(-0.1), math.exp(-0.2), math.exp(-0.4)]
-    gamma = [p * x / sum(q) for p, x in zip((7, 3.5, 1.75), q)]
-    weighting = GO4Align(3, 2, step_size=0.1)
-    weights = weighting(torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64))
-    pair = (gamma[1] + gamma[2]) / 2
-    torch.testing.assert_close(weights.tolist(), [gamma[0], pair, pair], rtol=1e-14, atol=0)
-    assert weighting.groups.tolist() == [1, 0, 0]
-
-
-def test_second_step_by_hand():
-    # q follows the sum of both steps' losses: (1 + 4, 2 + 1) * beta.
-    weighting = GO4Align(2, 2, step_size=0.1)
-    weighting(torch.tensor([1.0, 2.0]))
-    weights = weighting(torch.tensor([4.0, 1.0], dtype=torch.float64))
-    q = [math.exp(-0.5), math.exp(-0.3)]
-    expected = [1.25 * q[0] / sum(q), 5 * q[1] / sum(q)]
-    torch.testing.assert_close(weights.tolist(), expected, rtol=1e-14, atol=0)
+@pytest.mark.parametrize(
+    ('steps', 'scale', 'groups'),
+    [
+        ([[1, 2, 4]], [7, 3.5, 1.75], [1, 0, 0]),
+        ([[1, 2], [4, 1]], [1.25, 5], [0, 1]),
+        ([[1, 2, 3], [0, 2, 4]], [0, 3, 1.5], [-1, 1, 0]),  # the first task is absent
+    ],
+)
+def test_steps_by_hand(steps, scale, groups):
+    weighting = GO4Align(len(scale), 2, step_size=0.1)
+    losses = torch.tensor(steps, dtype=torch.float64)
+    weights = [weighting(step) for step in losses][-1]
+    assert weighting.groups.tolist() == groups
+    # The scale is p = sum(L) / L, and q = exp(-beta sum of L over the steps) over its sum.
+    risk = 0.1 * losses.sum(0)
+    torch.testing.assert_close(weighting.indicator.accumulated_risk, risk, rtol=1e-14, atol=0)
+    q = risk.neg().exp() * (losses[-1] > 0)
+    gamma = torch.tensor(scale) * q / q.sum()
+    for group in set(groups):
+        found, expected = (each[weighting.groups == group] for each in (weights, gamma))
+        torch.testing.assert_close(found, expected.mean().expand_as(found), rtol=1e-14, atol=0)
 
 
 @pytest.mark.skipif(not GOLDEN.exists(), reason='needs ../shared/golden')
@@ -47,14 +46,7 @@ def test_released_trajectory(case):
         torch.testing.assert_close(found, torch.tensor(weights), rtol=1e-5, atol=0)
 
 
-def test_mean_scale_is_the_sum_scale_over_the_number_of_tasks():
-    losses = torch.tensor([0.3, 1.7, 2.4, 0.0], dtype=torch.float64)
-    by_sum, by_mean = GO4Align(4), GO4Align(4, risk_scale='mean')
-    # The mean is that of the three tasks that are present.
-    torch.testing.assert_close(by_sum(losses), 3 * by_mean(losses), rtol=1e-14, atol=0)
-
-
-def test_switches_take_out_their_equation():
+def test_options_change_their_equation():
     losses = torch.tensor([1.0, 2.0, 5.0], dtype=torch.float64)
     alone = {'num_groups': 3, 'step_size': 0.1}
     scale = GO4Align(3, **alone, smooth_alignment=False)(losses)
@@ -63,14 +55,12 @@ def test_switches_take_out_their_equation():
     torch.testing.assert_close(scale, 8 / losses)
     torch.testing.assert_close(smooth, (-0.1 * losses).softmax(0))
     torch.testing.assert_close(both, scale * smooth)
+    mean = GO4Align(3, **alone, risk_scale='mean')(losses)
+    torch.testing.assert_close(both, 3 * mean, rtol=1e-14, atol=0)
+    one_group = GO4Align(3, 1, step_size=0.1)(losses)
+    torch.testing.assert_close(one_group, both.mean().expand(3))
     neither = GO4Align(3, **alone, scale_balance=False, smooth_alignment=False)(losses)
     assert neither.tolist() == [1, 1, 1]
-
-
-def test_one_group_gives_the_mean_and_all_groups_the_indicator():
-    losses = torch.tensor([0.2, 0.9, 3.0, 1.1])
-    indicator = GO4Align(4, 4)(losses)
-    torch.testing.assert_close(GO4Align(4, 1)(losses), indicator.mean().expand(4))
 
 
 def test_gradient_flows_through_the_losses_alone():
@@ -85,6 +75,10 @@ def test_agrm_takes_any_indicator_and_refuses_a_broken_one():
     losses = torch.tensor([1.0, 1.25, 4.0])
     weighting = AGRM(3, 2, lambda losses: 1 / losses)
     torch.testing.assert_close(weighting(losses), torch.tensor([0.9, 0.9, 0.25]))
+    # The inverse of an absent task's loss is infinite; nobody asks for it.
+    assert weighting(torch.tensor([0.0, 0.5, 4.0])).tolist() == [0, 2, 0.25]
+    assert weighting(torch.zeros(3)).tolist() == [0, 0, 0]
+    assert weighting(torch.tensor([torch.nan, 1.0, 1.0])).tolist() == [1, 1, 1]
     for broken in (lambda losses: losses[:2], lambda losses: losses / 0):
         with pytest.raises(ValueError, match='`indicator` should return 3 finite numbers'):
             AGRM(3, 2, broken)(losses)

@@ -1,7 +1,5 @@
 """The module as torch's own are: evaluation, meta device, copies, transforms, compilation."""
 
-from __future__ import annotations
-
 import copy
 import io
 
@@ -35,40 +33,38 @@ def make(*args, **options) -> GO4Align:
         pytest.skip(f'needs the extra `clustering`: {error}')
 
 
-def grouped(grouping: str) -> GO4Align:
-    """A weighting after one step."""
+def after_a_step(grouping: str = 'exact') -> GO4Align:
     weighting = make(3, 2, step_size=0.1, grouping=grouping)
     weighting(LOSSES)
     return weighting
 
 
-def assert_same_state(one: torch.nn.Module, other: torch.nn.Module) -> None:
+def assert_alike(one: GO4Align, other: GO4Align, losses: torch.Tensor = LOSSES) -> None:
+    """Both hold the same state: their next steps are the same, bit for bit."""
     for name, value in one.state_dict().items():
         assert torch.equal(value, other.state_dict()[name]), name
+    assert torch.equal(one(losses), other(losses))
 
 
 @pytest.mark.parametrize('num_tasks', [3, 70, 700])
 def test_evaluation_moves_nothing(num_tasks):
-    weighting = GO4Align(num_tasks, 2, step_size=0.1)
+    weighting, twin = (GO4Align(num_tasks, 2, step_size=0.1) for _ in range(2))
     losses = torch.linspace(0.5, 2, num_tasks)
-    weighting(losses)
-    before = copy.deepcopy(weighting)
+    assert_alike(weighting, twin, losses)
     weighting.eval()
     evaluated = [weighting(losses.flip(0)) for _ in range(3)]
-    assert_same_state(weighting, before)
-    assert torch.equal(evaluated[0], evaluated[2])
     # The weights are those of a step in training, which then goes on as if nothing had been.
-    assert torch.equal(evaluated[0], copy.deepcopy(before)(losses.flip(0)))
-    assert torch.equal(weighting.train()(losses), before(losses))
-    assert_same_state(weighting, before)
+    assert_alike(weighting.train(), copy.deepcopy(twin), losses)
+    assert torch.equal(evaluated[0], evaluated[2])
+    assert torch.equal(evaluated[0], twin(losses.flip(0)))
 
 
 def test_evaluation_with_another_indicator():
     weighting = AGRM(3, 2, Counting())
     weighting(LOSSES)
-    weighting.eval()
-    assert weighting(LOSSES).tolist() == weighting(LOSSES).tolist() == [3, 3, 10]
-    assert weighting.indicator.steps == 1
+    for _ in range(2):
+        assert weighting.eval()(LOSSES).tolist() == [3, 3, 10]
+        assert weighting.indicator.steps == 1
     weighting.train()(LOSSES)
     assert weighting.indicator.steps == 2
 
@@ -76,46 +72,41 @@ def test_evaluation_with_another_indicator():
 @pytest.mark.parametrize('device', ['meta', 'cpu'])
 def test_to_empty(device):
     with torch.device(device):
-        weighting = GO4Align(3, 2, step_size=0.1)
-    weighting = torch.nn.Sequential(weighting).to_empty(device='cpu')[0]
-    weighting.reset()
-    assert_same_state(weighting, GO4Align(3, 2, step_size=0.1))
-    source = grouped('exact')
-    with torch.device(device):
-        weighting = GO4Align(3, 2, step_size=0.1)
-    weighting.to_empty(device='cpu').load_state_dict(source.state_dict())
-    assert torch.equal(weighting(LOSSES), source(LOSSES))
+        new, loaded = (GO4Align(3, 2, step_size=0.1) for _ in range(2))
+    new = torch.nn.Sequential(new).to_empty(device='cpu')[0]
+    new.reset()
+    assert_alike(new, GO4Align(3, 2, step_size=0.1))
+    loaded.to_empty(device='cpu').load_state_dict(after_a_step().state_dict())
+    assert_alike(loaded, after_a_step())
 
 
 @pytest.mark.parametrize('grouping', GROUPINGS)
 def test_copies(grouping):
-    weighting, saved = grouped(grouping), io.BytesIO()
+    weighting, saved = after_a_step(grouping), io.BytesIO()
     torch.save(weighting, saved)
     saved.seek(0)
     loaded = torch.load(saved, weights_only=False)
-    copies = [copy.deepcopy(weighting), loaded, AveragedModel(weighting).module]
-    expected = weighting(LOSSES)
-    for twin in copies:
-        assert torch.equal(twin(LOSSES), expected)
-        assert_same_state(twin, weighting)
+    for twin in (copy.deepcopy(weighting), loaded, AveragedModel(weighting).module, weighting):
+        assert_alike(twin, after_a_step(grouping))
 
 
-@pytest.mark.parametrize('transform', ['grad', 'vmap', 'jvp', 'vmap of grad'])
+@pytest.mark.parametrize(
+    'transform',
+    [
+        lambda total, inputs: torch.func.grad(total)(inputs[0]),
+        lambda total, inputs: torch.func.vmap(total)(inputs),
+        lambda total, inputs: torch.func.jvp(total, (inputs[0],), (inputs[1],)),
+        lambda total, inputs: torch.func.vmap(torch.func.grad(total))(inputs),
+    ],
+)
 def test_function_transforms_say_where_to_call_the_weighting(transform):
     weighting, inputs = GO4Align(3), torch.rand(4, 3)
-    call = {
-        'grad': lambda total: torch.func.grad(total)(inputs[0]),
-        'vmap': lambda total: torch.func.vmap(total)(inputs),
-        'jvp': lambda total: torch.func.jvp(total, (inputs[0],), (inputs[1],)),
-        'vmap of grad': lambda total: torch.func.vmap(torch.func.grad(total))(inputs),
-    }[transform]
     with pytest.raises(ValueError, match=r'inside of `torch.func`.*Call the weighting outside'):
-        call(lambda losses: (weighting(losses) * losses).sum())
-    assert_same_state(weighting, GO4Align(3))
+        transform(lambda losses: weighting(losses) @ losses, inputs)
+    assert_alike(weighting, GO4Align(3))
     # The way that the message shows.
     weights = weighting(inputs[0])
-    found = torch.func.grad(lambda losses: (weights * losses).sum())(inputs[0])
-    assert torch.equal(found, weights)
+    assert torch.equal(torch.func.grad(lambda losses: weights @ losses)(inputs[0]), weights)
 
 
 @pytest.mark.integration
@@ -124,16 +115,13 @@ def test_function_transforms_say_where_to_call_the_weighting(transform):
 def test_compiles_to_one_graph(num_tasks, indicator):
     weighting = AGRM(num_tasks, 2, indicator) if indicator else GO4Align(num_tasks, 2, 0.1)
     reference = copy.deepcopy(weighting)
-
-    def step(losses):
-        return (weighting(losses) * losses).sum()
-
-    compiled = torch.compile(step, backend='aot_eager', fullgraph=True)
+    compiled = torch.compile(
+        lambda losses: weighting(losses) @ losses, backend='aot_eager', fullgraph=True
+    )
     generator = torch.Generator().manual_seed(0)
     for _ in range(3):
         losses = torch.rand(num_tasks, generator=generator) + 0.1
-        expected = (reference(losses) * losses).sum()
-        torch.testing.assert_close(compiled(losses), expected)
+        torch.testing.assert_close(compiled(losses), reference(losses) @ losses)
         assert torch.equal(weighting.groups, reference.groups)
     # Nobody can learn of a negative loss in there otherwise, so the total shows it.
     assert compiled(-losses).isnan()

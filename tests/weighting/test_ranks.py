@@ -1,8 +1,5 @@
 """Several ranks: the same weights and state everywhere, by the mean of their losses."""
 
-from __future__ import annotations
-
-import os
 import subprocess
 import sys
 
@@ -45,11 +42,7 @@ def test_two_ranks_hold_the_same_weights_and_state(tmp_path):
     torch.save(losses, tmp_path / 'run.losses')
     command = [sys.executable, '-c', WORKER]
     paths = [tmp_path / 'store', tmp_path / 'run']
-    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
-    ranks = [
-        subprocess.Popen([*command, str(rank), *map(str, paths)], env=environment)
-        for rank in range(2)
-    ]
+    ranks = [subprocess.Popen([*command, str(rank), *paths], cwd=ROOT) for rank in range(2)]
     assert [rank.wait(timeout=120) for rank in ranks] == [0, 0]
     first, second = (torch.load(tmp_path / f'run.{rank}') for rank in range(2))
     reference = GO4Align(3, step_size=0.1)

@@ -1,7 +1,5 @@
 """The rules that users rely on: dtypes, bad and absent losses, state, accumulation."""
 
-from __future__ import annotations
-
 import math
 
 import pytest
@@ -9,30 +7,17 @@ import torch
 
 from go4align_plugins import GO4Align
 
-DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
-
-
-def assert_like_new_step(weighting: GO4Align, reference: GO4Align) -> None:
-    """Both hold the same state: their next steps are the same, bit for bit."""
-    for name, value in weighting.state_dict().items():
-        assert torch.equal(value, reference.state_dict()[name]), name
-    losses = torch.tensor([0.3, 0.7, 2.0])
-    assert torch.equal(weighting(losses), reference(losses))
+from .test_modes import GROUPINGS, after_a_step, assert_alike, make
 
 
 @pytest.mark.parametrize('num_tasks', [3, 70])
-@pytest.mark.parametrize('dtype', DTYPES)
-def test_dtype_of_losses_decides_the_weights_alone(dtype, num_tasks):
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_dtype_of_losses_decides_the_weights_and_their_limit_alone(dtype, num_tasks):
     weighting, losses = GO4Align(num_tasks), torch.arange(1.0, num_tasks + 1)
     weights = weighting(losses.to(dtype))
     assert weights.dtype == dtype
     torch.testing.assert_close(weights.float(), GO4Align(num_tasks)(losses), rtol=0.01, atol=0)
     assert weighting.indicator.accumulated_risk.dtype == torch.float64
-
-
-@pytest.mark.parametrize('num_tasks', [2, 70])
-@pytest.mark.parametrize('dtype', DTYPES)
-def test_weight_beyond_the_dtype_saturates(dtype, num_tasks):
     losses = torch.full((num_tasks,), torch.finfo(dtype).max / num_tasks, dtype=dtype)
     losses[0] = torch.finfo(dtype).smallest_normal
     weights = GO4Align(num_tasks)(losses)
@@ -43,31 +28,11 @@ def test_weight_beyond_the_dtype_saturates(dtype, num_tasks):
 
 @pytest.mark.parametrize('bad', [math.nan, math.inf, -math.inf])
 def test_non_finite_loss_leaves_no_trace(bad):
-    weighting, reference = GO4Align(3, step_size=0.1), GO4Align(3, step_size=0.1)
-    for each in (weighting, reference):
-        each(torch.tensor([1.0, 2.0, 3.0]))
-    losses = torch.tensor([1.0, bad, 3.0])
+    weighting, losses = after_a_step(), torch.tensor([1.0, bad, 3.0])
     weights = weighting(losses)
     assert weights.tolist() == [1, 1, 1]
     assert str((weights * losses).sum()) == str(losses.sum())
-    assert_like_new_step(weighting, reference)
-
-
-@pytest.mark.parametrize('num_tasks', [3, 70])
-def test_step_without_any_task_changes_no_risk(num_tasks):
-    weighting = GO4Align(num_tasks)
-    assert weighting(torch.zeros(num_tasks)).tolist() == [0] * num_tasks
-    assert weighting.groups.tolist() == [-1] * num_tasks
-    assert weighting.indicator.accumulated_risk.tolist() == [0] * num_tasks
-
-
-def test_negative_loss_names_the_task_and_leaves_no_trace():
-    weighting = GO4Align(3, task_names=['segmentation', 'depth', 'normal'])
-    with pytest.raises(
-        ValueError, match=r'non-negative.*-0\.5.*task `depth`.*clamp\(min=0\).*offset'
-    ):
-        weighting(torch.tensor([1.0, -0.5, 2.0]))
-    assert_like_new_step(weighting, GO4Align(3))
+    assert_alike(weighting, after_a_step())
 
 
 @pytest.mark.parametrize(
@@ -78,11 +43,17 @@ def test_negative_loss_names_the_task_and_leaves_no_trace():
         (torch.ones(3, 1), r'Found .* of shape \(3, 1\)'),
         (torch.ones(3, dtype=torch.int64), r'floating-point tensor.*Found `losses` of torch.int64'),
         ([1.0, 2.0, 3.0], r"floating-point tensor.*Found `losses` of <class 'list'>"),
+        (
+            torch.tensor([1.0, -0.5, 2.0]),
+            r'non-negative.*-0\.5.*task `depth`.*clamp\(min=0\).*offset',
+        ),
     ],
 )
-def test_other_losses_are_refused(losses, message):
+def test_other_losses_are_refused_and_leave_no_trace(losses, message):
+    weighting = GO4Align(3, task_names=['segmentation', 'depth', 'normal'])
     with pytest.raises(ValueError, match=message):
-        GO4Align(3)(losses)
+        weighting(losses)
+    assert_alike(weighting, GO4Align(3))
 
 
 @pytest.mark.parametrize(
@@ -111,23 +82,62 @@ def test_parameters_out_of_range_are_refused(options, message):
         GO4Align(**{'num_tasks': 3, 'num_groups': 2, **options})
 
 
-def test_state_round_trip_and_reset():
-    weighting, loaded = GO4Align(3, step_size=0.1), GO4Align(3, step_size=0.1)
-    weighting(torch.tensor([1.0, 2.0, 3.0]))
-    loaded.load_state_dict(weighting.state_dict())
-    assert_like_new_step(loaded, weighting)
-    weighting.reset()
-    assert_like_new_step(weighting, GO4Align(3, step_size=0.1))
+@pytest.mark.parametrize('grouping', GROUPINGS)
+@pytest.mark.parametrize('num_present', [8, 4, 1, 0])
+def test_equal_losses_weigh_one(grouping, num_present):
+    losses = torch.tensor([0.7] * num_present + [0.0] * (8 - num_present))
+    weighting = make(8, 2, grouping=grouping)
+    assert weighting(losses).tolist() == [1.0] * num_present + [0.0] * (8 - num_present)
+    assert weighting.groups.tolist() == [0] * num_present + [-1] * (8 - num_present)
+
+
+@pytest.mark.parametrize('num_tasks', [6, 90, 600])
+@pytest.mark.parametrize(
+    'options',
+    [
+        {},
+        {'num_groups': 1},
+        {'risk_scale': 'mean'},
+        {'scale_balance': False},
+        {'smooth_alignment': False},
+        {'grouping': 'kmeans_pytorch'},
+        {'grouping': lambda indicator, num_groups: (indicator > indicator.mean()).long()},
+    ],
+)
+def test_others_are_weighted_as_if_absent_tasks_did_not_exist(num_tasks, options):
+    present = torch.arange(num_tasks) % 3 > 0
+    options = {'num_groups': 2, 'step_size': 0.01, **options}
+    some, alone = (make(count, **options) for count in (num_tasks, int(present.sum())))
+    assert not some(torch.zeros(num_tasks)).any()
+    generator = torch.Generator().manual_seed(num_tasks)
+    for _ in range(4):
+        losses = torch.rand(num_tasks, generator=generator, dtype=torch.float64) + 0.1
+        weights, expected = some(torch.where(present, losses, 0.0)), alone(losses[present])
+        torch.testing.assert_close(weights[present], expected, rtol=1e-12, atol=0)
+        assert torch.equal(some.groups[present], alone.groups)
+        assert (weights[~present] == 0).all()
+        assert (some.groups[~present] == -1).all()
+    risk = some.indicator.accumulated_risk
+    torch.testing.assert_close(risk[present], alone.indicator.accumulated_risk)
+    assert (risk[~present] == 0).all()
 
 
 @pytest.mark.parametrize('cast', ['half', 'bfloat16', 'double'])
-def test_casting_the_model_never_rounds_the_state(cast):
+def test_state_is_loaded_and_reset_and_never_rounded_by_a_cast(cast):
     weighting = GO4Align(3, step_size=0.1)
-    weighting(torch.tensor([1.0, 2.0, 3.0]))
-    before = weighting.indicator.accumulated_risk.clone()
-    model = torch.nn.Sequential(torch.nn.Linear(2, 2), weighting)
-    getattr(model, cast)()
-    assert torch.equal(weighting.indicator.accumulated_risk, before)
+    weighting.load_state_dict(after_a_step().state_dict())
+    getattr(torch.nn.Sequential(torch.nn.Linear(2, 2), weighting), cast)()
+    assert_alike(weighting, after_a_step())
+    weighting.reset()
+    assert_alike(weighting, GO4Align(3, step_size=0.1))
+
+
+@pytest.mark.parametrize('risk', [torch.nan, torch.inf, -1.0])
+def test_a_damaged_state_is_refused(risk):
+    weighting = GO4Align(3)
+    damaged = {'indicator.accumulated_risk': torch.tensor([0.0, risk, 0.0]).double()}
+    with pytest.raises(RuntimeError, match=r'`indicator.accumulated_risk` should be finite'):
+        weighting.load_state_dict({**weighting.state_dict(), **damaged})
 
 
 @pytest.mark.parametrize('parts', [2, 3, 4])
@@ -142,17 +152,15 @@ def test_equal_micro_batches_move_the_state_as_one_step(parts):
     torch.testing.assert_close(weights, whole(losses, micro_batches=10**9))
 
 
-def test_same_losses_give_the_same_weights_and_no_random_state_is_touched():
+def test_no_random_state_is_read_or_written():
     losses = torch.rand(11, generator=torch.Generator().manual_seed(3)) + 0.1
-    state = torch.get_rng_state()
-    first, second = GO4Align(11, 5), GO4Align(11, 5)
-    torch.manual_seed(1)
-    expected = [first(losses) for _ in range(5)]
-    torch.manual_seed(2)
-    assert all(torch.equal(second(losses), weights) for weights in expected)
-    torch.set_rng_state(state)
-    first(losses)
-    assert torch.equal(torch.get_rng_state(), state)
+    weighted = []
+    for seed in (1, 2):
+        state = torch.manual_seed(seed).get_state()
+        weighting = GO4Align(11, 5)
+        weighted.append(torch.stack([weighting(losses) for _ in range(5)]))
+        assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(*weighted)
 
 
 @pytest.mark.integration
@@ -165,12 +173,3 @@ def test_a_long_training_stays_exact():
     torch.testing.assert_close(risk.tolist(), [10.0, 5.0], rtol=1e-10, atol=0)
     share = 1 / (1 + math.exp(-5))
     torch.testing.assert_close(weights.tolist(), [1.5 * (1 - share), 3 * share], rtol=1e-9, atol=0)
-
-
-@pytest.mark.parametrize('risk', [torch.nan, torch.inf, -1.0])
-def test_a_damaged_state_is_refused(risk):
-    weighting = GO4Align(3)
-    state = weighting.state_dict()
-    damaged = {**state, 'indicator.accumulated_risk': torch.tensor([0.0, risk, 0.0]).double()}
-    with pytest.raises(RuntimeError, match=r'`indicator.accumulated_risk` should be finite'):
-        weighting.load_state_dict(damaged)

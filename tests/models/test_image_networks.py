@@ -1,4 +1,4 @@
-"""SegNet and SegNet-MTAN: sizes by hand, shapes, what is shared, learning."""
+"""SegNet, SegNet-MTAN and the 9-layer network: sizes by hand, shapes, what is shared, learning."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from go4align_plugins.models.cnn import CNN_SMALL_CHANNELS, NineLayerCNN
 from go4align_plugins.models.segnet import (
     SEGNET_SMALL_CHANNELS,
     SEGNET_SMALL_CONVOLUTIONS,
@@ -15,13 +16,7 @@ from go4align_plugins.models.segnet import (
 )
 
 TASKS = ('segmentation', 'depth', 'normal')
-
-
-def small(mtan: bool = False) -> SegNet | SegNetMTAN:
-    torch.manual_seed(0)
-    if mtan:
-        return SegNetMTAN(TASKS, SEGNET_SMALL_CHANNELS, SEGNET_SMALL_CONVOLUTIONS)
-    return SegNet(SEGNET_SMALL_CHANNELS, SEGNET_SMALL_CONVOLUTIONS)
+SMALL = (SEGNET_SMALL_CHANNELS, SEGNET_SMALL_CONVOLUTIONS)
 
 
 def size(module: nn.Module) -> int:
@@ -39,23 +34,37 @@ def test_parameters_of_the_presets() -> None:
     with torch.device('meta'):
         assert size(SegNet()) == 24_936_128
         assert size(SegNetMTAN(TASKS)) == 41_473_728
-        assert size(small()) == 391_376
-        assert size(small(mtan=True)) == 802_128
+        assert size(SegNet(*SMALL)) == 391_376
+        assert size(SegNetMTAN(TASKS, *SMALL)) == 802_128
+    # Convolutions and linear layers without bias; batch norm has two parameters a channel.
+    convolutions = 3 * 64 + 64 * 128 + 128**2 + 128 * 256 + 256**2 + 256 * 512 + 512**2
+    norms = 2 * (64 + 2 * 128 + 2 * 256 + 2 * 512 + 2 * 512)
+    network = NineLayerCNN()
+    assert size(network) == 9 * convolutions + norms + 2 * 512 * 512
+    assert sum(isinstance(m, (nn.Conv2d, nn.Linear)) for m in network.modules()) == 9
+    assert network.feature_dim == 512
 
 
 @pytest.mark.parametrize('image_size', [(32, 32), (96, 128), (45, 71), (63, 33)])
 def test_features_have_the_size_of_the_image(image_size: tuple[int, int]) -> None:
+    network, attentive = SegNet(*SMALL), SegNetMTAN(TASKS, *SMALL)
     image = torch.rand(2, 3, *image_size)
-    network, attentive = small(), small(mtan=True)
     assert network(image).shape == (2, network.feature_dim, *image_size)
     features = attentive(image)
     assert isinstance(features, list)
     assert [f.shape for f in features] == [(2, attentive.feature_dim, *image_size)] * len(TASKS)
 
 
+@pytest.mark.parametrize('image_size', [(8, 8), (64, 64), (20, 9)])
+def test_the_9_layer_network_takes_any_image_size(image_size: tuple[int, int]) -> None:
+    network = NineLayerCNN(CNN_SMALL_CHANNELS)
+    features = network(torch.rand(2, 3, *image_size))
+    assert features.shape == (2, CNN_SMALL_CHANNELS[-1])
+    assert reached(network, features.square().sum()) == set(dict(network.named_parameters()))
+
+
 def test_shared_parameters_are_those_that_every_task_reaches() -> None:
-    network = small(mtan=True)
-    assert isinstance(network, SegNetMTAN)
+    network = SegNetMTAN(TASKS, *SMALL)
     by_task = [reached(network, features.sum()) for features in network(torch.rand(2, 3, 32, 32))]
     names = {id(parameter): name for name, parameter in network.named_parameters()}
     shared = {names[id(parameter)] for parameter in network.shared_parameters()}
@@ -83,17 +92,13 @@ def test_learns_the_brightness_of_each_pixel(mtan: bool) -> None:
     network = SegNetMTAN(('depth',), (8, 8), (1, 2)) if mtan else SegNet((8, 8), (1, 2))
     head = TaskHead(network.feature_dim, 1)
     optimizer = torch.optim.Adam([*network.parameters(), *head.parameters()], 1e-2)
-    image = torch.rand(2, 3, 16, 24)
-    target = image.mean(1, keepdim=True)
-    losses = []
+    image, losses = torch.rand(2, 3, 16, 24), []
     for _ in range(30):
         features = network(image)
-        features = features[0] if mtan else features
-        loss = (head(features) - target).abs().mean()
+        losses.append((head(features[0] if mtan else features) - image.mean(1, True)).abs().mean())
         optimizer.zero_grad()
-        loss.backward()
+        losses[-1].backward()
         optimizer.step()
-        losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
 
 
@@ -101,4 +106,4 @@ def test_mistakes() -> None:
     with pytest.raises(ValueError, match=r'one number for each of the 5 `channels`'):
         SegNet(SEGNET_SMALL_CHANNELS, (1, 1))
     with pytest.raises(ValueError, match='at least 32 pixels'):
-        small()(torch.rand(1, 3, 31, 64))
+        SegNet(*SMALL)(torch.rand(1, 3, 31, 64))
