@@ -6,7 +6,9 @@ by looking at the package.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import sys
 from typing import Any
 
@@ -40,6 +42,15 @@ def import_libmtl() -> Any:
     finally:
         del sys.modules[REMOVED_MODULE]
     return library
+
+
+def default_options(weighting: str) -> dict[str, Any] | None:
+    """Ask LibMTL's command line for a strategy's default ``weight_args``; None if it knows none."""
+    params = LibMTL.config.LibMTL_args.parse_args([])
+    params.weighting = weighting
+    with contextlib.suppress(ValueError), contextlib.redirect_stdout(io.StringIO()):
+        return LibMTL.config.prepare_args(params)[0]['weight_args']
+    return None
 
 
 def default_device(gpu_id: str = '0') -> torch.device:

@@ -9,7 +9,6 @@ the losses or the gradients.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
@@ -18,8 +17,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from go4align_plugins.libmtl.options import GROUPED, read_options
-from go4align_plugins.libmtl.strategies import SI, AGRMWeighting, inverse_loss
+from go4align_plugins.libmtl.options import GROUPED
+from go4align_plugins.libmtl.strategies import AGRMWeighting
 from go4align_plugins.weighting import AGRM
 
 OWN_LOOP = ('MOML', 'FORUM', 'AutoLambda')
@@ -57,6 +56,11 @@ class Step:
     weights: Tensor | None = None  # (M,), that took effect
 
 
+def given_weights(losses: Tensor, weights: Tensor) -> Tensor:
+    """Indicator of :class:`Grouped`: the strategy's own weights."""
+    return weights
+
+
 class Grouped(AGRMWeighting):
     """One of LibMTL's strategies under AGRM; the strategy is the other base class.
 
@@ -74,19 +78,10 @@ class Grouped(AGRMWeighting):
     ``AGRM_grouping``, as GO4Align's, beside the strategy's own.
     """
 
-    own_options: ClassVar[tuple[str, ...] | None] = None
-    """The strategy's own options; None where LibMTL's command line does not know it."""
+    method, prefix = staticmethod(partial(AGRM, indicator=given_weights)), GROUPED
     average: ClassVar[str | None] = None
     """The attribute with the running average that is weighted; None: this step's gradients."""
     _step: Step
-
-    def weights_losses(self) -> bool:
-        """Tell whether the strategy's step never looks at ``rep_grad``."""
-        return 'rep_grad' not in super().backward.__code__.co_names
-
-    def build(self, weight_args: Mapping[str, Any]) -> AGRM:  # noqa: D102
-        options = read_options(GROUPED, weight_args, self.task_num, self.own_options)
-        return AGRM(self.task_num, indicator=given_weights, task_names=self.task_name, **options)
 
     def backward(self, losses: Tensor, **weight_args: Any) -> Any:
         """Let the strategy take its step, with grouped weights, and return these (M,).
@@ -136,7 +131,8 @@ class Grouped(AGRMWeighting):
     def _compute_grad(self, losses: Any, mode: str, rep_grad: bool = False) -> Any:
         if self._step.several_batches:
             # They have parts of the graph in common, which LibMTL would free with the last loss.
-            losses = [SimpleNamespace(backward=partial(_keep_graph, loss)) for loss in losses]
+            keep = [partial(loss.backward, retain_graph=True) for loss in losses]
+            losses = [SimpleNamespace(backward=backward) for backward in keep]
         self._step.measuring = True
         gradients = super()._compute_grad(losses, mode, rep_grad)
         self._step.measuring = False
@@ -191,21 +187,4 @@ def read_weights(combined: Tensor, gradients: Tensor, strategy: str) -> Tensor:
             f'Found a gradient that is no such sum, by {difference:.3g}: its options may weight '
             'parts of a gradient apart.'
         )
-    return weights
-
-
-class AGRM_SI(SI):
-    """SI under AGRM: the inverse losses are the indicator. Options as of :class:`Grouped`."""
-
-    def build(self, weight_args: Mapping[str, Any]) -> AGRM:  # noqa: D102
-        options = read_options(GROUPED, weight_args, self.task_num)
-        return AGRM(self.task_num, indicator=inverse_loss, task_names=self.task_name, **options)
-
-
-def _keep_graph(loss: Tensor, retain_graph: bool = True) -> None:
-    loss.backward(retain_graph=True)
-
-
-def given_weights(losses: Tensor, weights: Tensor) -> Tensor:
-    """Indicator of :class:`Grouped`: the strategy's own weights."""
     return weights

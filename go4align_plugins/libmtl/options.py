@@ -7,9 +7,7 @@ An option is called by its strategy's prefix and GO4Align's parameter, on the co
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
 from inspect import signature
-from typing import Any
 
 from go4align_plugins import GO4Align
 from go4align_plugins.weighting import GROUPINGS
@@ -60,33 +58,3 @@ def true_or_false(text: str) -> bool:
     if text.lower() not in ('true', 'false'):
         raise argparse.ArgumentTypeError(f'should be true or false. Found `{text}`.')
     return text.lower() == 'true'
-
-
-def own_prefix(weighting: str) -> str | None:
-    """Find the prefix of a strategy's options; None where this package adds none to it."""
-    return next((prefix for prefix in OPTIONS if f'{weighting}_'.startswith(prefix)), None)
-
-
-def given_options(weighting: str, params: argparse.Namespace) -> dict[str, Any]:
-    """Pick a strategy's ``weight_args`` out of the command line."""
-    prefix = own_prefix(weighting)
-    names = [f'{prefix}{name}' for name in OPTIONS[prefix]] if prefix else []
-    return {name: value for name in names if (value := getattr(params, name)) is not None}
-
-
-def read_options(
-    prefix: str, weight_args: Mapping[str, Any], num_tasks: int, others: Sequence[str] | None = ()
-) -> dict[str, Any]:
-    """Read a prefix's options out of a strategy's ``weight_args``, by GO4Align's names.
-
-    It may have ``others``, too; None: any that begin otherwise.
-    """
-    known = [prefix + name for name in OPTIONS[prefix]] + list(others or ())
-    for name in weight_args:
-        if name not in known and (others is not None or name.startswith(prefix)):
-            raise ValueError(
-                f'Parameter `weight_args` should hold {", ".join(known)}. Found `{name}`.'
-            )
-    options = {name: weight_args.get(prefix + name) for name in OPTIONS[prefix]}
-    given = {name: value for name, value in options.items() if value is not None}
-    return {'num_groups': min(DEFAULTS['num_groups'], num_tasks), **given}

@@ -23,7 +23,7 @@ from go4align_plugins.libmtl.data import Loaders, build_loaders
 from go4align_plugins.libmtl.grouped import OWN_LOOP
 from go4align_plugins.libmtl.loop import RecordedTrainer
 from go4align_plugins.libmtl.models import BACKBONES, RESNET_WIDTHS, build_model, build_task_dict
-from go4align_plugins.libmtl.options import own_prefix
+from go4align_plugins.libmtl.options import OPTIONS
 from go4align_plugins.libmtl.protocols import NAMES, PLATEAU, SMALL, Protocol, get_protocol
 from go4align_plugins.libmtl.trainer import as_offered
 from go4align_plugins.tasks import MAPS
@@ -149,8 +149,8 @@ def resolve(options: argparse.Namespace, rest: Sequence[str] = ()) -> dict[str, 
     as_offered(options.weighting, LibMTL.weighting)
     as_offered(protocol.arch, LibMTL.architecture)
     config |= _ask_libmtl(options, protocol, rest)
-    prefix = own_prefix(options.weighting)
-    if prefix:
+    prefix = getattr(getattr(LibMTL.weighting, options.weighting), 'prefix', None)
+    if prefix in OPTIONS:
         num_groups = min(benchmark.num_groups, len(tasks))
         config['weight_args'].setdefault(f'{prefix}num_groups', num_groups)
     packages = ('torch', 'torchvision', 'numpy', 'LibMTL', 'torch_geometric')

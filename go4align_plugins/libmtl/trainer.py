@@ -11,6 +11,7 @@ from torch import Tensor
 from go4align_plugins.libmtl.compat import LibMTL, default_device
 from go4align_plugins.libmtl.grouped import refuse_ungrouped
 from go4align_plugins.libmtl.options import GROUPED
+from go4align_plugins.utils.options import require
 
 # GitHub's main takes strategies and architectures by name, 1.1.5 the classes themselves.
 TAKES_NAMES = hasattr(LibMTL.trainer, 'weighting_method')
@@ -84,17 +85,14 @@ def as_offered(choice: str | type, offered: Any) -> str | type:
     """Bring a strategy or architecture into the form that the installed LibMTL takes."""
     name = choice if isinstance(choice, str) else choice.__name__
     refuse_ungrouped(name)
-    if isinstance(choice, str) and not hasattr(offered, name):
-        known = ', '.join(sorted(name for name in offered.__all__ if not name.startswith('Abs')))
-        raise ValueError(
-            f'Parameter `{offered.__name__.split(".")[-1]}` should be one of {known}. '
-            f'Found `{name}`.'
-        )
-    if not TAKES_NAMES:
-        return getattr(offered, choice) if isinstance(choice, str) else choice
-    if not isinstance(choice, str):
+    if isinstance(choice, str):
+        known = ', '.join(sorted(each for each in offered.__all__ if not each.startswith('Abs')))
+        parameter = offered.__name__.split('.')[-1]
+        require(hasattr(offered, name), parameter, f'be one of {known}', name)
+        return name if TAKES_NAMES else getattr(offered, name)
+    if TAKES_NAMES:
         setattr(offered, name, choice)
-    return name
+    return name if TAKES_NAMES else choice
 
 
 def _zero_shared_gradients(model: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -224,29 +223,22 @@ class SharedModel(nn.Module):
 
 def find_strategy(weighting: str, weight_args: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Find a strategy's class, of LibMTL or this package, and complete its options by defaults."""
-    from go4align_plugins.libmtl.compat import import_libmtl
+    from go4align_plugins.libmtl.compat import LibMTL, default_options
     from go4align_plugins.libmtl.loop import BATCHES_IN_STEP
     from go4align_plugins.libmtl.trainer import as_offered
 
-    library = import_libmtl()
-    as_offered(weighting, library.weighting)
-    strategy = getattr(library.weighting, weighting)
+    as_offered(weighting, LibMTL.weighting)
+    strategy = getattr(LibMTL.weighting, weighting)
     unfit = {name: f'{count} batches a step' for name, count in BATCHES_IN_STEP.items()}
     unfit['GradDrop'] = "gradients of LibMTL's representation (`rep_grad`)"
     for base in strategy.__mro__:  # a grouped strategy inherits from the plain one
         rule = f'run without {unfit.get(base.__name__)}, which other trainers do not have'
         require(base.__name__ not in unfit, 'weighting', rule, weighting)
-    params = library.config.LibMTL_args.parse_args([])
-    params.weighting = weighting
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            defaults = library.config.prepare_args(params)[0]['weight_args']
-    except ValueError:  # its command line has no options of a strategy that somebody added
-        return strategy, dict(weight_args)
-    known = weight_args.keys() <= defaults.keys() or hasattr(strategy, 'configure')
-    rule = f'hold {", ".join(defaults) or "nothing"} for {weighting}'
-    require(known, 'weight_args', rule, weight_args)
-    return strategy, {**defaults, **weight_args}
+    defaults = default_options(weighting)
+    if defaults is not None and not hasattr(strategy, 'configure'):  # those of our own check it
+        rule = f'hold {", ".join(defaults) or "nothing"} for {weighting}'
+        require(weight_args.keys() <= defaults.keys(), 'weight_args', rule, weight_args)
+    return strategy, {**(defaults or {}), **weight_args}
 
 
 def find_shared(model: nn.Module, patterns: Sequence[str] | None = None) -> nn.ModuleList:

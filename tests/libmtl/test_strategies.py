@@ -79,15 +79,23 @@ def test_other_strategies_keep_their_options():
     [
         ('GO4Align', {'GO4Align_num_groups': 4}, '`num_groups` should be between 1 and 3'),
         ('GO4Align', {'GO4Align_step_size': -1.0}, '`step_size` should be finite and at least 0'),
-        ('GO4Align', {'GO4Align_groups': 2}, 'hold GO4Align_num_groups.*`GO4Align_groups`'),
-        ('GO4Align', {'num_groups': 2}, '`weight_args` should hold GO4Align_num_groups.*`num_gr'),
-        ('SI', {'num_groups': 2}, '`weight_args` should be empty'),
+        ('GO4Align', {'GO4Align_groups': 2}, 'hold GO4Align_num_groups.*Found .*GO4Align_groups'),
+        (
+            'GO4Align',
+            {'num_groups': 2},
+            'should hold GO4Align_num_groups.*Found .*num_groups',
+        ),
+        ('SI', {'num_groups': 2}, '`weight_args` should hold nothing'),
         ('AGRM_MGDA', {'AGRM_num_groups': 0}, '`num_groups` should be between 1 and 3'),
         ('AGRM_MGDA', {'AGRM_grouping': 'fuzzy'}, '`grouping` should be one of'),
-        ('AGRM_MGDA', {'AGRM_groups': 2}, 'AGRM_num_groups, AGRM_grouping, mgda_gn. Found `AGRM_g'),
-        ('AGRM_CAGrad', {'calpah': 2}, 'calpha, rescale. Found `calpah`'),
-        ('AGRM_EW', {'GO4Align_num_groups': 2}, 'Found `GO4Align_num_groups`'),
-        ('AGRM_SI', {'num_groups': 2}, 'AGRM_num_groups, AGRM_grouping. Found `num_groups`'),
+        (
+            'AGRM_MGDA',
+            {'AGRM_groups': 2},
+            'AGRM_num_groups, AGRM_grouping, mgda_gn. Found .*AGRM_',
+        ),
+        ('AGRM_CAGrad', {'calpah': 2}, 'calpha, rescale. Found .*calpah'),
+        ('AGRM_EW', {'GO4Align_num_groups': 2}, 'AGRM_grouping. Found .*GO4Align_num_groups'),
+        ('AGRM_SI', {'num_groups': 2}, 'AGRM_num_groups, AGRM_grouping. Found .*num_groups'),
     ],
 )
 def test_bad_options_are_refused_before_the_first_step(weighting, weight_args, message):
@@ -108,9 +116,9 @@ def test_negative_loss_is_named_by_its_task():
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match=r'`weighting` should be one of .*GO4Align.*`GO4All`'):
+    with pytest.raises(ValueError, match=r'`weighting` should be one of .*GO4Align.*GO4All'):
         build_trainer('GO4All')
-    with pytest.raises(ValueError, match=r'`architecture` should be one of .*HPS.*Found `HSP`'):
+    with pytest.raises(ValueError, match=r'`architecture` should be one of .*HPS.*Found .*HSP'):
         build_trainer('GO4Align', architecture='HSP')
 
 
