@@ -44,13 +44,14 @@ def load(path: Path) -> dict[str, Any]:
     return state
 
 
-def collect(trainer: Any) -> dict[str, Any]:
-    """Collect the state of a LibMTL Trainer, and of the global random generators."""
+def collect(trainer: Any, epoch: int) -> dict[str, Any]:
+    """Collect the state of a LibMTL Trainer after an epoch, and of the global random generators."""
     meter, scheduler = vars(trainer.meter), trainer.scheduler
     version, keys, gaussian = random.getstate()
     # LibMTL draws from numpy's global generator.
     name, words, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
     return {
+        'epoch': epoch,
         'model': trainer.model.state_dict(),
         'strategy': collect_attributes(trainer.model),
         'optimizer': trainer.optimizer.state_dict(),
@@ -65,8 +66,8 @@ def collect(trainer: Any) -> dict[str, Any]:
     }
 
 
-def restore(trainer: Any, state: dict[str, Any]) -> None:
-    """Put a collected state back."""
+def restore(trainer: Any, state: dict[str, Any]) -> int:
+    """Put a collected state back; return its epoch."""
     trainer.model.load_state_dict(state['model'])
     restore_attributes(trainer.model, state['strategy'])
     trainer.optimizer.load_state_dict(state['optimizer'])
@@ -84,6 +85,7 @@ def restore(trainer: Any, state: dict[str, Any]) -> None:
     random.setstate((version, tuple(keys), gaussian))
     name, words, *rest = generators['numpy']
     np.random.set_state((name, words.numpy().astype(np.uint32), *rest))  # noqa: NPY002
+    return state['epoch']
 
 
 def collect_attributes(model: nn.Module) -> dict[str, Any]:

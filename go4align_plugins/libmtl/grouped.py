@@ -102,7 +102,7 @@ class Grouped(AGRMWeighting):
             setattr(self, marked, add_marks(getattr(self, marked)))
         returned = super().backward(followed, **own)
         if marked:
-            setattr(self, marked, remove_marks(getattr(self, marked)))
+            setattr(self, marked, getattr(self, marked)[:, : -self.task_num])
         if self._ungrouped and step.weights is None and returned is not None:
             self._group(torch.as_tensor(returned, device=losses.device))
         del self._step
@@ -131,8 +131,8 @@ class Grouped(AGRMWeighting):
     def _compute_grad(self, losses: Any, mode: str, rep_grad: bool = False) -> Any:
         if self._step.several_batches:
             # They have parts of the graph in common, which LibMTL would free with the last loss.
-            keep = [partial(loss.backward, retain_graph=True) for loss in losses]
-            losses = [SimpleNamespace(backward=backward) for backward in keep]
+            kept = [partial(loss.backward, retain_graph=True) for loss in losses]
+            losses = [SimpleNamespace(backward=backward) for backward in kept]
         self._step.measuring = True
         gradients = super()._compute_grad(losses, mode, rep_grad)
         self._step.measuring = False
@@ -170,11 +170,6 @@ def add_marks(gradients: Tensor) -> Tensor:
     limits = torch.finfo(gradients.dtype)
     mark = 2.0 ** (math.frexp(limits.smallest_normal * limits.eps)[1] // 2 - 2)
     return torch.cat([gradients, torch.diag(gradients.new_full((len(gradients),), mark))], 1)
-
-
-def remove_marks(gradients: Tensor) -> Tensor:
-    """Cut the marks off the tasks' gradients: (M, D + M) -> (M, D)."""
-    return gradients[:, : -len(gradients)]
 
 
 def read_weights(combined: Tensor, gradients: Tensor, strategy: str) -> Tensor:

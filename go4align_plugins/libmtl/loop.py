@@ -70,20 +70,19 @@ class RecordedTrainer(Trainer):
 
     def _prepare_optimizer(self, optim_param: dict, scheduler_param: dict | None) -> None:
         options = dict(scheduler_param or {})
-        if options.pop('scheduler', None) != PLATEAU['scheduler']:
-            super()._prepare_optimizer(optim_param, scheduler_param)
-        else:
-            super()._prepare_optimizer(optim_param, None)
+        plateau = options.pop('scheduler', None) == PLATEAU['scheduler']
+        super()._prepare_optimizer(optim_param, None if plateau else scheduler_param)
+        if plateau:
             self.scheduler = ReduceLROnPlateau(self.optimizer, **options)
 
     def _display(self, display: Callable[..., None], mode: str, epoch: int | None) -> None:
         """Keep the scores that LibMTL's meter displays; it forgets them right afterwards."""
-        names = {task: self.task_dict[task]['metrics'] for task in self.task_name}
-        scores = {task: map(float, self.meter.results[task]) for task in self.task_name}
-        self._shown[mode] = {
-            'loss': dict(zip(self.task_name, map(float, self.meter.loss_item))),
-            'metrics': {task: dict(zip(names[task], scores[task])) for task in self.task_name},
+        metrics = {
+            task: dict(zip(self.task_dict[task]['metrics'], map(float, self.meter.results[task])))
+            for task in self.task_name
         }
+        losses = dict(zip(self.task_name, map(float, self.meter.loss_item)))
+        self._shown[mode] = {'loss': losses, 'metrics': metrics}
         self._seconds[mode] = self.meter.end_time - self.meter.beg_time
         display(mode=mode, epoch=epoch)
 
@@ -94,15 +93,12 @@ class RecordedTrainer(Trainer):
         follows its scores.
         """
         self.meter.has_val = loaders.val is not None
-        self.model.epochs, self.model.train_loss_buffer = epochs, np.zeros((self.task_num, epochs))
-        first = 0
+        first, losses = 0, np.zeros((self.task_num, epochs))
         if folder.checkpoint.exists():
-            state = checkpoint.load(folder.checkpoint)
-            checkpoint.restore(self, state)
-            history = self.model.train_loss_buffer[:, :epochs]
-            added = ((0, 0), (0, epochs - history.shape[1]))
-            self.model.epochs, self.model.train_loss_buffer = epochs, np.pad(history, added)
-            first = state['epoch'] + 1
+            first = checkpoint.restore(self, checkpoint.load(folder.checkpoint)) + 1
+            known = self.model.train_loss_buffer[:, :epochs]
+            losses[:, : known.shape[1]] = known
+        self.model.epochs, self.model.train_loss_buffer = epochs, losses
         folder.keep_until(first)
         batches = sum(map(len, filter(None, (loaders.train, loaders.val, loaders.test))))
         # tqdm's None: no bar where the output is no terminal.
@@ -116,8 +112,7 @@ class RecordedTrainer(Trainer):
                     entry = self._run_epoch(epoch, loaders)
                 tqdm.write(line.getvalue().rstrip())
                 folder.append(entry)
-                state = {'epoch': epoch, **checkpoint.collect(self)}
-                checkpoint.save_atomically(state, folder.checkpoint)
+                checkpoint.save_atomically(checkpoint.collect(self, epoch), folder.checkpoint)
         self.meter.display_best_result()
 
     def _run_epoch(self, epoch: int, loaders: Loaders) -> dict[str, Any]:
@@ -140,8 +135,8 @@ class RecordedTrainer(Trainer):
             self.scheduler.step(self._validation_cost())
         elif self.scheduler is not None:
             self.scheduler.step()
-        measured = {'weights': weights, 'groups': groups, 'seconds': self._seconds}
-        return {'epoch': epoch, **self._shown, **measured}
+        shown = {'epoch': epoch, **self._shown}
+        return {**shown, 'weights': weights, 'groups': groups, 'seconds': self._seconds}
 
     def _validation_cost(self) -> float:
         """Compute delta_m on the validation split, or its mean loss without published baselines."""

@@ -11,7 +11,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import FUNCTIONS, HOOKS
-from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner import IterBasedTrainLoop, Runner, set_random_seed
 
 from go4align_plugins.mmengine.libmtl_bridge import LibMTLOptimWrapper
 from go4align_plugins.mmengine.optim_wrapper import GO4AlignAmpOptimWrapper, GO4AlignOptimWrapper
@@ -126,7 +126,4 @@ def seed_worker(worker_id: int, **_: Any) -> None:
 
 def _seed(*numbers: int) -> None:
     """Seed all global generators by numbers that may differ by one only."""
-    seed = int(np.random.SeedSequence(numbers).generate_state(1)[0])
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    torch.manual_seed(seed)
+    set_random_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))

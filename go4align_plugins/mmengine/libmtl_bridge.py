@@ -177,7 +177,8 @@ class LibMTLOptimWrapper(TaskOptimWrapper):
         _, inputs, options = self._batch
         sized = (x for x in (*inputs, *options.values()) if isinstance(x, (list, tuple, Tensor)))
         self.strategy.record(losses, len(next(sized, [None])))
-        weights = None if weights is None else torch.as_tensor(np.asarray(weights, np.float64))
+        if weights is not None:  # beside the groups, to which the host comes for both
+            weights = torch.as_tensor(np.asarray(weights, np.float64), device=losses.device)
         return losses.detach().sum(), weights
 
 

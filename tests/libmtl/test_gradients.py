@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from go4align_plugins.libmtl.compat import CAGrad, combine
-from go4align_plugins.libmtl.grouped import add_marks, read_weights, remove_marks
+from go4align_plugins.libmtl.grouped import add_marks, read_weights
 from go4align_plugins.libmtl.trainer import TAKES_NAMES
 
 from .toy import LibMTL, build_loader, build_trainer, first_losses, flat_gradients
@@ -25,7 +25,7 @@ def test_weights_are_exact_even_where_gradients_depend_on_each_other(repeated, s
     marked = add_marks(gradients)
     combined = (marked * WEIGHTS[:, None]).sum(0)
     assert torch.equal(read_weights(combined, marked, 'Toy'), WEIGHTS)
-    assert torch.equal(remove_marks(marked), gradients)
+    assert torch.equal(marked[:, :-3], gradients)
     # No inner product sees the marks.
     assert add_marks(torch.zeros(3, 5)).norm() == add_marks(torch.zeros(3, 5).double()).norm() == 0
 
