@@ -23,13 +23,6 @@ OF_METER = ('base_result', 'best_result', 'improvement', 'has_val')
 """Attributes that LibMTL's meter keeps from epoch to epoch, if it has them."""
 
 
-def save_atomically(state: Any, path: Path) -> None:
-    """Write aside, then rename: a killed process leaves the old file or the new one."""
-    buffer = io.BytesIO()  # torch hides the reason if it cannot write a file itself
-    torch.save(state, buffer)
-    save_bytes(path, buffer.getvalue(), durable=True)
-
-
 def load(path: Path) -> dict[str, Any]:
     """Read a checkpoint, without running any code in it; a ValueError tells of damage."""
     try:
@@ -44,13 +37,13 @@ def load(path: Path) -> dict[str, Any]:
     return state
 
 
-def collect(trainer: Any, epoch: int) -> dict[str, Any]:
-    """Collect the state of a LibMTL Trainer after an epoch, and of the global random generators."""
+def save(trainer: Any, epoch: int, path: Path) -> None:
+    """Save the state of a LibMTL Trainer after an epoch, and of the global random generators."""
     meter, scheduler = vars(trainer.meter), trainer.scheduler
     version, keys, gaussian = random.getstate()
     # LibMTL draws from numpy's global generator.
     name, words, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
-    return {
+    state = {
         'epoch': epoch,
         'model': trainer.model.state_dict(),
         'strategy': collect_attributes(trainer.model),
@@ -64,10 +57,13 @@ def collect(trainer: Any, epoch: int) -> dict[str, Any]:
             'numpy': [name, torch.as_tensor(np.asarray(words, dtype=np.int64)), *rest],
         },
     }
+    buffer = io.BytesIO()  # torch hides the reason if it cannot write a file itself
+    torch.save(state, buffer)
+    save_bytes(path, buffer.getvalue(), durable=True)
 
 
 def restore(trainer: Any, state: dict[str, Any]) -> int:
-    """Put a collected state back; return its epoch."""
+    """Put a saved state back; return its epoch."""
     trainer.model.load_state_dict(state['model'])
     restore_attributes(trainer.model, state['strategy'])
     trainer.optimizer.load_state_dict(state['optimizer'])

@@ -134,23 +134,15 @@ SOURCES = {FRAMES: open_frames, FACES: open_faces, MOLECULES: open_molecules}
 
 @dataclass(frozen=True)
 class Loaders:
-    """The splits of a benchmark's data.
+    """The splits of a benchmark's data."""
 
-    Attributes:
-        train: in a random order, whole batches only.
-        test: which results are of; of frames, the split that MTAN calls ``val``.
-        val: which the learning rate may follow; None where the benchmark has none.
-        lengths: the number of samples of each split on disk.
-        image_size: height and width; None without images.
-        scales: a task's standard deviation in its published unit, where it is learned standardised.
-    """
-
-    train: DataLoader
-    test: DataLoader
-    val: DataLoader | None
-    lengths: Mapping[str, int]
-    image_size: tuple[int, int] | None = None
+    train: DataLoader  # in a random order, whole batches only
+    test: DataLoader  # which results are of; of frames, the split that MTAN calls `val`
+    val: DataLoader | None  # which the learning rate may follow, if the benchmark has one
+    lengths: Mapping[str, int]  # the number of samples of each split on disk
+    image_size: tuple[int, int] | None = None  # height and width; None without images
     scales: Mapping[str, float] = field(default_factory=dict)
+    """Of each task that is learned standardised: its standard deviation in the published unit."""
 
 
 def build_loaders(
@@ -162,12 +154,7 @@ def build_loaders(
     seed: int = 0,
     workers: int = 0,
 ) -> Loaders:
-    """Build the loaders of a benchmark's splits in a folder.
-
-    Raises:
-        FileNotFoundError: if a file of the data is missing.
-        ValueError: if the data is incomplete or broken, or the train split has less than a batch.
-    """
+    """Build the loaders of a benchmark's splits in a folder; an error names a broken file."""
     names = [task.name for task in benchmark.select(tasks)]
     splits, facts = SOURCES[benchmark.inputs](root, benchmark, names)
     splits['train'].seed = seed

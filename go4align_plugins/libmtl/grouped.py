@@ -17,8 +17,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from go4align_plugins.libmtl.options import GROUPED
-from go4align_plugins.libmtl.strategies import AGRMWeighting
+from go4align_plugins.libmtl.strategies import GROUPED, AGRMWeighting
 from go4align_plugins.weighting import AGRM
 
 OWN_LOOP = ('MOML', 'FORUM', 'AutoLambda')

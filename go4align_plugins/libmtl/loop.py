@@ -23,9 +23,8 @@ from tqdm import tqdm
 
 from go4align_plugins.libmtl import checkpoint
 from go4align_plugins.libmtl.data import Loaders, set_epoch
-from go4align_plugins.libmtl.options import GROUPED
 from go4align_plugins.libmtl.protocols import PLATEAU
-from go4align_plugins.libmtl.strategies import AGRMWeighting
+from go4align_plugins.libmtl.strategies import GROUPED, AGRMWeighting
 from go4align_plugins.libmtl.trainer import Trainer
 from go4align_plugins.measures.scores import delta_m
 from go4align_plugins.utils.run_folder import RunFolder
@@ -87,11 +86,7 @@ class RecordedTrainer(Trainer):
         display(mode=mode, epoch=epoch)
 
     def fit(self, loaders: Loaders, epochs: int, folder: RunFolder) -> None:
-        """Train, test after each epoch, and record it; go on from the folder's checkpoint.
-
-        A split for validation is tested too: it decides LibMTL's best epoch, and a plateau schedule
-        follows its scores.
-        """
+        """Train, test after each epoch, and record it; go on from the folder's checkpoint."""
         self.meter.has_val = loaders.val is not None
         first, losses = 0, np.zeros((self.task_num, epochs))
         if folder.checkpoint.exists():
@@ -112,7 +107,7 @@ class RecordedTrainer(Trainer):
                     entry = self._run_epoch(epoch, loaders)
                 tqdm.write(line.getvalue().rstrip())
                 folder.append(entry)
-                checkpoint.save_atomically(checkpoint.collect(self, epoch), folder.checkpoint)
+                checkpoint.save(self, epoch, folder.checkpoint)
         self.meter.display_best_result()
 
     def _run_epoch(self, epoch: int, loaders: Loaders) -> dict[str, Any]:

@@ -10,13 +10,22 @@ from typing import Any
 
 from go4align_plugins.libmtl.compat import CAGrad, LibMTL, default_options
 from go4align_plugins.libmtl.grouped import NOT_GROUPED, Grouped, refuse_ungrouped
-from go4align_plugins.libmtl.options import GROUPED, add_arguments
-from go4align_plugins.libmtl.strategies import AGRM_SI, SI, AGRMWeighting, GO4Align
+from go4align_plugins.libmtl.strategies import DEFAULTS, GROUPED, OPTIONS, OWN, AGRMWeighting
 from go4align_plugins.libmtl.trainer import TAKES_NAMES, Trainer
+from go4align_plugins.weighting import GROUPINGS
+from go4align_plugins.weighting.indicators import RISK_SCALES
 
-STRATEGIES: dict[str, type[AGRMWeighting]] = {'GO4Align': GO4Align, 'SI': SI, 'AGRM_SI': AGRM_SI}
 AVERAGES = {'MoCo': 'y', 'DB_MTL': 'grad_buffer'}
 """Strategies that weight running averages of the gradients, and where LibMTL keeps those."""
+DESCRIPTIONS = {
+    'num_groups': 'number of groups, 1 to the number of tasks',
+    'step_size': 'step size (beta) of the smooth alignment',
+    'grouping': 'how to group the tasks',
+    'risk_scale': 'scale balance: sum (released code) or mean (paper, Eq. 5)',
+    'scale_balance': 'false takes Eq. 5 out',
+    'smooth_alignment': 'false takes Eq. 6 out',
+}
+CHOICES = {'grouping': tuple(GROUPINGS), 'risk_scale': RISK_SCALES}
 
 
 def register() -> None:
@@ -31,13 +40,40 @@ def register() -> None:
         return
     if not TAKES_NAMES:
         LibMTL.weighting.CAGrad = CAGrad
-    strategies = {**STRATEGIES, **build_grouped()}
+    strategies = {**OWN, **build_grouped()}
     vars(LibMTL.weighting).update(strategies)
     LibMTL.weighting.__all__ += strategies
     add_arguments(LibMTL.config.LibMTL_args)
     LibMTL.config.prepare_args = _extend(LibMTL.config.prepare_args, strategies)
     # Not in its module: LibMTL's own code there asks for its class by that name.
     LibMTL.Trainer = Trainer
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add all options to LibMTL's command line.
+
+    A switch, or the number of groups, is None where it is not given: no weight argument then.
+    """
+    for prefix, names in OPTIONS.items():
+        group = parser.add_argument_group(f'{prefix[:-1]} (go4align-plugins)')
+        for name in names:
+            default = DEFAULTS[name]
+            switch = isinstance(default, bool)
+            group.add_argument(
+                f'--{prefix}{name}',
+                type=true_or_false if switch else type(default),
+                choices=CHOICES.get(name),
+                metavar='{true,false}' if switch else None,
+                default=None if switch or name == 'num_groups' else default,
+                help=f'{DESCRIPTIONS[name]} (default: {str(default).lower()})',
+            )
+
+
+def true_or_false(text: str) -> bool:
+    """Read a switch's value on the command line."""
+    if text.lower() not in ('true', 'false'):
+        raise argparse.ArgumentTypeError(f'should be true or false. Found `{text}`.')
+    return text.lower() == 'true'
 
 
 def build_grouped() -> dict[str, type[AGRMWeighting]]:
@@ -66,7 +102,7 @@ def _extend(original: Any, strategies: Mapping[str, type[AGRMWeighting]]) -> Any
         refuse_ungrouped(name)
         if name not in strategies:
             return original(params)
-        known = 'EW' if name in STRATEGIES else name.removeprefix(GROUPED)
+        known = 'EW' if name in OWN else name.removeprefix(GROUPED)
         with contextlib.redirect_stdout(io.StringIO()):  # LibMTL prints the configuration
             renamed = argparse.Namespace(**{**vars(params), 'weighting': known})
             kwargs, optim_param, scheduler_param = original(renamed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from inspect import signature
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,10 +16,18 @@ import torch
 from torch import Tensor
 
 from go4align_plugins.libmtl.compat import LibMTL
-from go4align_plugins.libmtl.options import DEFAULTS, GO4ALIGN, GROUPED, OPTIONS
 from go4align_plugins.utils.options import require
 from go4align_plugins.weighting import AGRM
 from go4align_plugins.weighting import GO4Align as GO4AlignWeighting
+
+GO4ALIGN, GROUPED = 'GO4Align_', 'AGRM_'
+DEFAULTS = {
+    name: parameter.default
+    for name, parameter in signature(GO4AlignWeighting).parameters.items()
+    if name not in ('num_tasks', 'task_names')
+}
+OPTIONS = {GO4ALIGN: tuple(DEFAULTS), GROUPED: ('num_groups', 'grouping')}
+"""GO4Align's own parameters, after their prefix on the command line and in ``weight_args``."""
 
 
 class AGRMWeighting(LibMTL.weighting.AbsWeighting):
@@ -118,3 +127,7 @@ class AGRM_SI(SI):
     """SI under AGRM (``AGRM_num_groups``, ``AGRM_grouping``): the inverse losses are grouped."""
 
     prefix = GROUPED
+
+
+OWN: dict[str, type[AGRMWeighting]] = {'GO4Align': GO4Align, 'SI': SI, 'AGRM_SI': AGRM_SI}
+"""The strategies that LibMTL does not have."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from go4align_plugins.libmtl.compat import LibMTL, default_device
 from go4align_plugins.libmtl.grouped import refuse_ungrouped
-from go4align_plugins.libmtl.options import GROUPED
+from go4align_plugins.libmtl.strategies import GROUPED
 from go4align_plugins.utils.options import require
 
 # GitHub's main takes strategies and architectures by name, 1.1.5 the classes themselves.

@@ -82,10 +82,9 @@ class LibMTLOptimWrapper(TaskOptimWrapper):
         epoch_length: int | None = None,
     ) -> None:
         """Set the tasks and the strategy; see the class."""
+        counts = self._accumulative_counts
         rule = 'be 1 with strategies of LibMTL, which look at the losses and gradients of a step'
-        require(
-            self._accumulative_counts == 1, 'accumulative_counts', rule, self._accumulative_counts
-        )
+        require(counts == 1, 'accumulative_counts', rule, counts)
         check_whole('epoch_length', 1 if epoch_length is None else epoch_length, 1, math.inf)
         self.weighting_name = weighting
         self._strategy_class, self.weight_args = find_strategy(weighting, weight_args or {})
@@ -101,12 +100,9 @@ class LibMTLOptimWrapper(TaskOptimWrapper):
     def initialize_count_status(self, model: nn.Module, init_counts: int, max_counts: int) -> None:
         """Attach the wrapper to the model, and find the parameters that its tasks share."""
         super().initialize_count_status(model, init_counts, max_counts)
-        if get_world_size() > 1 or is_model_wrapper(model):
-            raise ValueError(
-                f'Strategy `{self.weighting_name}` should be run in one process, on a bare model: '
-                'it may take a backward pass for each task. '
-                f'Found {get_world_size()} processes, `{type(model).__name__}`.'
-            )
+        alone = get_world_size() == 1 and not is_model_wrapper(model)
+        rule = 'be run in one process, on a bare model: it may take a backward pass for each task'
+        require(alone, 'weighting', rule, self.weighting_name)
         self._encoder = find_shared(model, self._shared)
         self._build()
 
@@ -195,8 +191,7 @@ class SharedModel(nn.Module):
         self.__dict__['encoder'] = encoder
         self.epoch, self.epochs = 0, 1
         self.train_loss_buffer = np.zeros((self.task_num, self.epochs))
-        self.epoch_losses = np.zeros(self.task_num)
-        self.epoch_frames = 0
+        self.epoch_losses, self.epoch_frames = np.zeros(self.task_num), 0
 
     def get_share_params(self) -> Iterator[nn.Parameter]:
         """Return the shared parameters, in the order of the model's."""

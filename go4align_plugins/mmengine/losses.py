@@ -38,11 +38,8 @@ class LossRecorder:
         while is_model_wrapper(bare):
             bare = bare.module
         parse_losses = getattr(bare, 'parse_losses', None)
-        if parse_losses is None:
-            raise ValueError(
-                'Parameter `model` should have the method `parse_losses`, as every '
-                f'`mmengine.model.BaseModel` has. Found `{type(bare).__name__}`.'
-            )
+        rule = 'have the method `parse_losses`, as every `mmengine.model.BaseModel` has'
+        require(parse_losses is not None, 'model', rule, type(bare).__name__)
         bare.parse_losses = recorder = cls(getattr(parse_losses, '_parse_losses', parse_losses))
         return recorder
 
@@ -138,11 +135,8 @@ class TaskLosses:
         """Find the task of the loss ``key``; a ValueError if none or more than one claims it."""
         if not self._patterns:
             return key.split('.', 1)[0]
-        claims = [
-            name
-            for name, patterns in self._patterns.items()
-            if any(fnmatchcase(key, pattern) for pattern in patterns)
-        ]
+        patterns = [(name, each) for name, several in self._patterns.items() for each in several]
+        claims = [*dict.fromkeys(name for name, each in patterns if fnmatchcase(key, each))]
         rule = f'assign the loss `{key}` to exactly one task, not {" and ".join(claims) or "none"}'
         require(len(claims) == 1, 'tasks', rule, self._patterns)
         return claims[0]

@@ -95,13 +95,13 @@ class TaskOptimWrapper(OptimWrapper):
         total, weights = self._weigh(losses)
         super().update_params(total, *args, **kwargs)
         groups = getattr(getattr(self.weighting, 'agrm', self.weighting), 'groups', None)
-        found = {'weight': weights, 'group': groups}
-        rows = {kind: row.double() for kind, row in found.items() if row is not None}
+        found: list[Any] = [('weight', float, weights), ('group', int, groups)]
+        found = [entry for entry in found if entry[-1] is not None]
         # Only now, when the device has its work, may the host wait for the numbers; and once.
-        numbers = torch.stack([*rows.values()]).tolist() if rows else []
-        for kind, row in zip(rows, numbers):
-            for name, number in zip(self.task_names, row):
-                self.message_hub.update_scalar(f'train/{kind}/{name}', number)
+        rows = torch.stack([values.double() for *_, values in found]).tolist() if found else []
+        for (kind, number, _), row in zip(found, rows):
+            for name, value in zip(self.task_names, row):
+                self.message_hub.update_scalar(f'train/{kind}/{name}', number(value))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the inherited state, and the weighting's under ``'weighting'`` once it is built.

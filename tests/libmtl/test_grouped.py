@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from go4align_plugins.weighting import kmeans_1d
 from .toy import LibMTL, build_loader, build_trainer, first_losses, flat_gradients, options, train
 
 OFFERED = LibMTL.weighting.__all__
+set_random_seed = LibMTL.utils.set_random_seed
 GROUPED = [name for name in OFFERED if name.startswith('AGRM_')]
 BASES = [name.removeprefix('AGRM_') for name in GROUPED]
 
@@ -26,15 +26,9 @@ COMBINED_BATCH = {'MoDo': 2, 'SDMGrad': 0}
 """Which of their three batches' gradients these strategies combine."""
 
 
-def repeat_random_numbers() -> None:
-    torch.manual_seed(0)
-    np.random.seed(0)  # noqa: NPY002  (LibMTL draws from the global one)
-    random.seed(0)
-
-
 def prepared(name: str, **weight_args: Any) -> Any:
     """A Trainer in its third epoch, where every strategy has its weights."""
-    repeat_random_numbers()
+    set_random_seed(0)
     trainer = build_trainer(name, weight_args={**options(name), **weight_args})
     trainer.model.epoch, trainer.model.epochs = 5, 8
     trainer.model.train_loss_buffer = 1 + np.random.default_rng(0).random((3, 8))
@@ -43,7 +37,7 @@ def prepared(name: str, **weight_args: Any) -> Any:
 
 def take_step(trainer: Any, base: str) -> tuple[Any, Tensor, Tensor]:
     """Returned weights (M,), the encoder's gradient (D,), and the tasks' gradients (M, D)."""
-    repeat_random_numbers()
+    set_random_seed(0)
     count = 3 if base in COMBINED_BATCH else 1
     batches = iter(build_loader())
     losses = torch.stack([first_losses(trainer, build_loader(), batches) for _ in range(count)])
@@ -96,7 +90,7 @@ def test_weights_are_the_group_means_of_the_strategys(base, num_groups):
 def test_as_many_groups_as_tasks_are_the_strategy_itself(base):
     trained = []
     for name, own in ((base, {}), (f'AGRM_{base}', {'AGRM_num_groups': 3})):
-        repeat_random_numbers()
+        set_random_seed(0)
         trainer = build_trainer(name, weight_args={**options(name), **own})
         before = trainer.model.encoder.weight.detach().clone()
         trained.append((trainer, train(trainer, epochs=3)))

@@ -89,13 +89,13 @@ def test_a_killed_worker_is_an_error_and_the_run_goes_on(rooms, run, capsys, mon
 
 
 def test_interrupt_says_how_to_go_on(rooms, run, capsys, monkeypatch):
-    save = checkpoint.save_atomically
+    save = checkpoint.save
 
     def interrupt(*state):
         save(*state)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint, 'save_atomically', interrupt)
+    monkeypatch.setattr(checkpoint, 'save', interrupt)
     assert resume(rooms, run) == 130
     assert f'--out {run}' in capsys.readouterr().err.splitlines()[-1]
     monkeypatch.undo()

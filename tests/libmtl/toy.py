@@ -48,7 +48,7 @@ def build_trainer(weighting: Any, tasks: Iterable[str] = TASKS, **options: Any) 
 
 
 def options(weighting: str, *command_line: str) -> dict[str, Any]:
-    """A strategy's ``weight_args``, as LibMTL's command line hands them over."""
+    """A strategy's `weight_args`, as LibMTL's command line hands them over."""
     params = LibMTL.config.LibMTL_args.parse_args(['--weighting', weighting, *command_line])
     return LibMTL.config.prepare_args(params)[0]['weight_args']
 
