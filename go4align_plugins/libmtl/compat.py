@@ -59,7 +59,6 @@ def default_device(gpu_id: str = '0') -> torch.device:
 
 
 LibMTL: Any = import_libmtl()
-WRITTEN_FOR = 3
 EPSILON = 1e-8
 
 
@@ -78,7 +77,7 @@ class CAGrad(LibMTL.weighting.CAGrad):
 
     def backward(self, losses: Tensor, **kwargs: Any) -> np.ndarray:
         """Combine the tasks' gradients; return the weights (M,)."""
-        if self.rep_grad or self.task_num == WRITTEN_FOR:
+        if self.rep_grad or self.task_num == 3:
             return super().backward(losses, **kwargs)
         self._compute_grad_dim()
         gradients = self._compute_grad(losses, mode='backward')

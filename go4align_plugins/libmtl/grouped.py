@@ -38,10 +38,8 @@ def refuse_ungrouped(weighting: str) -> None:
     """Say why a strategy under AGRM cannot be grouped, if it is one of :data:`NOT_GROUPED`."""
     base = weighting.removeprefix(GROUPED)
     if weighting != base and base in NOT_GROUPED:
-        raise ValueError(
-            f'Parameter `weighting` should be a strategy that AGRM can group. Found `{weighting}`: '
-            f'{NOT_GROUPED[base]}.'
-        )
+        rule = 'Parameter `weighting` should be a strategy that AGRM can group'
+        raise ValueError(f'{rule}. Found `{weighting}`: {NOT_GROUPED[base]}.')
 
 
 @dataclass
@@ -83,10 +81,9 @@ class Grouped(AGRMWeighting):
     _step: Step
 
     def backward(self, losses: Tensor, **weight_args: Any) -> Any:
-        """Let the strategy take its step, with grouped weights, and return these (M,).
+        """Let the strategy take its step on losses (M,) or (3, M); return the grouped weights.
 
-        ``losses`` are (M,), or (3, M) where the strategy takes three batches a step. With as many
-        groups as tasks, whatever the strategy returns is returned, if it is not None.
+        With as many groups as tasks, whatever the strategy returns is returned, if it is not None.
         """
         self.configure(weight_args)
         risks = losses.detach().abs().view(-1, self.task_num).mean(0)
@@ -108,10 +105,8 @@ class Grouped(AGRMWeighting):
         if self._ungrouped and (returned is not None or step.weights is None):
             return returned
         if step.weights is None:
-            raise ValueError(
-                f'{self.strategy_name()} should weight losses or gradients by one number a task. '
-                'Found no weights in its step.'
-            )
+            rule = 'should weight losses or gradients by one number a task'
+            raise ValueError(f'{self.strategy_name()} {rule}. Found no weights in its step.')
         return step.weights.float().cpu().numpy()
 
     @property

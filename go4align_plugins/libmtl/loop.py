@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import partial
 from statistics import fmean
 from typing import Any
@@ -41,15 +41,11 @@ class RecordedTrainer(Trainer):
     """
 
     def __init__(
-        self,
-        *args: Any,
-        image_size: Sequence[int] | None = None,
-        single_task: Mapping[str, Mapping[str, float]] | None = None,
-        **kwargs: Any,
+        self, *args: Any, image_size: Any = None, single_task: Any = None, **kwargs: Any
     ) -> None:
         self.__dict__.update(image_size=tuple(image_size or ()), single_task=single_task)
         super().__init__(*args, **kwargs)
-        self._shown: dict[str, Any] = {}
+        self._shown: dict[str, Any] = {}  # by split, as is the time
         self._seconds: dict[str, float] = {}
         self._bar = tqdm(disable=True)
         self.meter.display = partial(self._display, self.meter.display)

@@ -84,37 +84,14 @@ def _build_resnet(name: str, pretrained: bool) -> nn.Module:
         ) from error
 
 
-class Backbone(NamedTuple):
-    """A backbone with its arguments, the class of its heads, and the width in between."""
-
-    encoder: Any  # a partial of its class
-    head: Callable[[int, int], nn.Module]
-    width: int
-
-
-def _segnet(channels: Sequence[int], convolutions: Sequence[int]) -> Backbone:
-    return Backbone(partial(segnet.SegNet, channels, convolutions), segnet.TaskHead, channels[0])
-
-
 RESNET_WIDTHS = {'resnet18': 512, 'resnet34': 512, 'resnet50': 2048, 'resnet101': 2048}
-BACKBONES: dict[str, dict[str, Backbone]] = {
-    FRAMES: {
-        'segnet-small': _segnet(segnet.SEGNET_SMALL_CHANNELS, segnet.SEGNET_SMALL_CONVOLUTIONS),
-        'segnet': _segnet(segnet.SEGNET_CHANNELS, segnet.SEGNET_CONVOLUTIONS),
-        **{
-            name: Backbone(partial(_build_resnet, name), DeepLabHead, width)
-            for name, width in RESNET_WIDTHS.items()
-        },
-    },
-    MOLECULES: {
-        name: Backbone(partial(MPNN, *widths), nn.Linear, widths[0])
-        for name, widths in {'mpnn-small': (16, 32), 'mpnn': (64, 128)}.items()
-    },
-    FACES: {
-        name: Backbone(partial(NineLayerCNN, channels), nn.Linear, channels[-1])
-        for name, channels in {'cnn-small': CNN_SMALL_CHANNELS, 'cnn': CNN_CHANNELS}.items()
-    },
+SEGNETS = {
+    'segnet-small': (segnet.SEGNET_SMALL_CHANNELS, segnet.SEGNET_SMALL_CONVOLUTIONS),
+    'segnet': (segnet.SEGNET_CHANNELS, segnet.SEGNET_CONVOLUTIONS),
 }
+MPNNS = {'mpnn-small': (16, 32), 'mpnn': (64, 128)}
+CNNS = {'cnn-small': CNN_SMALL_CHANNELS, 'cnn': CNN_CHANNELS}
+BACKBONES = {FRAMES: (*SEGNETS, *RESNET_WIDTHS), MOLECULES: tuple(MPNNS), FACES: tuple(CNNS)}
 """The backbones for each type of inputs."""
 
 
@@ -133,13 +110,20 @@ def build_model(
 
     ``resnet*`` is LibMTL's dilated ResNet, with ASPP heads; all others are trained from scratch.
     """
-    encoder, head, width = {**BACKBONES[FRAMES], **BACKBONES[MOLECULES], **BACKBONES[FACES]}[
-        backbone
-    ]
+    head: Any = nn.Linear
     if backbone in RESNET_WIDTHS:
-        encoder = partial(encoder, pretrained)
-    elif encoder.func is segnet.SegNet and architecture == 'MTAN':
-        encoder = partial(segnet.SegNetMTAN, [task.name for task in tasks], *encoder.args)
-        architecture = SegNetAttention
+        encoder: Any = partial(_build_resnet, backbone, pretrained)
+        head, width = DeepLabHead, RESNET_WIDTHS[backbone]
+    elif backbone in MPNNS:
+        encoder, width = partial(MPNN, *MPNNS[backbone]), MPNNS[backbone][0]
+    elif backbone in CNNS:
+        encoder, width = partial(NineLayerCNN, CNNS[backbone]), CNNS[backbone][-1]
+    else:
+        head, width = segnet.TaskHead, SEGNETS[backbone][0][0]
+        encoder = partial(segnet.SegNet, *SEGNETS[backbone])
+        if architecture == 'MTAN':
+            names = [task.name for task in tasks]
+            encoder = partial(segnet.SegNetMTAN, names, *SEGNETS[backbone])
+            architecture = SegNetAttention
     heads = {task.name: head(width, task.channels) for task in tasks}
     return Model(architecture, encoder, nn.ModuleDict(heads))

@@ -60,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     switch: dict[str, Any] = {'action': argparse.BooleanOptionalAction}
-    backbones = [name for names in BACKBONES.values() for name in names]
+    backbones = sum(BACKBONES.values(), ())
     add('--dataset', required=True, choices=BENCHMARKS, help='which benchmark the data is')
     add('--data', type=Path, help='folder that prepare_data.py check accepts (data/DATASET)')
     add('--weighting', default='GO4Align', help='weighting strategy (GO4Align)')
@@ -136,7 +136,7 @@ def resolve(options: argparse.Namespace, rest: Sequence[str] = ()) -> dict[str, 
     }
     for name, least in (('epochs', 1), ('batch_size', 2), ('workers', 0), ('seed', 0)):
         require(config[name] >= least, name, f'be at least {least}', config[name])
-    allowed: dict[str, Sequence[Any]] = {'backbone': [*BACKBONES[benchmark.inputs]]}
+    allowed: dict[str, Sequence[Any]] = {'backbone': BACKBONES[benchmark.inputs]}
     if benchmark.inputs != FRAMES:
         # LibMTL's other architectures share and split feature maps, which these backbones lack.
         allowed |= {'arch': ('HPS',), 'augment': (False,)}

@@ -37,7 +37,7 @@ class LossRecorder:
         bare: Any = model
         while is_model_wrapper(bare):
             bare = bare.module
-        parse_losses = getattr(bare, 'parse_losses', None)
+        parse_losses: Any = getattr(bare, 'parse_losses', None)
         rule = 'have the method `parse_losses`, as every `mmengine.model.BaseModel` has'
         require(parse_losses is not None, 'model', rule, type(bare).__name__)
         bare.parse_losses = recorder = cls(getattr(parse_losses, '_parse_losses', parse_losses))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from go4align_plugins.data.rooms import render_dataset
+from go4align_plugins.libmtl.__main__ import main
 
 from .. import ROOT
 
@@ -83,10 +84,11 @@ def test_unchanged_script_trains(tmp_path):
     assert 'GO4Align_num_groups: 1' in done.stdout
 
 
-def test_missing_script_is_named(tmp_path):
-    done = launch('go4align_plugins.libmtl', 'nowhere.py', cwd=tmp_path)
-    assert done.returncode == 2
-    assert 'Parameter `script` should be a file. Found `nowhere.py`.' in done.stderr
+def test_missing_script_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', ['libmtl', 'nowhere.py'])
+    with pytest.raises(SystemExit):
+        main()
+    assert 'Parameter `script` should be a file. Found `nowhere.py`.' in capsys.readouterr().err
 
 
 needs_main = pytest.mark.skipif(
