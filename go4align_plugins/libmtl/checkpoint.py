@@ -1,8 +1,7 @@
 """Save and restore the complete state of a training in LibMTL, as tensors and plain values.
 
-LibMTL keeps a part of a strategy's state in plain attributes of the model (DWA's loss history,
-GradVac's targets, FAMO's optimizer, ...), which its ``state_dict`` does not hold. They are found by
-their type, so that every strategy of either release resumes.
+LibMTL keeps a part of a strategy's state (DWA's losses, GradVac's targets, FAMO's optimizer, ...)
+in attributes that its ``state_dict`` does not hold: they are found by their type.
 """
 
 from __future__ import annotations
@@ -40,7 +39,6 @@ def load(path: Path) -> dict[str, Any]:
 def save(trainer: Any, epoch: int, path: Path) -> None:
     """Save the state of a LibMTL Trainer after an epoch, and of the global random generators."""
     meter, scheduler = vars(trainer.meter), trainer.scheduler
-    version, keys, gaussian = random.getstate()
     # LibMTL draws from numpy's global generator.
     name, words, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
     state = {
@@ -53,7 +51,7 @@ def save(trainer: Any, epoch: int, path: Path) -> None:
         'random': {
             'torch': torch.get_rng_state(),
             'cuda': torch.cuda.get_rng_state_all(),
-            'python': [version, list(keys), gaussian],
+            'python': _plain(random.getstate()),
             'numpy': [name, torch.as_tensor(np.asarray(words, dtype=np.int64)), *rest],
         },
     }
@@ -90,7 +88,6 @@ def collect_attributes(model: nn.Module) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, attribute in vars(model).items():
         value = _plain(attribute)
-        parts = value if isinstance(value, list) else [value]
         # RLW builds its distribution again; all its randomness is the global generator's.
         if name in internal or isinstance(value, torch.distributions.Distribution):
             continue
@@ -103,7 +100,7 @@ def collect_attributes(model: nn.Module) -> dict[str, Any]:
                 'numpy': isinstance(value, np.ndarray),
                 'gradient': tensor.requires_grad,
             }
-        elif all(isinstance(part, PLAIN) for part in parts):
+        elif all(isinstance(part, PLAIN) for part in (value if type(value) is list else [value])):
             kept[name] = {'value': value}
         else:
             kept[name] = {'unsaved': type(value).__name__}

@@ -24,9 +24,8 @@ REMOVED_MODULE = 'torchvision.models.utils'
 def import_libmtl() -> Any:
     """Import the package ``LibMTL``.
 
-    LibMTL 1.1.5 imports ``torchvision.models.utils``, which torchvision removed in 0.13. Its one
-    function is also in ``torch.hub``, which stands in for it while LibMTL is imported. An
-    ImportError names the extra that has LibMTL, or a package that it imports.
+    LibMTL 1.1.5 imports ``torchvision.models.utils``, gone since 0.13: ``torch.hub``, which has
+    its function, stands in for it. An ImportError names the extra that has a missing package.
     """
     sys.modules[REMOVED_MODULE] = torch.hub
     try:

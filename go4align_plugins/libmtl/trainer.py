@@ -37,17 +37,12 @@ class Trainer(LibMTL.trainer.Trainer):
     """Device of every Trainer that is given none; None: the first GPU, or the CPU."""
 
     def __init__(self, *args: Any, device: torch.device | str | None = None, **kwargs: Any) -> None:
-        self.__dict__['_chosen_device'] = device or self.default_device or default_device()
+        chosen = torch.device(device or self.default_device or default_device())
+        self.__dict__['_chosen_device'] = chosen
         super().__init__(*args, **kwargs)
 
-    @property
-    def device(self) -> torch.device:
-        """Device of the model; LibMTL's assignments to it are ignored."""
-        return torch.device(self.__dict__['_chosen_device'])
-
-    @device.setter
-    def device(self, _: torch.device) -> None:
-        pass
+    device = property(lambda self: self.__dict__['_chosen_device'], lambda self, _: None)
+    """Device of the model; LibMTL's assignments to it are ignored."""
 
     def _prepare_model(
         self, weighting: str | type, architecture: str | type, encoder_class: Any, decoders: Any

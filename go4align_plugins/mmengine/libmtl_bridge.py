@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -171,8 +171,7 @@ class LibMTLOptimWrapper(TaskOptimWrapper):
         self.strategy.enter_epoch(self._inner_count // length, math.ceil(self._max_counts / length))
         weights = self.strategy.backward(losses, **self.weight_args)
         _, inputs, options = self._batch
-        sized = (x for x in (*inputs, *options.values()) if isinstance(x, (list, tuple, Tensor)))
-        self.strategy.record(losses, len(next(sized, [None])))
+        self.strategy.record(losses, (*inputs, *options.values()))
         if weights is not None:  # beside the groups, to which the host comes for both
             weights = torch.as_tensor(np.asarray(weights, np.float64), device=losses.device)
         return losses.detach().sum(), weights
@@ -211,8 +210,9 @@ class SharedModel(nn.Module):
             self.train_loss_buffer = np.pad(known, ((0, 0), (0, epochs - known.shape[1])))
         self.epoch, self.epochs = epoch, epochs
 
-    def record(self, losses: Tensor, frames: int) -> None:
+    def record(self, losses: Tensor, batch: Iterable[Any]) -> None:
         """Add the losses (M,) of a step to the epoch's mean, weighted by the size of the batch."""
+        frames = next((len(x) for x in batch if isinstance(x, (list, tuple, Tensor))), 1)
         self.epoch_losses = self.epoch_losses + losses.detach().cpu().double().numpy() * frames
         self.epoch_frames += frames
 

@@ -13,7 +13,7 @@ import torch
 from go4align_plugins import GO4Align
 from go4align_plugins.libmtl.registration import DESCRIPTIONS
 
-from .toy import TASKS, LibMTL, build_trainer, options, train
+from .conftest import TASKS, LibMTL, build_trainer, options, train
 
 LOSSES = torch.tensor([0.5, 0.0, 4.0])
 
