@@ -52,11 +52,10 @@ class RecordedTrainer(Trainer):
 
     def process_preds(self, preds: dict[str, Tensor], task_name: str | None = None) -> Any:
         """Resize the predicted maps (B, C, H, W) to the targets' size."""
-        for task, prediction in preds.items():
-            if prediction.dim() == 4 and prediction.shape[-2:] != self.image_size:
-                preds[task] = F.interpolate(
-                    prediction, self.image_size, mode='bilinear', align_corners=True
-                )
+        resize = partial(F.interpolate, size=self.image_size, mode='bilinear', align_corners=True)
+        for task, maps in preds.items():
+            if maps.dim() == 4 and maps.shape[-2:] != self.image_size:
+                preds[task] = resize(maps)
         return preds
 
     def _process_data(self, loader: list) -> tuple[Tensor, Any]:

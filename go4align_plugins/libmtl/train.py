@@ -147,7 +147,7 @@ def resolve(options: argparse.Namespace, rest: Sequence[str] = ()) -> dict[str, 
     require(options.weighting not in OWN_LOOP, 'weighting', rule, options.weighting)
     as_offered(options.weighting, LibMTL.weighting)
     as_offered(protocol.arch, LibMTL.architecture)
-    config |= _ask_libmtl(options, protocol, rest)
+    config |= _parse(options, protocol, rest)
     prefix = getattr(getattr(LibMTL.weighting, options.weighting), 'prefix', None)
     if prefix in OPTIONS:
         num_groups = min(benchmark.num_groups, len(tasks))
@@ -156,9 +156,7 @@ def resolve(options: argparse.Namespace, rest: Sequence[str] = ()) -> dict[str, 
     return {**config, **describe_environment(*packages)}
 
 
-def _ask_libmtl(
-    options: argparse.Namespace, protocol: Protocol, rest: Sequence[str]
-) -> dict[str, Any]:
+def _parse(options: argparse.Namespace, protocol: Protocol, rest: Sequence[str]) -> dict[str, Any]:
     """Let LibMTL's command line read the rest; return the Trainer's options."""
     preset = {**vars(options), **vars(protocol), 'mode': 'train', 'gamma': 0.5}
     params = LibMTL.config.LibMTL_args.parse_args(list(rest), argparse.Namespace(**preset))

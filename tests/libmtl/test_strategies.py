@@ -60,13 +60,6 @@ def test_every_parameter_of_the_method_is_an_option():
     assert set(re.findall(r'--GO4Align_(\w+)', text)) == parameters == set(DESCRIPTIONS)
 
 
-def test_other_strategies_keep_their_options():
-    assert options('DWA', '--T', '3') == {'T': 3.0}
-    assert options('SI') == {}
-    with pytest.raises(ValueError, match='No support weighting method Unknown'):
-        options('Unknown')
-
-
 @pytest.mark.parametrize(
     ('weighting', 'weight_args', 'message'),
     [
