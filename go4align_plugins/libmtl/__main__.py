@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import runpy
 import sys
-from collections.abc import Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -51,12 +50,7 @@ def main() -> None:
         resnet._resnet = lambda arch, block, layers, _, *rest, **kwargs: build(
             arch, block, layers, False, *rest, **kwargs
         )
-    run(options.script, options.options)
-
-
-def run(script: Path, options: Sequence[str]) -> None:
-    """Run a script as Python does: its folder comes first on the path, its name in ``sys.argv``."""
-    folder = script.resolve().parent
+    folder = options.script.resolve().parent
 
     def find_spec(name: str, path: Any = None, _: Any = None) -> ModuleSpec | None:
         # LibMTL's CityScapes example appends `../nyu`, which Python resolves from the working
@@ -65,10 +59,11 @@ def run(script: Path, options: Sequence[str]) -> None:
             return None
         return PathFinder.find_spec(name, [str(folder / entry) for entry in sys.path if entry])
 
-    sys.argv = [str(script), *options]
+    # As Python runs a script: its folder comes first on the path, its name in `sys.argv`.
+    sys.argv = [str(options.script), *options.options]
     sys.path.insert(0, str(folder))
     sys.meta_path.append(SimpleNamespace(find_spec=find_spec))
-    runpy.run_path(str(script), run_name='__main__')
+    runpy.run_path(str(options.script), run_name='__main__')
 
 
 if __name__ == '__main__':

@@ -1,8 +1,7 @@
 """Save and restore the complete state of a training in LibMTL, as tensors and plain values.
 
-LibMTL keeps a part of a strategy's state in plain attributes of the model (DWA's loss history,
-GradVac's targets, FAMO's optimizer, ...), which its ``state_dict`` does not hold. They are found by
-their type, so that every strategy of either release resumes.
+LibMTL keeps a part of a strategy's state (DWA's losses, GradVac's targets, FAMO's optimizer, ...)
+in attributes that its ``state_dict`` does not hold: they are found by their type.
 """
 
 from __future__ import annotations
@@ -23,13 +22,6 @@ OF_METER = ('base_result', 'best_result', 'improvement', 'has_val')
 """Attributes that LibMTL's meter keeps from epoch to epoch, if it has them."""
 
 
-def save_atomically(state: Any, path: Path) -> None:
-    """Write aside, then rename: a killed process leaves the old file or the new one."""
-    buffer = io.BytesIO()  # torch hides the reason if it cannot write a file itself
-    torch.save(state, buffer)
-    save_bytes(path, buffer.getvalue(), durable=True)
-
-
 def load(path: Path) -> dict[str, Any]:
     """Read a checkpoint, without running any code in it; a ValueError tells of damage."""
     try:
@@ -44,13 +36,13 @@ def load(path: Path) -> dict[str, Any]:
     return state
 
 
-def collect(trainer: Any) -> dict[str, Any]:
-    """Collect the state of a LibMTL Trainer, and of the global random generators."""
+def save(trainer: Any, epoch: int, path: Path) -> None:
+    """Save the state of a LibMTL Trainer after an epoch, and of the global random generators."""
     meter, scheduler = vars(trainer.meter), trainer.scheduler
-    version, keys, gaussian = random.getstate()
     # LibMTL draws from numpy's global generator.
     name, words, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
-    return {
+    state = {
+        'epoch': epoch,
         'model': trainer.model.state_dict(),
         'strategy': collect_attributes(trainer.model),
         'optimizer': trainer.optimizer.state_dict(),
@@ -59,14 +51,17 @@ def collect(trainer: Any) -> dict[str, Any]:
         'random': {
             'torch': torch.get_rng_state(),
             'cuda': torch.cuda.get_rng_state_all(),
-            'python': [version, list(keys), gaussian],
+            'python': _plain(random.getstate()),
             'numpy': [name, torch.as_tensor(np.asarray(words, dtype=np.int64)), *rest],
         },
     }
+    buffer = io.BytesIO()  # torch hides the reason if it cannot write a file itself
+    torch.save(state, buffer)
+    save_bytes(path, buffer.getvalue(), durable=True)
 
 
-def restore(trainer: Any, state: dict[str, Any]) -> None:
-    """Put a collected state back."""
+def restore(trainer: Any, state: dict[str, Any]) -> int:
+    """Put a saved state back; return its epoch."""
     trainer.model.load_state_dict(state['model'])
     restore_attributes(trainer.model, state['strategy'])
     trainer.optimizer.load_state_dict(state['optimizer'])
@@ -84,6 +79,7 @@ def restore(trainer: Any, state: dict[str, Any]) -> None:
     random.setstate((version, tuple(keys), gaussian))
     name, words, *rest = generators['numpy']
     np.random.set_state((name, words.numpy().astype(np.uint32), *rest))  # noqa: NPY002
+    return state['epoch']
 
 
 def collect_attributes(model: nn.Module) -> dict[str, Any]:
@@ -92,7 +88,6 @@ def collect_attributes(model: nn.Module) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, attribute in vars(model).items():
         value = _plain(attribute)
-        parts = value if isinstance(value, list) else [value]
         # RLW builds its distribution again; all its randomness is the global generator's.
         if name in internal or isinstance(value, torch.distributions.Distribution):
             continue
@@ -105,7 +100,7 @@ def collect_attributes(model: nn.Module) -> dict[str, Any]:
                 'numpy': isinstance(value, np.ndarray),
                 'gradient': tensor.requires_grad,
             }
-        elif all(isinstance(part, PLAIN) for part in parts):
+        elif all(isinstance(part, PLAIN) for part in (value if type(value) is list else [value])):
             kept[name] = {'value': value}
         else:
             kept[name] = {'unsaved': type(value).__name__}

@@ -6,7 +6,9 @@ by looking at the package.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import sys
 from typing import Any
 
@@ -22,9 +24,8 @@ REMOVED_MODULE = 'torchvision.models.utils'
 def import_libmtl() -> Any:
     """Import the package ``LibMTL``.
 
-    LibMTL 1.1.5 imports ``torchvision.models.utils``, which torchvision removed in 0.13. Its one
-    function is also in ``torch.hub``, which stands in for it while LibMTL is imported. An
-    ImportError names the extra that has LibMTL, or a package that it imports.
+    LibMTL 1.1.5 imports ``torchvision.models.utils``, gone since 0.13: ``torch.hub``, which has
+    its function, stands in for it. An ImportError names the extra that has a missing package.
     """
     sys.modules[REMOVED_MODULE] = torch.hub
     try:
@@ -42,13 +43,21 @@ def import_libmtl() -> Any:
     return library
 
 
+def default_options(weighting: str) -> dict[str, Any] | None:
+    """Ask LibMTL's command line for a strategy's default ``weight_args``; None if it knows none."""
+    params = LibMTL.config.LibMTL_args.parse_args([])
+    params.weighting = weighting
+    with contextlib.suppress(ValueError), contextlib.redirect_stdout(io.StringIO()):
+        return LibMTL.config.prepare_args(params)[0]['weight_args']
+    return None
+
+
 def default_device(gpu_id: str = '0') -> torch.device:
     """Choose the CUDA device of that number, or the CPU where there is none."""
     return torch.device(f'cuda:{gpu_id}' if torch.cuda.is_available() else 'cpu')
 
 
 LibMTL: Any = import_libmtl()
-WRITTEN_FOR = 3
 EPSILON = 1e-8
 
 
@@ -67,7 +76,7 @@ class CAGrad(LibMTL.weighting.CAGrad):
 
     def backward(self, losses: Tensor, **kwargs: Any) -> np.ndarray:
         """Combine the tasks' gradients; return the weights (M,)."""
-        if self.rep_grad or self.task_num == WRITTEN_FOR:
+        if self.rep_grad or self.task_num == 3:
             return super().backward(losses, **kwargs)
         self._compute_grad_dim()
         gradients = self._compute_grad(losses, mode='backward')

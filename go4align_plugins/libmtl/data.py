@@ -37,9 +37,9 @@ Source = tuple[dict[str, 'Samples'], dict[str, Any]]
 class Samples(Dataset):
     """The samples of a split, by their numbers in the data; augmented in another way each epoch."""
 
-    read: Callable[[int], Sample]
+    read: Callable[..., Sample]
     numbers: Sequence[int] | np.ndarray
-    augment: Callable[[Sample, torch.Generator], Sample] | None = None
+    augmented: bool = False
     seed: int = 0
     epoch: int = 0
 
@@ -47,10 +47,10 @@ class Samples(Dataset):
         return len(self.numbers)
 
     def __getitem__(self, index: int) -> Sample:
-        sample = self.read(self.numbers[index])
-        if self.augment is None:
-            return sample
-        return self.augment(sample, seeded(torch.Generator(), self.seed, self.epoch, index))
+        if not self.augmented:
+            return self.read(self.numbers[index])
+        generator = seeded(torch.Generator(), self.seed, self.epoch, index)
+        return self.read(self.numbers[index], generator)
 
 
 def seeded(generator: torch.Generator, *numbers: int) -> torch.Generator:
@@ -63,23 +63,21 @@ def open_frames(root: str | Path, benchmark: Benchmark, tasks: Sequence[str]) ->
     folders = {name: FrameFolder(root, benchmark, name, tasks) for name in ('train', 'val')}
     size, other = (folder.image_size for folder in folders.values())
     if size != other:
-        raise ValueError(
-            f'{root}: train and val should have one image size. Found {size} and {other}.'
-        )
+        rule = 'train and val should have one image size'
+        raise ValueError(f'{root}: {rule}. Found {size} and {other}.')
     splits = {
-        name: Samples(partial(_read_frame, folder), range(len(folder)))
+        name: Samples(partial(_read_frame, folder, benchmark.inverse_depth), range(len(folder)))
         for name, folder in folders.items()
     }
     return splits, {'image_size': size}
 
 
-def _read_frame(folder: FrameFolder, number: int) -> Sample:
+def _read_frame(
+    folder: FrameFolder, inverse_depth: bool, number: int, generator: torch.Generator | None = None
+) -> Sample:
     frame = to_tensors(folder.read(number))
-    return frame.pop('image'), frame
-
-
-def _augment(inverse_depth: bool, sample: Sample, generator: torch.Generator) -> Sample:
-    frame = augment({'image': sample[0], **sample[1]}, generator, inverse_depth=inverse_depth)
+    if generator is not None:
+        frame = augment(frame, generator, inverse_depth=inverse_depth)
     return frame.pop('image'), frame
 
 
@@ -109,10 +107,8 @@ def open_molecules(root: str | Path, benchmark: Benchmark, tasks: Sequence[str])
     train = targets[molecules.splits['train']]
     differ = np.ptp(train, axis=0) > 0
     if not differ.all():
-        raise ValueError(
-            f'{root}: every target should differ among the molecules for training. '
-            f'{tasks[int(np.argmin(differ))]} does not.'
-        )
+        rule = 'every target should differ among the molecules for training'
+        raise ValueError(f'{root}: {rule}. {tasks[int(np.argmin(differ))]} does not.')
     scales = train.std(axis=0, ddof=1)
     standardised = torch.from_numpy((targets - train.mean(axis=0)) / scales).float()
     read = partial(_read_molecule, molecules, standardised, tasks)
@@ -134,23 +130,15 @@ SOURCES = {FRAMES: open_frames, FACES: open_faces, MOLECULES: open_molecules}
 
 @dataclass(frozen=True)
 class Loaders:
-    """The splits of a benchmark's data.
+    """The splits of a benchmark's data."""
 
-    Attributes:
-        train: in a random order, whole batches only.
-        test: which results are of; of frames, the split that MTAN calls ``val``.
-        val: which the learning rate may follow; None where the benchmark has none.
-        lengths: the number of samples of each split on disk.
-        image_size: height and width; None without images.
-        scales: a task's standard deviation in its published unit, where it is learned standardised.
-    """
-
-    train: DataLoader
-    test: DataLoader
-    val: DataLoader | None
-    lengths: Mapping[str, int]
-    image_size: tuple[int, int] | None = None
+    train: DataLoader  # in a random order, whole batches only
+    test: DataLoader  # which results are of; of frames, the split that MTAN calls `val`
+    val: DataLoader | None  # which the learning rate may follow, if the benchmark has one
+    lengths: Mapping[str, int]  # the number of samples of each split on disk
+    image_size: tuple[int, int] | None = None  # height and width; None without images
     scales: Mapping[str, float] = field(default_factory=dict)
+    """Of each task that is learned standardised: its standard deviation in the published unit."""
 
 
 def build_loaders(
@@ -162,17 +150,10 @@ def build_loaders(
     seed: int = 0,
     workers: int = 0,
 ) -> Loaders:
-    """Build the loaders of a benchmark's splits in a folder.
-
-    Raises:
-        FileNotFoundError: if a file of the data is missing.
-        ValueError: if the data is incomplete or broken, or the train split has less than a batch.
-    """
+    """Build the loaders of a benchmark's splits in a folder; an error names a broken file."""
     names = [task.name for task in benchmark.select(tasks)]
     splits, facts = SOURCES[benchmark.inputs](root, benchmark, names)
-    splits['train'].seed = seed
-    if augmented:
-        splits['train'].augment = partial(_augment, benchmark.inverse_depth)
+    splits['train'].seed, splits['train'].augmented = seed, augmented
     lengths = {name: len(samples) for name, samples in splits.items()}
     rule = f'be at most {lengths["train"]}, the number of samples in the training split'
     require(lengths['train'] >= batch_size, 'batch_size', rule, batch_size)

@@ -9,7 +9,6 @@ the losses or the gradients.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
@@ -18,8 +17,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from go4align_plugins.libmtl.options import GROUPED, read_options
-from go4align_plugins.libmtl.strategies import SI, AGRMWeighting, inverse_loss
+from go4align_plugins.libmtl.strategies import GROUPED, AGRMWeighting
 from go4align_plugins.weighting import AGRM
 
 OWN_LOOP = ('MOML', 'FORUM', 'AutoLambda')
@@ -40,10 +38,8 @@ def refuse_ungrouped(weighting: str) -> None:
     """Say why a strategy under AGRM cannot be grouped, if it is one of :data:`NOT_GROUPED`."""
     base = weighting.removeprefix(GROUPED)
     if weighting != base and base in NOT_GROUPED:
-        raise ValueError(
-            f'Parameter `weighting` should be a strategy that AGRM can group. Found `{weighting}`: '
-            f'{NOT_GROUPED[base]}.'
-        )
+        rule = 'Parameter `weighting` should be a strategy that AGRM can group'
+        raise ValueError(f'{rule}. Found `{weighting}`: {NOT_GROUPED[base]}.')
 
 
 @dataclass
@@ -55,6 +51,11 @@ class Step:
     measuring: bool = False  # while the strategy computes the gradients of single tasks
     gradients: Any = None  # (M, D + M), of the first batch, marked
     weights: Tensor | None = None  # (M,), that took effect
+
+
+def given_weights(losses: Tensor, weights: Tensor) -> Tensor:
+    """Indicator of :class:`Grouped`: the strategy's own weights."""
+    return weights
 
 
 class Grouped(AGRMWeighting):
@@ -74,25 +75,15 @@ class Grouped(AGRMWeighting):
     ``AGRM_grouping``, as GO4Align's, beside the strategy's own.
     """
 
-    own_options: ClassVar[tuple[str, ...] | None] = None
-    """The strategy's own options; None where LibMTL's command line does not know it."""
+    method, prefix = staticmethod(partial(AGRM, indicator=given_weights)), GROUPED
     average: ClassVar[str | None] = None
     """The attribute with the running average that is weighted; None: this step's gradients."""
     _step: Step
 
-    def weights_losses(self) -> bool:
-        """Tell whether the strategy's step never looks at ``rep_grad``."""
-        return 'rep_grad' not in super().backward.__code__.co_names
-
-    def build(self, weight_args: Mapping[str, Any]) -> AGRM:  # noqa: D102
-        options = read_options(GROUPED, weight_args, self.task_num, self.own_options)
-        return AGRM(self.task_num, indicator=given_weights, task_names=self.task_name, **options)
-
     def backward(self, losses: Tensor, **weight_args: Any) -> Any:
-        """Let the strategy take its step, with grouped weights, and return these (M,).
+        """Let the strategy take its step on losses (M,) or (3, M); return the grouped weights.
 
-        ``losses`` are (M,), or (3, M) where the strategy takes three batches a step. With as many
-        groups as tasks, whatever the strategy returns is returned, if it is not None.
+        With as many groups as tasks, whatever the strategy returns is returned, if it is not None.
         """
         self.configure(weight_args)
         risks = losses.detach().abs().view(-1, self.task_num).mean(0)
@@ -107,17 +98,15 @@ class Grouped(AGRMWeighting):
             setattr(self, marked, add_marks(getattr(self, marked)))
         returned = super().backward(followed, **own)
         if marked:
-            setattr(self, marked, remove_marks(getattr(self, marked)))
+            setattr(self, marked, getattr(self, marked)[:, : -self.task_num])
         if self._ungrouped and step.weights is None and returned is not None:
             self._group(torch.as_tensor(returned, device=losses.device))
         del self._step
         if self._ungrouped and (returned is not None or step.weights is None):
             return returned
         if step.weights is None:
-            raise ValueError(
-                f'{self.strategy_name()} should weight losses or gradients by one number a task. '
-                'Found no weights in its step.'
-            )
+            rule = 'should weight losses or gradients by one number a task'
+            raise ValueError(f'{self.strategy_name()} {rule}. Found no weights in its step.')
         return step.weights.float().cpu().numpy()
 
     @property
@@ -136,7 +125,8 @@ class Grouped(AGRMWeighting):
     def _compute_grad(self, losses: Any, mode: str, rep_grad: bool = False) -> Any:
         if self._step.several_batches:
             # They have parts of the graph in common, which LibMTL would free with the last loss.
-            losses = [SimpleNamespace(backward=partial(_keep_graph, loss)) for loss in losses]
+            kept = [partial(loss.backward, retain_graph=True) for loss in losses]
+            losses = [SimpleNamespace(backward=backward) for backward in kept]
         self._step.measuring = True
         gradients = super()._compute_grad(losses, mode, rep_grad)
         self._step.measuring = False
@@ -176,11 +166,6 @@ def add_marks(gradients: Tensor) -> Tensor:
     return torch.cat([gradients, torch.diag(gradients.new_full((len(gradients),), mark))], 1)
 
 
-def remove_marks(gradients: Tensor) -> Tensor:
-    """Cut the marks off the tasks' gradients: (M, D + M) -> (M, D)."""
-    return gradients[:, : -len(gradients)]
-
-
 def read_weights(combined: Tensor, gradients: Tensor, strategy: str) -> Tensor:
     """Read the weights (M,) with which marked gradients (M, D + M) were combined to (D + M,)."""
     weights = combined[-len(gradients) :] / gradients[:, -len(gradients) :].diagonal()
@@ -191,21 +176,4 @@ def read_weights(combined: Tensor, gradients: Tensor, strategy: str) -> Tensor:
             f'Found a gradient that is no such sum, by {difference:.3g}: its options may weight '
             'parts of a gradient apart.'
         )
-    return weights
-
-
-class AGRM_SI(SI):
-    """SI under AGRM: the inverse losses are the indicator. Options as of :class:`Grouped`."""
-
-    def build(self, weight_args: Mapping[str, Any]) -> AGRM:  # noqa: D102
-        options = read_options(GROUPED, weight_args, self.task_num)
-        return AGRM(self.task_num, indicator=inverse_loss, task_names=self.task_name, **options)
-
-
-def _keep_graph(loss: Tensor, retain_graph: bool = True) -> None:
-    loss.backward(retain_graph=True)
-
-
-def given_weights(losses: Tensor, weights: Tensor) -> Tensor:
-    """Indicator of :class:`Grouped`: the strategy's own weights."""
     return weights

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import partial
 from statistics import fmean
 from typing import Any
@@ -23,9 +23,8 @@ from tqdm import tqdm
 
 from go4align_plugins.libmtl import checkpoint
 from go4align_plugins.libmtl.data import Loaders, set_epoch
-from go4align_plugins.libmtl.options import GROUPED
 from go4align_plugins.libmtl.protocols import PLATEAU
-from go4align_plugins.libmtl.strategies import AGRMWeighting
+from go4align_plugins.libmtl.strategies import GROUPED, AGRMWeighting
 from go4align_plugins.libmtl.trainer import Trainer
 from go4align_plugins.measures.scores import delta_m
 from go4align_plugins.utils.run_folder import RunFolder
@@ -42,26 +41,21 @@ class RecordedTrainer(Trainer):
     """
 
     def __init__(
-        self,
-        *args: Any,
-        image_size: Sequence[int] | None = None,
-        single_task: Mapping[str, Mapping[str, float]] | None = None,
-        **kwargs: Any,
+        self, *args: Any, image_size: Any = None, single_task: Any = None, **kwargs: Any
     ) -> None:
         self.__dict__.update(image_size=tuple(image_size or ()), single_task=single_task)
         super().__init__(*args, **kwargs)
-        self._shown: dict[str, Any] = {}
+        self._shown: dict[str, Any] = {}  # by split, as is the time
         self._seconds: dict[str, float] = {}
         self._bar = tqdm(disable=True)
         self.meter.display = partial(self._display, self.meter.display)
 
     def process_preds(self, preds: dict[str, Tensor], task_name: str | None = None) -> Any:
         """Resize the predicted maps (B, C, H, W) to the targets' size."""
-        for task, prediction in preds.items():
-            if prediction.dim() == 4 and prediction.shape[-2:] != self.image_size:
-                preds[task] = F.interpolate(
-                    prediction, self.image_size, mode='bilinear', align_corners=True
-                )
+        resize = partial(F.interpolate, size=self.image_size, mode='bilinear', align_corners=True)
+        for task, maps in preds.items():
+            if maps.dim() == 4 and maps.shape[-2:] != self.image_size:
+                preds[task] = resize(maps)
         return preds
 
     def _process_data(self, loader: list) -> tuple[Tensor, Any]:
@@ -70,39 +64,31 @@ class RecordedTrainer(Trainer):
 
     def _prepare_optimizer(self, optim_param: dict, scheduler_param: dict | None) -> None:
         options = dict(scheduler_param or {})
-        if options.pop('scheduler', None) != PLATEAU['scheduler']:
-            super()._prepare_optimizer(optim_param, scheduler_param)
-        else:
-            super()._prepare_optimizer(optim_param, None)
+        plateau = options.pop('scheduler', None) == PLATEAU['scheduler']
+        super()._prepare_optimizer(optim_param, None if plateau else scheduler_param)
+        if plateau:
             self.scheduler = ReduceLROnPlateau(self.optimizer, **options)
 
     def _display(self, display: Callable[..., None], mode: str, epoch: int | None) -> None:
         """Keep the scores that LibMTL's meter displays; it forgets them right afterwards."""
-        names = {task: self.task_dict[task]['metrics'] for task in self.task_name}
-        scores = {task: map(float, self.meter.results[task]) for task in self.task_name}
-        self._shown[mode] = {
-            'loss': dict(zip(self.task_name, map(float, self.meter.loss_item))),
-            'metrics': {task: dict(zip(names[task], scores[task])) for task in self.task_name},
+        metrics = {
+            task: dict(zip(self.task_dict[task]['metrics'], map(float, self.meter.results[task])))
+            for task in self.task_name
         }
+        losses = dict(zip(self.task_name, map(float, self.meter.loss_item)))
+        self._shown[mode] = {'loss': losses, 'metrics': metrics}
         self._seconds[mode] = self.meter.end_time - self.meter.beg_time
         display(mode=mode, epoch=epoch)
 
     def fit(self, loaders: Loaders, epochs: int, folder: RunFolder) -> None:
-        """Train, test after each epoch, and record it; go on from the folder's checkpoint.
-
-        A split for validation is tested too: it decides LibMTL's best epoch, and a plateau schedule
-        follows its scores.
-        """
+        """Train, test after each epoch, and record it; go on from the folder's checkpoint."""
         self.meter.has_val = loaders.val is not None
-        self.model.epochs, self.model.train_loss_buffer = epochs, np.zeros((self.task_num, epochs))
-        first = 0
+        first, losses = 0, np.zeros((self.task_num, epochs))
         if folder.checkpoint.exists():
-            state = checkpoint.load(folder.checkpoint)
-            checkpoint.restore(self, state)
-            history = self.model.train_loss_buffer[:, :epochs]
-            added = ((0, 0), (0, epochs - history.shape[1]))
-            self.model.epochs, self.model.train_loss_buffer = epochs, np.pad(history, added)
-            first = state['epoch'] + 1
+            first = checkpoint.restore(self, checkpoint.load(folder.checkpoint)) + 1
+            known = self.model.train_loss_buffer[:, :epochs]
+            losses[:, : known.shape[1]] = known
+        self.model.epochs, self.model.train_loss_buffer = epochs, losses
         folder.keep_until(first)
         batches = sum(map(len, filter(None, (loaders.train, loaders.val, loaders.test))))
         # tqdm's None: no bar where the output is no terminal.
@@ -116,8 +102,7 @@ class RecordedTrainer(Trainer):
                     entry = self._run_epoch(epoch, loaders)
                 tqdm.write(line.getvalue().rstrip())
                 folder.append(entry)
-                state = {'epoch': epoch, **checkpoint.collect(self)}
-                checkpoint.save_atomically(state, folder.checkpoint)
+                checkpoint.save(self, epoch, folder.checkpoint)
         self.meter.display_best_result()
 
     def _run_epoch(self, epoch: int, loaders: Loaders) -> dict[str, Any]:
@@ -140,8 +125,8 @@ class RecordedTrainer(Trainer):
             self.scheduler.step(self._validation_cost())
         elif self.scheduler is not None:
             self.scheduler.step()
-        measured = {'weights': weights, 'groups': groups, 'seconds': self._seconds}
-        return {'epoch': epoch, **self._shown, **measured}
+        shown = {'epoch': epoch, **self._shown}
+        return {**shown, 'weights': weights, 'groups': groups, 'seconds': self._seconds}
 
     def _validation_cost(self) -> float:
         """Compute delta_m on the validation split, or its mean loss without published baselines."""

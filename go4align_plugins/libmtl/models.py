@@ -12,17 +12,9 @@ from torchvision.models.segmentation.deeplabv3 import DeepLabHead
 
 from go4align_plugins.data import FACES, FRAMES, MOLECULES
 from go4align_plugins.libmtl.compat import LibMTL
+from go4align_plugins.models import segnet
 from go4align_plugins.models.cnn import CNN_CHANNELS, CNN_SMALL_CHANNELS, NineLayerCNN
 from go4align_plugins.models.mpnn import MPNN
-from go4align_plugins.models.segnet import (
-    SEGNET_CHANNELS,
-    SEGNET_CONVOLUTIONS,
-    SEGNET_SMALL_CHANNELS,
-    SEGNET_SMALL_CONVOLUTIONS,
-    SegNet,
-    SegNetMTAN,
-    TaskHead,
-)
 from go4align_plugins.tasks import Task
 
 
@@ -94,8 +86,8 @@ def _build_resnet(name: str, pretrained: bool) -> nn.Module:
 
 RESNET_WIDTHS = {'resnet18': 512, 'resnet34': 512, 'resnet50': 2048, 'resnet101': 2048}
 SEGNETS = {
-    'segnet-small': (SEGNET_SMALL_CHANNELS, SEGNET_SMALL_CONVOLUTIONS),
-    'segnet': (SEGNET_CHANNELS, SEGNET_CONVOLUTIONS),
+    'segnet-small': (segnet.SEGNET_SMALL_CHANNELS, segnet.SEGNET_SMALL_CONVOLUTIONS),
+    'segnet': (segnet.SEGNET_CHANNELS, segnet.SEGNET_CONVOLUTIONS),
 }
 MPNNS = {'mpnn-small': (16, 32), 'mpnn': (64, 128)}
 CNNS = {'cnn-small': CNN_SMALL_CHANNELS, 'cnn': CNN_CHANNELS}
@@ -116,25 +108,22 @@ def build_model(
 ) -> Model:
     """Build a model by the names of its parts.
 
-    ``resnet*`` is LibMTL's dilated ResNet with an ASPP head a task, and may be ``pretrained``. The
-    others are trained from scratch: ``segnet*`` with two convolutions a task, ``mpnn*`` (message
-    passing on molecules) and ``cnn*`` (faces) with a linear layer a task.
+    ``resnet*`` is LibMTL's dilated ResNet, with ASPP heads; all others are trained from scratch.
     """
-    encoder: Callable[[], nn.Module]
-    head: Callable[[int, int], nn.Module] = nn.Linear
+    head: Any = nn.Linear
     if backbone in RESNET_WIDTHS:
-        encoder = partial(_build_resnet, backbone, pretrained)
+        encoder: Any = partial(_build_resnet, backbone, pretrained)
         head, width = DeepLabHead, RESNET_WIDTHS[backbone]
     elif backbone in MPNNS:
         encoder, width = partial(MPNN, *MPNNS[backbone]), MPNNS[backbone][0]
     elif backbone in CNNS:
         encoder, width = partial(NineLayerCNN, CNNS[backbone]), CNNS[backbone][-1]
     else:
-        channels, convolutions = SEGNETS[backbone]
-        encoder, head, width = partial(SegNet, channels, convolutions), TaskHead, channels[0]
+        head, width = segnet.TaskHead, SEGNETS[backbone][0][0]
+        encoder = partial(segnet.SegNet, *SEGNETS[backbone])
         if architecture == 'MTAN':
             names = [task.name for task in tasks]
-            encoder = partial(SegNetMTAN, names, channels, convolutions)
+            encoder = partial(segnet.SegNetMTAN, names, *SEGNETS[backbone])
             architecture = SegNetAttention
     heads = {task.name: head(width, task.channels) for task in tasks}
     return Model(architecture, encoder, nn.ModuleDict(heads))

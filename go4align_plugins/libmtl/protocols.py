@@ -11,11 +11,9 @@ from go4align_plugins.utils.options import require
 NAMES = SMALL, LIBMTL, PAPER = 'small', 'libmtl', 'paper'
 
 PLATEAU: dict[str, Any] = {'scheduler': 'plateau', 'factor': 0.7, 'patience': 5, 'min_lr': 1e-5}
-"""The published schedule on QM9, for torch's ``ReduceLROnPlateau``.
+"""The published schedule on QM9, for torch's ``ReduceLROnPlateau``, as in NashMTL and FAMO.
 
-It follows delta_m on the validation split against published single tasks, as NashMTL's and FAMO's
-code; LibMTL's example follows the mean improvement on its own first epoch. Where no single tasks
-are published (CelebA), it follows the mean validation loss.
+It follows delta_m on the validation split, or its mean loss where no single tasks are published.
 """
 
 

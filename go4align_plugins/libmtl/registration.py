@@ -5,18 +5,27 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Any
 
-from go4align_plugins.libmtl.compat import CAGrad, LibMTL
-from go4align_plugins.libmtl.grouped import AGRM_SI, NOT_GROUPED, Grouped, refuse_ungrouped
-from go4align_plugins.libmtl.options import GROUPED, add_arguments, given_options
-from go4align_plugins.libmtl.strategies import SI, AGRMWeighting, GO4Align
+from go4align_plugins.libmtl.compat import CAGrad, LibMTL, default_options
+from go4align_plugins.libmtl.grouped import NOT_GROUPED, Grouped, refuse_ungrouped
+from go4align_plugins.libmtl.strategies import DEFAULTS, GROUPED, OPTIONS, OWN, AGRMWeighting
 from go4align_plugins.libmtl.trainer import TAKES_NAMES, Trainer
+from go4align_plugins.weighting import GROUPINGS
+from go4align_plugins.weighting.indicators import RISK_SCALES
 
-STRATEGIES: dict[str, type[AGRMWeighting]] = {'GO4Align': GO4Align, 'SI': SI, 'AGRM_SI': AGRM_SI}
 AVERAGES = {'MoCo': 'y', 'DB_MTL': 'grad_buffer'}
 """Strategies that weight running averages of the gradients, and where LibMTL keeps those."""
+DESCRIPTIONS = {
+    'num_groups': 'number of groups, 1 to the number of tasks',
+    'step_size': 'step size (beta) of the smooth alignment',
+    'grouping': 'how to group the tasks',
+    'risk_scale': 'scale balance: sum (released code) or mean (paper, Eq. 5)',
+    'scale_balance': 'false takes Eq. 5 out',
+    'smooth_alignment': 'false takes Eq. 6 out',
+}
+CHOICES = {'grouping': tuple(GROUPINGS), 'risk_scale': RISK_SCALES}
 
 
 def register() -> None:
@@ -31,7 +40,7 @@ def register() -> None:
         return
     if not TAKES_NAMES:
         LibMTL.weighting.CAGrad = CAGrad
-    strategies = {**STRATEGIES, **build_grouped()}
+    strategies = {**OWN, **build_grouped()}
     vars(LibMTL.weighting).update(strategies)
     LibMTL.weighting.__all__ += strategies
     add_arguments(LibMTL.config.LibMTL_args)
@@ -40,45 +49,66 @@ def register() -> None:
     LibMTL.Trainer = Trainer
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add all options to LibMTL's command line.
+
+    A switch, or the number of groups, is None where it is not given: no weight argument then.
+    """
+    for prefix, names in OPTIONS.items():
+        group = parser.add_argument_group(f'{prefix[:-1]} (go4align-plugins)')
+        for name in names:
+            default = DEFAULTS[name]
+            switch = isinstance(default, bool)
+            group.add_argument(
+                f'--{prefix}{name}',
+                type=true_or_false if switch else type(default),
+                choices=CHOICES.get(name),
+                metavar='{true,false}' if switch else None,
+                default=None if switch or name == 'num_groups' else default,
+                help=f'{DESCRIPTIONS[name]} (default: {str(default).lower()})',
+            )
+
+
+def true_or_false(text: str) -> bool:
+    """Read a switch's value on the command line."""
+    if text.lower() not in ('true', 'false'):
+        raise argparse.ArgumentTypeError(f'should be true or false. Found `{text}`.')
+    return text.lower() == 'true'
+
+
 def build_grouped() -> dict[str, type[AGRMWeighting]]:
     """Build a class ``AGRM_<name>`` for each strategy that LibMTL offers and AGRM can group."""
     found: dict[str, type[AGRMWeighting]] = {}
-    params = LibMTL.config.LibMTL_args.parse_args([])
     for name in LibMTL.weighting.__all__:
         if name in NOT_GROUPED or name.startswith('Abs'):
             continue
-        own_options: tuple[str, ...] | None = None
-        with contextlib.suppress(ValueError):  # LibMTL's command line does not know every strategy
-            kwargs = _prepare_silently(LibMTL.config.prepare_args, params, name)[0]
-            own_options = tuple(kwargs['weight_args'])
+        strategy, options = getattr(LibMTL.weighting, name), default_options(name)
         members = {
             '__doc__': f'{name} under AGRM; options and behaviour as of :class:`Grouped`.',
-            'own_options': own_options,
+            'own_options': None if options is None else tuple(options),
+            'weights_losses': 'rep_grad' not in strategy.backward.__code__.co_names,
             'average': AVERAGES.get(name),
         }
-        bases = (Grouped, getattr(LibMTL.weighting, name))
-        found[GROUPED + name] = type(GROUPED + name, bases, members)
+        found[GROUPED + name] = type(GROUPED + name, (Grouped, strategy), members)
     return found
 
 
-def _prepare_silently(prepare_args: Any, params: argparse.Namespace, weighting: str) -> Any:
-    """Call LibMTL's ``prepare_args`` for another strategy, without the configuration it prints."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        return prepare_args(argparse.Namespace(**{**vars(params), 'weighting': weighting}))
-
-
-def _extend(original: Any, strategies: Collection[str]) -> Any:
+def _extend(original: Any, strategies: Mapping[str, type[AGRMWeighting]]) -> Any:
     """Extend LibMTL's ``prepare_args``, which knows a closed list, by this package's strategies."""
 
     def prepare_args(params: argparse.Namespace) -> tuple[dict, dict, dict | None]:
         """Return the configuration of hyperparameters, optimizer, and learning rate scheduler."""
-        refuse_ungrouped(params.weighting)
-        if params.weighting not in strategies:
+        name = params.weighting
+        refuse_ungrouped(name)
+        if name not in strategies:
             return original(params)
-        base = params.weighting.removeprefix(GROUPED)
-        known = 'EW' if base in STRATEGIES else base
-        kwargs, optim_param, scheduler_param = _prepare_silently(original, params, known)
-        kwargs['weight_args'].update(given_options(params.weighting, params))
+        known = 'EW' if name in OWN else name.removeprefix(GROUPED)
+        with contextlib.redirect_stdout(io.StringIO()):  # LibMTL prints the configuration
+            renamed = argparse.Namespace(**{**vars(params), 'weighting': known})
+            kwargs, optim_param, scheduler_param = original(renamed)
+        prefix, given = strategies[name].prefix, vars(params).items()
+        own = {key: value for key, value in given if key.startswith(prefix) and value is not None}
+        kwargs['weight_args'].update(own)
         LibMTL.config._display(params, kwargs, optim_param, scheduler_param)
         return kwargs, optim_param, scheduler_param
 

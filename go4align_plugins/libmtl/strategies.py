@@ -6,19 +6,28 @@ A LibMTL model inherits from an architecture and a strategy. It calls ``init_par
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from inspect import signature
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from go4align_plugins.libmtl.compat import LibMTL
-from go4align_plugins.libmtl.options import GO4ALIGN, read_options
 from go4align_plugins.utils.options import require
 from go4align_plugins.weighting import AGRM
 from go4align_plugins.weighting import GO4Align as GO4AlignWeighting
+
+GO4ALIGN, GROUPED = 'GO4Align_', 'AGRM_'
+DEFAULTS = {
+    name: parameter.default
+    for name, parameter in signature(GO4AlignWeighting).parameters.items()
+    if name not in ('num_tasks', 'task_names')
+}
+OPTIONS = {GO4ALIGN: tuple(DEFAULTS), GROUPED: ('num_groups', 'grouping')}
+"""GO4Align's own parameters, after their prefix on the command line and in ``weight_args``."""
 
 
 class AGRMWeighting(LibMTL.weighting.AbsWeighting):
@@ -27,11 +36,18 @@ class AGRMWeighting(LibMTL.weighting.AbsWeighting):
     Its state is a part of the model: LibMTL's own ``state_dict`` saves it.
     """
 
+    method: ClassVar[Callable[..., AGRM]]
+    prefix: ClassVar[str]
+    """Begins the names of its :data:`OPTIONS`; if it has none, no tasks share a group."""
+    own_options: ClassVar[tuple[str, ...] | None] = ()
+    """Further options; None where they are not known."""
+    weights_losses: ClassVar[bool] = True
+    """Whether it weights losses, and no gradients of the representation."""
     agrm: AGRM
 
     def init_param(self) -> None:
         """Allocate the state, so that a saved one loads into a new model."""
-        if self.rep_grad and self.weights_losses():
+        if self.rep_grad and self.weights_losses:
             name = self.strategy_name()
             raise ValueError(
                 f'Parameter `rep_grad` should be False with {name}. Found `rep_grad = True`. '
@@ -49,13 +65,20 @@ class AGRMWeighting(LibMTL.weighting.AbsWeighting):
             agrm.load_state_dict(self.agrm.state_dict())
             self.agrm, self.weight_args = agrm.train(self.training), weight_args
 
-    @abstractmethod
     def build(self, weight_args: Mapping[str, Any]) -> AGRM:
-        """Build the weighting; a ValueError says which option is unknown or out of its range."""
-
-    def weights_losses(self) -> bool:
-        """Tell whether the strategy weights losses, and no gradients of the representation."""
-        return True
+        """Build the weighting; a ValueError says which options there are."""
+        options = {self.prefix + name: name for name in OPTIONS.get(self.prefix, ())}
+        known = [*options, *(self.own_options or ())]
+        unknown = [name for name in weight_args if name not in known]
+        if self.own_options is None:
+            unknown = [name for name in unknown if name.startswith(self.prefix)]
+        require(not unknown, 'weight_args', f'hold {", ".join(known) or "nothing"}', weight_args)
+        num_groups = min(DEFAULTS['num_groups'], self.task_num) if options else self.task_num
+        given = {name: weight_args.get(key) for key, name in options.items()}
+        given = {name: value for name, value in given.items() if value is not None}
+        return self.method(
+            self.task_num, task_names=self.task_name, **{'num_groups': num_groups, **given}
+        )
 
     @classmethod
     def strategy_name(cls) -> str:
@@ -82,9 +105,12 @@ class GO4Align(LossWeighting):
     :class:`go4align_plugins.GO4Align` with ``GO4Align_`` before them (``GO4Align_num_groups``).
     """
 
-    def build(self, weight_args: Mapping[str, Any]) -> AGRM:  # noqa: D102
-        options = read_options(GO4ALIGN, weight_args, self.task_num)
-        return GO4AlignWeighting(self.task_num, task_names=self.task_name, **options)
+    method, prefix = GO4AlignWeighting, GO4ALIGN
+
+
+def inverse_loss(losses: Tensor) -> Tensor:
+    """Invert each loss; 0 for a task that is absent."""
+    return torch.where(losses > 0, losses.reciprocal(), 0.0)
 
 
 class SI(LossWeighting):
@@ -94,11 +120,14 @@ class SI(LossWeighting):
     losses are treated as in AGRM.
     """
 
-    def build(self, weight_args: Mapping[str, Any]) -> AGRM:  # noqa: D102
-        require(not weight_args, 'weight_args', 'be empty', weight_args)
-        return AGRM(self.task_num, self.task_num, inverse_loss, task_names=self.task_name)
+    method, prefix = staticmethod(partial(AGRM, indicator=inverse_loss)), 'SI_'
 
 
-def inverse_loss(losses: Tensor) -> Tensor:
-    """Invert each loss; 0 for a task that is absent."""
-    return torch.where(losses > 0, losses.reciprocal(), 0.0)
+class AGRM_SI(SI):
+    """SI under AGRM (``AGRM_num_groups``, ``AGRM_grouping``): the inverse losses are grouped."""
+
+    prefix = GROUPED
+
+
+OWN: dict[str, type[AGRMWeighting]] = {'GO4Align': GO4Align, 'SI': SI, 'AGRM_SI': AGRM_SI}
+"""The strategies that LibMTL does not have."""

@@ -9,7 +9,6 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,8 @@ from go4align_plugins.libmtl.data import Loaders, build_loaders
 from go4align_plugins.libmtl.grouped import OWN_LOOP
 from go4align_plugins.libmtl.loop import RecordedTrainer
 from go4align_plugins.libmtl.models import BACKBONES, RESNET_WIDTHS, build_model, build_task_dict
-from go4align_plugins.libmtl.options import own_prefix
 from go4align_plugins.libmtl.protocols import NAMES, PLATEAU, SMALL, Protocol, get_protocol
+from go4align_plugins.libmtl.strategies import OPTIONS
 from go4align_plugins.libmtl.trainer import as_offered
 from go4align_plugins.tasks import MAPS
 from go4align_plugins.utils.files import explain
@@ -61,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     switch: dict[str, Any] = {'action': argparse.BooleanOptionalAction}
-    backbones = list(chain(*BACKBONES.values()))
+    backbones = sum(BACKBONES.values(), ())
     add('--dataset', required=True, choices=BENCHMARKS, help='which benchmark the data is')
     add('--data', type=Path, help='folder that prepare_data.py check accepts (data/DATASET)')
     add('--weighting', default='GO4Align', help='weighting strategy (GO4Align)')
@@ -117,8 +116,8 @@ def resolve(options: argparse.Namespace, rest: Sequence[str] = ()) -> dict[str, 
     """Resolve all options of a run, with the ``rest`` for LibMTL, to those in ``config.json``."""
     benchmark = get_benchmark(options.dataset)
     protocol = get_protocol(options.protocol, options.dataset)
-    given = {name: vars(options).get(name) for name in vars(protocol)}
-    protocol = replace(protocol, **{name: each for name, each in given.items() if each is not None})
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    protocol = replace(protocol, **{name: given[name] for name in vars(protocol) if name in given})
     tasks = [task.name for task in benchmark.select(options.tasks)]
     name = f'STL-{tasks[0]}' if len(tasks) == 1 else options.weighting
     config: dict[str, Any] = {
@@ -148,33 +147,26 @@ def resolve(options: argparse.Namespace, rest: Sequence[str] = ()) -> dict[str, 
     require(options.weighting not in OWN_LOOP, 'weighting', rule, options.weighting)
     as_offered(options.weighting, LibMTL.weighting)
     as_offered(protocol.arch, LibMTL.architecture)
-    config |= _ask_libmtl(options, protocol, rest)
-    prefix = own_prefix(options.weighting)
-    if prefix:
+    config |= _parse(options, protocol, rest)
+    prefix = getattr(getattr(LibMTL.weighting, options.weighting), 'prefix', None)
+    if prefix in OPTIONS:
         num_groups = min(benchmark.num_groups, len(tasks))
         config['weight_args'].setdefault(f'{prefix}num_groups', num_groups)
     packages = ('torch', 'torchvision', 'numpy', 'LibMTL', 'torch_geometric')
     return {**config, **describe_environment(*packages)}
 
 
-def _ask_libmtl(
-    options: argparse.Namespace, protocol: Protocol, rest: Sequence[str]
-) -> dict[str, Any]:
+def _parse(options: argparse.Namespace, protocol: Protocol, rest: Sequence[str]) -> dict[str, Any]:
     """Let LibMTL's command line read the rest; return the Trainer's options."""
-    known = {name: vars(options)[name] for name in ('weighting', 'seed', 'gpu_id')}
-    namespace = argparse.Namespace(mode='train', gamma=0.5, **vars(protocol), **known)
-    params = LibMTL.config.LibMTL_args.parse_args(list(rest), namespace)
+    preset = {**vars(options), **vars(protocol), 'mode': 'train', 'gamma': 0.5}
+    params = LibMTL.config.LibMTL_args.parse_args(list(rest), argparse.Namespace(**preset))
     # LibMTL's options do not know the schedule of its own QM9 example.
     plateau = params.scheduler == PLATEAU['scheduler']
-    if plateau:
-        params.scheduler = None
+    params.scheduler = None if plateau else params.scheduler
     kwargs, optim_param, scheduler_param = LibMTL.config.prepare_args(params)
-    return {
-        'optim_param': optim_param,
-        'scheduler_param': dict(PLATEAU) if plateau else scheduler_param,
-        **kwargs,
-        'rep_grad': params.rep_grad,
-    }
+    schedule = dict(PLATEAU) if plateau else scheduler_param
+    own = {'optim_param': optim_param, 'scheduler_param': schedule}
+    return {**own, **kwargs, 'rep_grad': params.rep_grad}
 
 
 def build(config: dict[str, Any]) -> tuple[RecordedTrainer, Loaders]:
@@ -199,14 +191,14 @@ def build(config: dict[str, Any]) -> tuple[RecordedTrainer, Loaders]:
     return trainer, loaders
 
 
+@torch.no_grad()
 def predict(
     folder: str | Path, config: dict[str, Any], frames: Sequence[int]
 ) -> tuple[list[dict[str, np.ndarray]], list[dict[str, np.ndarray]]]:
     """Predict test frames, by their numbers, from the last checkpoint of a run folder.
 
-    Returns:
-        The truth and the prediction, a dict a frame: ``'image'`` (H, W, 3), of the truth alone, and
-        the run's tasks, as class numbers (H, W), depths (H, W) and vectors (H, W, 3).
+    Returns the truth and the prediction of each frame: its ``'image'`` (H, W, 3), in the truth
+    alone, and a map (H, W) or (H, W, 3) a task.
     """
     if get_benchmark(config['benchmark']).inputs != FRAMES:
         raise ValueError(f'{folder}: should be a run on frames. Found {config["benchmark"]}.')
@@ -219,8 +211,7 @@ def predict(
         require(0 <= frame < len(data), 'frames', f'be between 0 and {len(data) - 1}', frame)
     truths, predictions = [], []
     for image, targets in map(data.__getitem__, frames):
-        with torch.no_grad():
-            output = trainer.process_preds(trainer.model(image[None]))
+        output = trainer.process_preds(trainer.model(image[None]))
         truth = {task: MAPS[task].to_array(target) for task, target in targets.items()}
         truths.append({'image': image.movedim(0, -1).numpy(), **truth})
         finished = {task: MAPS[task].finish(maps[0]) for task, maps in output.items()}

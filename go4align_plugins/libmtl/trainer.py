@@ -10,7 +10,8 @@ from torch import Tensor
 
 from go4align_plugins.libmtl.compat import LibMTL, default_device
 from go4align_plugins.libmtl.grouped import refuse_ungrouped
-from go4align_plugins.libmtl.options import GROUPED
+from go4align_plugins.libmtl.strategies import GROUPED
+from go4align_plugins.utils.options import require
 
 # GitHub's main takes strategies and architectures by name, 1.1.5 the classes themselves.
 TAKES_NAMES = hasattr(LibMTL.trainer, 'weighting_method')
@@ -36,17 +37,12 @@ class Trainer(LibMTL.trainer.Trainer):
     """Device of every Trainer that is given none; None: the first GPU, or the CPU."""
 
     def __init__(self, *args: Any, device: torch.device | str | None = None, **kwargs: Any) -> None:
-        self.__dict__['_chosen_device'] = device or self.default_device or default_device()
+        chosen = torch.device(device or self.default_device or default_device())
+        self.__dict__['_chosen_device'] = chosen
         super().__init__(*args, **kwargs)
 
-    @property
-    def device(self) -> torch.device:
-        """Device of the model; LibMTL's assignments to it are ignored."""
-        return torch.device(self.__dict__['_chosen_device'])
-
-    @device.setter
-    def device(self, _: torch.device) -> None:
-        pass
+    device = property(lambda self: self.__dict__['_chosen_device'], lambda self, _: None)
+    """Device of the model; LibMTL's assignments to it are ignored."""
 
     def _prepare_model(
         self, weighting: str | type, architecture: str | type, encoder_class: Any, decoders: Any
@@ -84,17 +80,14 @@ def as_offered(choice: str | type, offered: Any) -> str | type:
     """Bring a strategy or architecture into the form that the installed LibMTL takes."""
     name = choice if isinstance(choice, str) else choice.__name__
     refuse_ungrouped(name)
-    if isinstance(choice, str) and not hasattr(offered, name):
-        known = ', '.join(sorted(name for name in offered.__all__ if not name.startswith('Abs')))
-        raise ValueError(
-            f'Parameter `{offered.__name__.split(".")[-1]}` should be one of {known}. '
-            f'Found `{name}`.'
-        )
-    if not TAKES_NAMES:
-        return getattr(offered, choice) if isinstance(choice, str) else choice
-    if not isinstance(choice, str):
+    if isinstance(choice, str):
+        known = ', '.join(sorted(each for each in offered.__all__ if not each.startswith('Abs')))
+        parameter = offered.__name__.split('.')[-1]
+        require(hasattr(offered, name), parameter, f'be one of {known}', name)
+        return name if TAKES_NAMES else getattr(offered, name)
+    if TAKES_NAMES:
         setattr(offered, name, choice)
-    return name
+    return name if TAKES_NAMES else choice
 
 
 def _zero_shared_gradients(model: Any) -> None:

@@ -11,10 +11,11 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import FUNCTIONS, HOOKS
-from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner import IterBasedTrainLoop, Runner, set_random_seed
 
 from go4align_plugins.mmengine.libmtl_bridge import LibMTLOptimWrapper
 from go4align_plugins.mmengine.optim_wrapper import GO4AlignAmpOptimWrapper, GO4AlignOptimWrapper
+from go4align_plugins.utils.options import require
 
 
 class WeightingHook(Hook):
@@ -36,12 +37,9 @@ class WeightingHook(Hook):
         wrapper = runner.optim_wrapper
         if wrapper is None or isinstance(wrapper, dict):  # not built: no training
             return
-        if type(wrapper) not in self.wrappers:
-            known = ' or '.join(f'`{kind.__name__}`' for kind in self.wrappers)
-            raise ValueError(
-                f'Parameter `optim_wrapper` should be of type {known} for '
-                f'`{type(self).__name__}`. Found `{type(wrapper).__name__}`.'
-            )
+        known = ' or '.join(f'`{kind.__name__}`' for kind in self.wrappers)
+        rule = f'be of type {known} for `{type(self).__name__}`'
+        require(type(wrapper) in self.wrappers, 'optim_wrapper', rule, type(wrapper).__name__)
         # In place: learning rate schedulers hold the wrapper.
         wrapper.__class__ = self.wrappers[type(wrapper)]
         wrapper.configure(**self.options)
@@ -90,15 +88,15 @@ class LibMTLHook(WeightingHook):
 class EpochSeedHook(Hook):
     """Seeds the global random generators at each epoch, from the run's seed, rank and epoch.
 
-    MMEngine saves no generator's state: so alone a resumed run equals an uninterrupted one. In a
-    training by iterations every iteration has a seed of its own; its data is the same after a
-    resume if workers read it. See :func:`seed_worker` for these.
+    MMEngine saves no generator's state: only so a resumed run equals an uninterrupted one. In a
+    training by iterations each has a seed; its data is the same after a resume if workers, seeded
+    by :func:`seed_worker`, read it.
     """
 
     priority = 'VERY_HIGH'  # before a loader is asked for its first batch, and other hooks draw
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Seed an epoch."""
+        """Seed an epoch, where there are any."""
         if not isinstance(runner.train_loop, IterBasedTrainLoop):
             _seed(runner.seed, get_rank(), runner.epoch)
 
@@ -126,7 +124,4 @@ def seed_worker(worker_id: int, **_: Any) -> None:
 
 def _seed(*numbers: int) -> None:
     """Seed all global generators by numbers that may differ by one only."""
-    seed = int(np.random.SeedSequence(numbers).generate_state(1)[0])
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    torch.manual_seed(seed)
+    set_random_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))

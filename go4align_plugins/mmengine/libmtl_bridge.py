@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -83,10 +82,9 @@ class LibMTLOptimWrapper(TaskOptimWrapper):
         epoch_length: int | None = None,
     ) -> None:
         """Set the tasks and the strategy; see the class."""
+        counts = self._accumulative_counts
         rule = 'be 1 with strategies of LibMTL, which look at the losses and gradients of a step'
-        require(
-            self._accumulative_counts == 1, 'accumulative_counts', rule, self._accumulative_counts
-        )
+        require(counts == 1, 'accumulative_counts', rule, counts)
         check_whole('epoch_length', 1 if epoch_length is None else epoch_length, 1, math.inf)
         self.weighting_name = weighting
         self._strategy_class, self.weight_args = find_strategy(weighting, weight_args or {})
@@ -102,12 +100,9 @@ class LibMTLOptimWrapper(TaskOptimWrapper):
     def initialize_count_status(self, model: nn.Module, init_counts: int, max_counts: int) -> None:
         """Attach the wrapper to the model, and find the parameters that its tasks share."""
         super().initialize_count_status(model, init_counts, max_counts)
-        if get_world_size() > 1 or is_model_wrapper(model):
-            raise ValueError(
-                f'Strategy `{self.weighting_name}` should be run in one process, on a bare model: '
-                'it may take a backward pass for each task. '
-                f'Found {get_world_size()} processes, `{type(model).__name__}`.'
-            )
+        alone = get_world_size() == 1 and not is_model_wrapper(model)
+        rule = 'be run in one process, on a bare model: it may take a backward pass for each task'
+        require(alone, 'weighting', rule, self.weighting_name)
         self._encoder = find_shared(model, self._shared)
         self._build()
 
@@ -176,9 +171,9 @@ class LibMTLOptimWrapper(TaskOptimWrapper):
         self.strategy.enter_epoch(self._inner_count // length, math.ceil(self._max_counts / length))
         weights = self.strategy.backward(losses, **self.weight_args)
         _, inputs, options = self._batch
-        sized = (x for x in (*inputs, *options.values()) if isinstance(x, (list, tuple, Tensor)))
-        self.strategy.record(losses, len(next(sized, [None])))
-        weights = None if weights is None else torch.as_tensor(np.asarray(weights, np.float64))
+        self.strategy.record(losses, (*inputs, *options.values()))
+        if weights is not None:  # beside the groups, to which the host comes for both
+            weights = torch.as_tensor(np.asarray(weights, np.float64), device=losses.device)
         return losses.detach().sum(), weights
 
 
@@ -195,8 +190,7 @@ class SharedModel(nn.Module):
         self.__dict__['encoder'] = encoder
         self.epoch, self.epochs = 0, 1
         self.train_loss_buffer = np.zeros((self.task_num, self.epochs))
-        self.epoch_losses = np.zeros(self.task_num)
-        self.epoch_frames = 0
+        self.epoch_losses, self.epoch_frames = np.zeros(self.task_num), 0
 
     def get_share_params(self) -> Iterator[nn.Parameter]:
         """Return the shared parameters, in the order of the model's."""
@@ -216,37 +210,31 @@ class SharedModel(nn.Module):
             self.train_loss_buffer = np.pad(known, ((0, 0), (0, epochs - known.shape[1])))
         self.epoch, self.epochs = epoch, epochs
 
-    def record(self, losses: Tensor, frames: int) -> None:
+    def record(self, losses: Tensor, batch: Iterable[Any]) -> None:
         """Add the losses (M,) of a step to the epoch's mean, weighted by the size of the batch."""
+        frames = next((len(x) for x in batch if isinstance(x, (list, tuple, Tensor))), 1)
         self.epoch_losses = self.epoch_losses + losses.detach().cpu().double().numpy() * frames
         self.epoch_frames += frames
 
 
 def find_strategy(weighting: str, weight_args: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Find a strategy's class, of LibMTL or this package, and complete its options by defaults."""
-    from go4align_plugins.libmtl.compat import import_libmtl
+    from go4align_plugins.libmtl.compat import LibMTL, default_options
     from go4align_plugins.libmtl.loop import BATCHES_IN_STEP
     from go4align_plugins.libmtl.trainer import as_offered
 
-    library = import_libmtl()
-    as_offered(weighting, library.weighting)
-    strategy = getattr(library.weighting, weighting)
+    as_offered(weighting, LibMTL.weighting)
+    strategy = getattr(LibMTL.weighting, weighting)
     unfit = {name: f'{count} batches a step' for name, count in BATCHES_IN_STEP.items()}
     unfit['GradDrop'] = "gradients of LibMTL's representation (`rep_grad`)"
     for base in strategy.__mro__:  # a grouped strategy inherits from the plain one
         rule = f'run without {unfit.get(base.__name__)}, which other trainers do not have'
         require(base.__name__ not in unfit, 'weighting', rule, weighting)
-    params = library.config.LibMTL_args.parse_args([])
-    params.weighting = weighting
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            defaults = library.config.prepare_args(params)[0]['weight_args']
-    except ValueError:  # its command line has no options of a strategy that somebody added
-        return strategy, dict(weight_args)
-    known = weight_args.keys() <= defaults.keys() or hasattr(strategy, 'configure')
-    rule = f'hold {", ".join(defaults) or "nothing"} for {weighting}'
-    require(known, 'weight_args', rule, weight_args)
-    return strategy, {**defaults, **weight_args}
+    defaults = default_options(weighting)
+    if defaults is not None and not hasattr(strategy, 'configure'):  # those of our own check it
+        rule = f'hold {", ".join(defaults) or "nothing"} for {weighting}'
+        require(weight_args.keys() <= defaults.keys(), 'weight_args', rule, weight_args)
+    return strategy, {**(defaults or {}), **weight_args}
 
 
 def find_shared(model: nn.Module, patterns: Sequence[str] | None = None) -> nn.ModuleList:

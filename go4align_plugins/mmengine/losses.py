@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Callable
 
@@ -37,12 +37,9 @@ class LossRecorder:
         bare: Any = model
         while is_model_wrapper(bare):
             bare = bare.module
-        parse_losses = getattr(bare, 'parse_losses', None)
-        if parse_losses is None:
-            raise ValueError(
-                'Parameter `model` should have the method `parse_losses`, as every '
-                f'`mmengine.model.BaseModel` has. Found `{type(bare).__name__}`.'
-            )
+        parse_losses: Any = getattr(bare, 'parse_losses', None)
+        rule = 'have the method `parse_losses`, as every `mmengine.model.BaseModel` has'
+        require(parse_losses is not None, 'model', rule, type(bare).__name__)
         bare.parse_losses = recorder = cls(getattr(parse_losses, '_parse_losses', parse_losses))
         return recorder
 
@@ -52,7 +49,10 @@ class LossRecorder:
         self._last_keys = list(losses)
         if isinstance(total, Tensor) and total.requires_grad:
             terms = _find_terms(losses, total, log_vars)
-            self._check_sum(total, terms)
+            # The check makes the host wait for the device, hence once for each set of keys.
+            if frozenset(terms) not in self._checked_keys:
+                _check_sum(total, terms)
+                self._checked_keys.add(frozenset(terms))
             self._summands[total] = terms
         return total, log_vars
 
@@ -76,25 +76,7 @@ class LossRecorder:
                 f'`loss`. Found `loss = {loss}`, the totals `{[t.item() for t in recorded]}`, and '
                 f'the keys `{self._last_keys}`.'
             )
-        terms: dict[str, Tensor] = {}
-        for total in totals:
-            for key, value in self._summands.pop(total).items():
-                terms[key] = terms[key] + value if key in terms else value
-        return terms
-
-    def _check_sum(self, total: Tensor, terms: dict[str, Tensor]) -> None:
-        """Refuse an overridden ``parse_losses`` that adds a loss of no task."""
-        keys = frozenset(terms)
-        # The check makes the host wait for the device, hence once for each set of keys.
-        if keys in self._checked_keys:
-            return
-        found = sum(terms.values(), total.new_zeros(()))
-        if not _equal(found, total):
-            raise ValueError(
-                "A model's `parse_losses` should return the sum of the losses that it logs. Found "
-                f'a total of {total.item()}, and a sum of {found.item()} over the keys {[*terms]}.'
-            )
-        self._checked_keys.add(keys)
+        return _add(item for total in totals for item in self._summands.pop(total).items())
 
     def __reduce__(self) -> Any:
         # A copy of the model, deep or pickled, has the bound method of the copy here.
@@ -106,6 +88,24 @@ def _find_terms(losses: Losses, total: Tensor, log_vars: Losses) -> dict[str, Te
     # empty list is no tensor, but 0.
     terms = {key: log_vars.get(key) for key in losses if 'loss' in key}
     return {k: v if isinstance(v, Tensor) else total.new_zeros(()) for k, v in terms.items()}
+
+
+def _add(terms: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
+    """Add up the terms of each name."""
+    sums: dict[str, Tensor] = {}
+    for name, value in terms:
+        sums[name] = sums[name] + value if name in sums else value
+    return sums
+
+
+def _check_sum(total: Tensor, terms: Mapping[str, Tensor]) -> None:
+    """Refuse an overridden ``parse_losses`` that adds a loss of no task."""
+    found = sum(terms.values(), total.new_zeros(()))
+    if not _equal(found, total):
+        raise ValueError(
+            "A model's `parse_losses` should return the sum of the losses that it logs. Found "
+            f'a total of {total.item()}, and a sum of {found.item()} over the keys {[*terms]}.'
+        )
 
 
 def _equal(found: Tensor, expected: Tensor) -> bool:
@@ -135,11 +135,8 @@ class TaskLosses:
         """Find the task of the loss ``key``; a ValueError if none or more than one claims it."""
         if not self._patterns:
             return key.split('.', 1)[0]
-        claims = [
-            name
-            for name, patterns in self._patterns.items()
-            if any(fnmatchcase(key, pattern) for pattern in patterns)
-        ]
+        patterns = [(name, each) for name, several in self._patterns.items() for each in several]
+        claims = [*dict.fromkeys(name for name, each in patterns if fnmatchcase(key, each))]
         rule = f'assign the loss `{key}` to exactly one task, not {" and ".join(claims) or "none"}'
         require(len(claims) == 1, 'tasks', rule, self._patterns)
         return claims[0]
@@ -154,19 +151,18 @@ class TaskLosses:
         if not self.names:
             gathered = all_gather_object(list(tasks.values()))
             self.names = tuple(dict.fromkeys(name for names in gathered for name in names))
-        losses: dict[str, Tensor] = {}
-        for key, value in terms.items():
-            name = tasks[key]
-            if name not in self.names:
-                rule = (
-                    'A run should be resumed with the tasks of its checkpoint: give the loss to '
-                    'one of them by `tasks`, or begin a new run by `load_from` without `resume`'
-                    if self.resumed
-                    else 'Parameter `tasks` should name all tasks where the first iteration does '
-                    'not show them all'
-                )
-                raise ValueError(f'{rule}. Found the loss `{key}`, and the tasks `{self.names}`.')
-            value = value.to(torch.promote_types(value.dtype, torch.float32))
-            losses[name] = losses[name] + value if name in losses else value
+        for key in (key for key, name in tasks.items() if name not in self.names):
+            rule = (
+                'A run should be resumed with the tasks of its checkpoint: give the loss to one of '
+                'them by `tasks`, or begin a new run by `load_from` without `resume`'
+                if self.resumed
+                else 'Parameter `tasks` should name all tasks where the first iteration does not '
+                'show them all'
+            )
+            raise ValueError(f'{rule}. Found the loss `{key}`, and the tasks `{self.names}`.')
+        losses = _add(
+            (tasks[key], value.to(torch.promote_types(value.dtype, torch.float32)))
+            for key, value in terms.items()
+        )
         absent = torch.zeros_like(next(iter(losses.values())))
         return torch.stack([losses.get(name, absent) for name in self.names])

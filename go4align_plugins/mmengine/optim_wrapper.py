@@ -95,10 +95,13 @@ class TaskOptimWrapper(OptimWrapper):
         total, weights = self._weigh(losses)
         super().update_params(total, *args, **kwargs)
         groups = getattr(getattr(self.weighting, 'agrm', self.weighting), 'groups', None)
-        # Only now, when the device has its work, may the host wait for the numbers.
-        for kind, values in (('weight', weights), ('group', groups)):
-            for name, value in zip(self.task_names, [] if values is None else values.tolist()):
-                self.message_hub.update_scalar(f'train/{kind}/{name}', value)
+        found: list[Any] = [('weight', float, weights), ('group', int, groups)]
+        found = [entry for entry in found if entry[-1] is not None]
+        # Only now, when the device has its work, may the host wait for the numbers; and once.
+        rows = torch.stack([values.double() for *_, values in found]).tolist() if found else []
+        for (kind, number, _), row in zip(found, rows):
+            for name, value in zip(self.task_names, row):
+                self.message_hub.update_scalar(f'train/{kind}/{name}', number(value))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the inherited state, and the weighting's under ``'weighting'`` once it is built.

@@ -78,7 +78,7 @@ given = st.dictionaries(
 @reads(st.tuples(strategies, given))
 def weight_args(value, folder):
     """LibMTL's ``weight_args`` build a strategy that takes a step, or are refused."""
-    from tests.libmtl.toy import LibMTL, build_loader, build_trainer, first_losses
+    from tests.libmtl.conftest import LibMTL, build_loader, build_trainer, first_losses
 
     name, weight_args = value
     trainer = build_trainer(getattr(LibMTL.weighting, name), weight_args=weight_args)

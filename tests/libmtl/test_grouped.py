@@ -1,8 +1,7 @@
-"""LibMTL's own strategies under AGRM: every one that the installed LibMTL has."""
+"""LibMTL's own strategies under AGRM, and its CAGrad for any number of tasks."""
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,24 @@ import pytest
 import torch
 from torch import Tensor
 
+from go4align_plugins.libmtl.compat import CAGrad, combine
+from go4align_plugins.libmtl.grouped import add_marks, read_weights
 from go4align_plugins.libmtl.registration import AVERAGES, register
+from go4align_plugins.libmtl.trainer import TAKES_NAMES
 from go4align_plugins.weighting import kmeans_1d
 
-from .toy import LibMTL, build_loader, build_trainer, first_losses, flat_gradients, options, train
+from .conftest import (
+    LibMTL,
+    build_loader,
+    build_trainer,
+    first_losses,
+    flat_gradients,
+    options,
+    train,
+)
 
 OFFERED = LibMTL.weighting.__all__
+set_random_seed = LibMTL.utils.set_random_seed
 GROUPED = [name for name in OFFERED if name.startswith('AGRM_')]
 BASES = [name.removeprefix('AGRM_') for name in GROUPED]
 
@@ -26,15 +37,9 @@ COMBINED_BATCH = {'MoDo': 2, 'SDMGrad': 0}
 """Which of their three batches' gradients these strategies combine."""
 
 
-def repeat_random_numbers() -> None:
-    torch.manual_seed(0)
-    np.random.seed(0)  # noqa: NPY002  (LibMTL draws from the global one)
-    random.seed(0)
-
-
 def prepared(name: str, **weight_args: Any) -> Any:
     """A Trainer in its third epoch, where every strategy has its weights."""
-    repeat_random_numbers()
+    set_random_seed(0)
     trainer = build_trainer(name, weight_args={**options(name), **weight_args})
     trainer.model.epoch, trainer.model.epochs = 5, 8
     trainer.model.train_loss_buffer = 1 + np.random.default_rng(0).random((3, 8))
@@ -43,7 +48,7 @@ def prepared(name: str, **weight_args: Any) -> Any:
 
 def take_step(trainer: Any, base: str) -> tuple[Any, Tensor, Tensor]:
     """Returned weights (M,), the encoder's gradient (D,), and the tasks' gradients (M, D)."""
-    repeat_random_numbers()
+    set_random_seed(0)
     count = 3 if base in COMBINED_BATCH else 1
     batches = iter(build_loader())
     losses = torch.stack([first_losses(trainer, build_loader(), batches) for _ in range(count)])
@@ -96,7 +101,7 @@ def test_weights_are_the_group_means_of_the_strategys(base, num_groups):
 def test_as_many_groups_as_tasks_are_the_strategy_itself(base):
     trained = []
     for name, own in ((base, {}), (f'AGRM_{base}', {'AGRM_num_groups': 3})):
-        repeat_random_numbers()
+        set_random_seed(0)
         trainer = build_trainer(name, weight_args={**options(name), **own})
         before = trainer.model.encoder.weight.detach().clone()
         trained.append((trainer, train(trainer, epochs=3)))
@@ -167,3 +172,59 @@ def test_gradients_weighted_in_parts_are_refused():
     losses = [sign * encoder.weight.sum() + encoder.bias.sum() for sign in (1.0, -1.0, 1.0)]
     with pytest.raises(ValueError, match="AGRM_GradVac should sum up the tasks' gradients"):
         trainer.model.backward(torch.stack(losses), **trainer.kwargs['weight_args'])
+
+
+WEIGHTS = torch.tensor([0.1, -2.5, 1e-6])
+released = pytest.mark.skipif(TAKES_NAMES, reason="LibMTL's main takes any number of tasks")
+
+
+@pytest.mark.parametrize('scale', [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize('repeated', [None, 1.0, 0.0])
+def test_weights_are_exact_even_where_gradients_depend_on_each_other(repeated, scale):
+    gradients = torch.randn(3, 100, generator=torch.Generator().manual_seed(1)) * scale
+    if repeated is not None:
+        gradients[1:] = gradients[0] * repeated
+    marked = add_marks(gradients)
+    combined = (marked * WEIGHTS[:, None]).sum(0)
+    assert torch.equal(read_weights(combined, marked, 'Toy'), WEIGHTS)
+    assert torch.equal(marked[:, :-3], gradients)
+    # No inner product sees the marks.
+    assert add_marks(torch.zeros(3, 5)).norm() == add_marks(torch.zeros(3, 5).double()).norm() == 0
+
+
+def test_no_weighted_sum_is_refused():
+    marked = add_marks(torch.eye(3, 10))
+    combined = marked.sum(0)
+    combined[1] *= 1.1
+    with pytest.raises(ValueError, match=r"Toy should sum up the tasks' gradients.*by 0\.1:"):
+        read_weights(combined, marked, 'Toy')
+
+
+@released
+@pytest.mark.parametrize('rescale', [0, 1, 2])
+def test_cagrad_of_three_tasks_is_libmtls_own(rescale):
+    assert LibMTL.weighting.CAGrad is CAGrad
+    with pytest.raises(ValueError, match='`rescale` should be 0, 1 or 2'):
+        combine(torch.eye(4), 0.5, 3 + rescale)
+    trainer = build_trainer('CAGrad')
+    losses = first_losses(trainer, build_loader())
+    shared = list(trainer.model.get_share_params())
+    direction, weights = combine(flat_gradients(losses, shared), 0.4, rescale)
+    expected = trainer.model.backward(losses, calpha=0.4, rescale=rescale)
+    np.testing.assert_allclose(weights, expected, atol=1e-3)
+    found = torch.cat([parameter.grad.flatten() for parameter in shared])
+    torch.testing.assert_close(direction, found, rtol=1e-3, atol=1e-4)
+
+
+@released
+@pytest.mark.parametrize('tasks', [2, 4, 11])
+def test_no_weights_on_the_simplex_are_better(tasks):
+    generator = np.random.default_rng(tasks)
+    gradients = generator.normal(size=(tasks, 20))
+    _, weights = combine(torch.from_numpy(gradients), calpha=0.5, rescale=1)
+    assert weights.sum() == pytest.approx(1)
+    assert weights.min() >= -1e-9
+    others = generator.dirichlet(np.ones(tasks), size=2000)
+    mean, weighted = gradients.mean(0), np.vstack([weights, others]) @ gradients
+    objective = weighted @ mean + 0.5 * np.linalg.norm(mean) * np.linalg.norm(weighted, axis=1)
+    assert objective[0] <= objective.min() + 1e-6

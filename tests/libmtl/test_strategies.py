@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from go4align_plugins import GO4Align
-from go4align_plugins.libmtl.options import DESCRIPTIONS
+from go4align_plugins.libmtl.registration import DESCRIPTIONS
 
-from .toy import TASKS, LibMTL, build_trainer, options, train
+from .conftest import TASKS, LibMTL, build_trainer, options, train
 
 LOSSES = torch.tensor([0.5, 0.0, 4.0])
 
@@ -41,12 +41,8 @@ def test_gradient_is_that_of_the_weighted_sum():
 
 def test_options_arrive_from_the_command_line(capsys):
     weight_args = options('GO4Align', '--GO4Align_num_groups', '3')
-    assert weight_args == {
-        'GO4Align_num_groups': 3,
-        'GO4Align_step_size': 1e-4,
-        'GO4Align_grouping': 'exact',
-        'GO4Align_risk_scale': 'sum',
-    }
+    expected = {'num_groups': 3, 'step_size': 1e-4, 'grouping': 'exact', 'risk_scale': 'sum'}
+    assert weight_args == {f'GO4Align_{name}': value for name, value in expected.items()}
     assert 'GO4Align_num_groups: 3' in capsys.readouterr().out
     assert build_trainer('GO4Align', weight_args=weight_args).model.agrm.num_groups == 3
     switches = ('--GO4Align_scale_balance', 'false', '--GO4Align_smooth_alignment', 'True')
@@ -64,30 +60,27 @@ def test_every_parameter_of_the_method_is_an_option():
     assert set(re.findall(r'--GO4Align_(\w+)', text)) == parameters == set(DESCRIPTIONS)
 
 
-def test_other_strategies_keep_their_options():
-    assert options('DWA', '--T', '3') == {'T': 3.0}
-    assert options('SI') == {}
-    grouped = {'AGRM_num_groups': 3, 'AGRM_grouping': 'exact'}
-    found = options('AGRM_CAGrad', '--calpha', '0.3', '--AGRM_num_groups', '3')
-    assert found == {'calpha': 0.3, 'rescale': 1, **grouped}
-    with pytest.raises(ValueError, match='No support weighting method Unknown'):
-        options('Unknown')
-
-
 @pytest.mark.parametrize(
     ('weighting', 'weight_args', 'message'),
     [
-        ('GO4Align', {'GO4Align_num_groups': 4}, '`num_groups` should be between 1 and 3'),
         ('GO4Align', {'GO4Align_step_size': -1.0}, '`step_size` should be finite and at least 0'),
-        ('GO4Align', {'GO4Align_groups': 2}, 'hold GO4Align_num_groups.*`GO4Align_groups`'),
-        ('GO4Align', {'num_groups': 2}, '`weight_args` should hold GO4Align_num_groups.*`num_gr'),
-        ('SI', {'num_groups': 2}, '`weight_args` should be empty'),
+        ('GO4Align', {'GO4Align_groups': 2}, 'hold GO4Align_num_groups.*Found .*GO4Align_groups'),
+        (
+            'GO4Align',
+            {'num_groups': 2},
+            'should hold GO4Align_num_groups.*Found .*num_groups',
+        ),
+        ('SI', {'num_groups': 2}, '`weight_args` should hold nothing'),
         ('AGRM_MGDA', {'AGRM_num_groups': 0}, '`num_groups` should be between 1 and 3'),
         ('AGRM_MGDA', {'AGRM_grouping': 'fuzzy'}, '`grouping` should be one of'),
-        ('AGRM_MGDA', {'AGRM_groups': 2}, 'AGRM_num_groups, AGRM_grouping, mgda_gn. Found `AGRM_g'),
-        ('AGRM_CAGrad', {'calpah': 2}, 'calpha, rescale. Found `calpah`'),
-        ('AGRM_EW', {'GO4Align_num_groups': 2}, 'Found `GO4Align_num_groups`'),
-        ('AGRM_SI', {'num_groups': 2}, 'AGRM_num_groups, AGRM_grouping. Found `num_groups`'),
+        (
+            'AGRM_MGDA',
+            {'AGRM_groups': 2},
+            'AGRM_num_groups, AGRM_grouping, mgda_gn. Found .*AGRM_',
+        ),
+        ('AGRM_CAGrad', {'calpah': 2}, 'calpha, rescale. Found .*calpah'),
+        ('AGRM_EW', {'GO4Align_num_groups': 2}, 'AGRM_grouping. Found .*GO4Align_num_groups'),
+        ('AGRM_SI', {'num_groups': 2}, 'AGRM_num_groups, AGRM_grouping. Found .*num_groups'),
     ],
 )
 def test_bad_options_are_refused_before_the_first_step(weighting, weight_args, message):
@@ -107,13 +100,6 @@ def test_negative_loss_is_named_by_its_task():
         trainer.model.backward(torch.tensor([1.0, -1.0, 1.0], requires_grad=True))
 
 
-def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match=r'`weighting` should be one of .*GO4Align.*`GO4All`'):
-        build_trainer('GO4All')
-    with pytest.raises(ValueError, match=r'`architecture` should be one of .*HPS.*Found `HSP`'):
-        build_trainer('GO4Align', architecture='HSP')
-
-
 @pytest.mark.parametrize(
     ('weighting', 'option'), [('GO4Align', 'GO4Align_step_size'), ('AGRM_EW', 'AGRM_num_groups')]
 )
@@ -128,14 +114,10 @@ def test_evaluation_moves_nothing(weighting, option):
         assert torch.equal(value, state[name]), name
 
 
-@pytest.mark.parametrize('grouping', ['exact', 'kmeans_pytorch', 'spectral', 'sdp'])
-def test_a_model_can_be_saved_and_copied(grouping):
-    arguments = {'GO4Align_grouping': grouping, 'GO4Align_step_size': 0.1}
+def test_a_model_can_be_saved_and_copied():
+    arguments = {'GO4Align_step_size': 0.1}
     trainer, loaded = (build_trainer('GO4Align', weight_args=arguments) for _ in range(2))
-    try:
-        train(trainer)
-    except ImportError as error:
-        pytest.skip(f'needs the extra `clustering`: {error}')
+    train(trainer)
     loaded.model.load_state_dict(trainer.model.state_dict())
     models, losses = (copy.deepcopy(trainer.model), loaded.model, trainer.model), LOSSES + 1
     steps = [model.backward(losses.clone().requires_grad_(), **arguments) for model in models]
@@ -143,8 +125,7 @@ def test_a_model_can_be_saved_and_copied(grouping):
 
 
 def test_one_task_has_one_group():
-    trainer = build_trainer('GO4Align', tasks=['small'])
-    assert train(trainer, epochs=1).tolist() == [[[1.0] * 3]]
+    assert train(build_trainer('GO4Align', tasks=['small']), 1).tolist() == [[[1.0] * 3]]
 
 
 def test_error_in_the_data_is_raised_not_retried():

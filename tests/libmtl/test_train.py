@@ -1,18 +1,27 @@
-"""The training tool, from its command line to the run folder."""
+"""The training tool, from its command line to the run folder; also stopped at any moment."""
 
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
 import torch
 
 from go4align_plugins.data import get_benchmark
+from go4align_plugins.data.mtan_layout import FrameFolder
+from go4align_plugins.libmtl import checkpoint
 from go4align_plugins.libmtl.data import build_loaders, set_epoch
 from go4align_plugins.libmtl.train import build_parser, main, resolve
 
+from .. import ROOT, TOOLS
 from .conftest import arguments, entries, resume, train_in_parts
 
 AGRM_OPTIONS = {'AGRM_num_groups': 5, 'AGRM_grouping': 'exact'}
@@ -116,12 +125,10 @@ CELEBA, QM9 = ['--dataset', 'celeba'], ['--dataset', 'qm9']
         (['--GO4Align_num_groups', '4'], '`num_groups` should be between 1 and 3'),
         (['--data', 'nowhere'], 'python tools/prepare_data.py rooms --out nowhere'),
         (['--scheduler', 'plateau'], '`scheduler` should not be plateau for rooms'),
-        (['--backbone', 'mpnn'], '`backbone` should be one of segnet-small, segnet'),
         ([*CELEBA, '--arch', 'MTAN'], "`arch` should be HPS for celeba. Found `arch = 'MTAN'`"),
         ([*CELEBA, '--backbone', 'mpnn'], '`backbone` should be one of cnn-small, cnn for celeba'),
         ([*CELEBA, '--augment'], '`augment` should be False for celeba. Found `augment = True`'),
         ([*CELEBA, '--protocol', 'libmtl'], 'should be one of small, paper for celeba'),
-        ([*CELEBA, '--tasks', 'mu'], '`tasks` should name tasks of celeba'),
         (QM9, 'prepare_data.py download qm9'),
     ],
 )
@@ -143,3 +150,79 @@ def test_broken_frame_is_named_while_training(rooms, tmp_path, capsys):
         assert main(arguments(data, tmp_path / workers, '--workers', workers)) == 2
         (message,) = capsys.readouterr().err.strip().splitlines()
         assert message.startswith(f'train_libmtl.py: error: {depth}: depth should be finite')
+
+
+@pytest.mark.integration
+def test_killed_in_mid_epoch_and_resumed(rooms, tmp_path):
+    whole, killed = tmp_path / 'whole', tmp_path / 'killed'
+    options = ['--epochs', '12', '--augment']
+    assert main(arguments(rooms, whole, *options)) == 0
+    command = [sys.executable, str(TOOLS / 'train_libmtl.py'), *arguments(rooms, killed, *options)]
+    process = subprocess.Popen(command, env={**os.environ, 'PYTHONPATH': str(ROOT)})
+    metrics = killed / 'metrics.jsonl'
+    while not (metrics.exists() and metrics.read_text().count('\n') >= 3):
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    with metrics.open('a') as file:
+        file.write('{"epoch": 9, "tr')
+    assert main([*arguments(rooms, killed, *options), '--resume']) == 0
+    assert entries(killed) == entries(whole)
+
+
+def test_damaged_checkpoint_is_refused(rooms, run, capsys):
+    last = run / 'last.pt'
+    whole = last.read_bytes()
+    middle = len(whole) // 2
+    for damaged in (
+        whole[:middle],
+        whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
+    ):
+        last.write_bytes(damaged)
+        assert resume(rooms, run) == 2
+        assert f'{last}: should be a checkpoint of this tool' in capsys.readouterr().err
+
+
+def test_full_disk_is_an_error_and_the_run_goes_on(rooms, run, capsys):
+    (run / 'last.pt.part').symlink_to('/dev/full')
+    assert resume(rooms, run) == 2
+    error = capsys.readouterr().err
+    assert f"No space left on device: '{run / 'last.pt'}'" in error
+    assert 'Make room, or choose another folder; then go on by --resume' in error
+    assert resume(rooms, run) == 0
+    assert [entry['epoch'] for entry in entries(run)] == [0, 1, 2]
+
+
+def test_a_killed_worker_is_an_error_and_the_run_goes_on(rooms, run, capsys, monkeypatch):
+    before = entries(run)
+    read = FrameFolder.read
+
+    def read_or_die(self, index):
+        if multiprocessing.parent_process() is not None and index == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return read(self, index)
+
+    monkeypatch.setattr(FrameFolder, 'read', read_or_die)
+    assert resume(rooms, run, '--workers', '1') == 2
+    error = capsys.readouterr().err
+    assert 'Use fewer workers; then go on by --resume. What is finished is kept.' in error
+    assert 'Traceback' not in error
+    assert entries(run) == before
+    assert resume(rooms, run, '--epochs', '2') == 0
+    assert [entry['epoch'] for entry in entries(run)] == [0, 1]
+
+
+def test_interrupt_says_how_to_go_on(rooms, run, capsys, monkeypatch):
+    save = checkpoint.save
+
+    def interrupt(*state):
+        save(*state)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, 'save', interrupt)
+    assert resume(rooms, run) == 130
+    assert f'--out {run}' in capsys.readouterr().err.splitlines()[-1]
+    monkeypatch.undo()
+    assert resume(rooms, run) == 0
+    assert [entry['epoch'] for entry in entries(run)] == [0, 1, 2]

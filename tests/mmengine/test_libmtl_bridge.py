@@ -178,7 +178,7 @@ def test_shared_parameters():
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        ({'weighting': 'Best'}, 'should be one of .*CAGrad.*Found `Best`'),
+        ({'weighting': 'Best'}, 'should be one of .*CAGrad.*Found .*Best'),
         ({'weighting': 'GradDrop'}, r"without gradients of .*rep_grad.*Found .* 'GradDrop'"),
         ({'weighting': 'CAGrad', 'weight_args': {'alpha': 1}}, "calpha, rescale for .* {'alpha'"),
         ({'weighting': 'EW', 'weight_args': {'T': 1}}, 'should hold nothing for EW'),
@@ -198,7 +198,7 @@ def test_wrong_options_are_refused_before_training(model, options, message):
 @pytest.mark.usefixtures('on_accelerator')
 def test_hook_refuses_mixed_precision(tmp_path):
     hooks = [{'type': 'LibMTLHook', 'weighting': 'CAGrad'}]
-    with pytest.raises(ValueError, match=r'`OptimWrapper` for .* Found `AmpOptimWrapper`'):
+    with pytest.raises(ValueError, match=r'`OptimWrapper` for .* Found .*AmpOptimWrapper'):
         train(tmp_path / 'run', {'type': 'AmpOptimWrapper'}, custom_hooks=hooks)
 
 

@@ -108,7 +108,7 @@ def test_hook_refuses_other_wrappers_and_keeps_out_of_runs_without_training(tmp_
     GO4AlignHook(num_groups=2).before_run(runner)
     assert runner.optim_wrapper is config
     assert isinstance(config, dict)
-    with pytest.raises(ValueError, match=r'for `GO4AlignHook`\. Found `GO4AlignOptimWrapper`'):
+    with pytest.raises(ValueError, match=r'for `GO4AlignHook`\. Found .*GO4AlignOptimWrapper'):
         runner.train()
 
 
