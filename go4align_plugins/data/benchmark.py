@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from go4align_plugins.data.units import INVERSE_DEPTH, DepthUnit
-from go4align_plugins.tasks import ADDED_TASKS, Task
+from go4align_plugins.tasks import Task
 
 FRAMES, MOLECULES, FACES = 'frames', 'molecules', 'faces'
 
@@ -71,19 +71,17 @@ class Benchmark:
 
     def task(self, name: str) -> Task:
         """The task of that name; a ValueError if it has none."""
-        for task in (*self.tasks, *ADDED_TASKS.values()):
-            if task.name == name:
-                return task
-        raise ValueError(
-            f'Parameter `tasks` should name tasks of {self.name}: {", ".join(self.task_names)}. '
-            f'Found `{name}`.'
-        )
+        return self.select([name])[0]
 
     def select(self, names: Iterable[str] | None) -> tuple[Task, ...]:
         """The tasks of those names in the benchmark's own order; all of them for None."""
         if names is None:
             return self.tasks
-        chosen = {self.task(name).name for name in names}
+        chosen = tuple(names)
+        for name in chosen:
+            if name not in self.task_names:
+                known = f'{self.name}: {", ".join(self.task_names)}'
+                raise ValueError(f'Parameter `tasks` should name tasks of {known}. Found `{name}`.')
         if not chosen:
             raise ValueError('Parameter `tasks` should name at least one task. Found none.')
-        return tuple(task for task in (*self.tasks, *ADDED_TASKS.values()) if task.name in chosen)
+        return tuple(task for task in self.tasks if task.name in chosen)
