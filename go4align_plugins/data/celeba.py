@@ -8,6 +8,7 @@ do as well: ``img_align_celeba/img_align_celeba/`` and lists as ``.csv``.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -83,9 +84,8 @@ class FaceFolder:
         self.names, self.labels = read_attributes(attributes, wanted)
         numbers = read_partition(partition, self.names)
         self.splits = {name: np.flatnonzero(numbers == i) for i, name in enumerate(SPLITS)}
-        for name, faces in self.splits.items():
-            if not len(faces):
-                raise ValueError(f'{partition}: should have faces of every split. {name} has none.')
+        if empty := [name for name, faces in self.splits.items() if not len(faces)]:
+            raise ValueError(f'{partition}: should have faces of every split. {empty[0]} has none.')
         present = {path.name for path in self._images.iterdir()}
         missing = [name for name in self.names if name not in present]
         if missing:
@@ -124,44 +124,29 @@ def check(
 
 
 def read_attributes(path: Path, wanted: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """Reads ``list_attr_celeba.txt``: a count, the attributes' names, then a line a face.
-
-    A ``.csv`` has no count, and ``image_id`` before the names.
-
-    Returns:
-        The images' names; and (N, T) int8, 1 where a wanted attribute is there (1), 0 else (-1).
-    """
-    rows = _rows(path)
-    in_csv = rows[0][0] == HEADER
-    above = 1 if in_csv else 2
-    header, faces = rows[min(above, len(rows)) - 1][in_csv:], rows[above:]
-    count = str(len(faces)) if in_csv else ' '.join(rows[0])
+    """The images' names; and (N, T) int8, 1 where a wanted attribute is there (1), 0 else (-1)."""
+    above, header, faces = _read_list(path, 2, '1 or -1')
     missing = [name for name in wanted if name not in header]
     if missing:
         raise ValueError(
-            f'{path}, line {above}: should name the attributes. Missing: {", ".join(missing[:5])}.'
+            f'{path}, line {len(above)}: should name the attributes. Missing: {missing[0]}.'
         )
-    if count != str(len(faces)) or not faces:
+    if above[0] not in ([str(len(faces))], [HEADER, *header]):
         raise ValueError(
             f'{path}, line 1: should be the number of faces. '
-            f'Found {count:.40} and {len(faces)} faces. {_AGAIN}'
+            f'Found {" ".join(above[0]):.40} and {len(faces)} faces. {_AGAIN}'
         )
-    _check_rows(path, faces, above, len(header), {'1', '-1'}, f'{len(header)} times 1 or -1')
-    names, counts = np.unique([row[0] for row in faces], return_counts=True)
-    if counts.max() > 1:
-        twice = names[counts > 1][0]
-        raise ValueError(f'{path}: should have each image once. Found {twice} twice.')
+    names = [face[0] for face in faces]
+    ((twice, count),) = Counter(names).most_common(1)
+    if count > 1:
+        raise ValueError(f'{path}: should have each image once. Found {twice} {count} times.')
     columns = [header.index(name) + 1 for name in wanted]
-    labels = np.array([[row[column] == '1' for column in columns] for row in faces], np.int8)
-    return [row[0] for row in faces], labels
+    return names, np.array([[face[i] == '1' for i in columns] for face in faces], np.int8)
 
 
 def read_partition(path: Path, names: Sequence[str]) -> np.ndarray:
     """The split of each image, (N,) int8: 0 is train, 1 val, 2 test."""
-    faces = _rows(path)
-    above = int(faces[0][0] == HEADER)
-    faces = faces[above:]
-    _check_rows(path, faces, above, 1, {'0', '1', '2'}, '0, 1 or 2')
+    *_, faces = _read_list(path, 0, '0, 1 or 2')
     found = dict(faces)
     if set(found) != set(names) or len(faces) != len(names):
         other = sorted(set(found) ^ set(names)) or ['an image twice']
@@ -172,16 +157,31 @@ def read_partition(path: Path, names: Sequence[str]) -> np.ndarray:
     return np.array([int(found[name]) for name in names], np.int8)
 
 
-def _check_rows(
-    path: Path, rows: list[list[str]], above: int, width: int, allowed: set[str], rule: str
-) -> None:
-    """Refuse rows below a heading that are no image and cells of the allowed ones."""
-    for number, row in enumerate(rows, start=above + 1):
-        if len(row) != width + 1 or not allowed.issuperset(row[1:]):
+def _read_list(
+    path: Path, num_above: int, rule: str
+) -> tuple[list[list[str]], list[str], list[list[str]]]:
+    """The lines above the faces, the columns' names, and each face: its image, and its numbers.
+
+    Words are parted by blanks, or as in a spreadsheet's CSV, which has one line above the faces.
+    """
+    try:
+        lines = read_text(path).splitlines()
+    except (OSError, ValueError) as error:
+        raise ValueError(f'{path}: should have a line for each face. Found: {error}') from error
+    rows = [words for line in lines if (words := re.sub('[,;"]', ' ', line).split())]
+    num_above = 1 if rows and rows[0][0] == HEADER else num_above
+    above, faces = rows[:num_above], rows[num_above:]
+    if not faces:
+        raise ValueError(f'{path}: should have a line for each face. Found none. {_AGAIN}')
+    header = [name for name in above[-1] if name != HEADER] if above else ['partition']
+    allowed = set(re.findall('-?[0-9]', rule))
+    for number, face in enumerate(faces, start=num_above + 1):
+        if len(face) != len(header) + 1 or not allowed.issuperset(face[1:]):
             raise ValueError(
-                f'{path}, line {number}: should be an image and {rule}. '
-                f'Found {" ".join(row[:4]):.80} ({len(row)} words).'
+                f'{path}, line {number}: should be an image and {len(header)} of {rule}. '
+                f'Found {" ".join(face[:4]):.80} ({len(face)} words).'
             )
+    return above, header, faces
 
 
 def _find(root: Path, name: str) -> Path:
@@ -196,15 +196,3 @@ def _find(root: Path, name: str) -> Path:
         f'{root}: should hold {name}, or one of {", ".join(filter(None, FOLDERS))} with it. '
         f'{locate(root, places) or how}'
     )
-
-
-def _rows(path: Path) -> list[list[str]]:
-    """The words of each line that has any, parted by blanks or as in a spreadsheet's CSV."""
-    try:
-        lines = read_text(path).splitlines()
-    except (OSError, ValueError) as error:
-        raise ValueError(f'{path}: should have a line for each face. Found: {error}') from error
-    rows = [words for line in lines if (words := re.sub('[,;"]', ' ', line).split())]
-    if not rows:
-        raise ValueError(f'{path}: should have a line for each face. Found none.')
-    return rows

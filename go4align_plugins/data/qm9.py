@@ -230,9 +230,9 @@ def _read_targets(path: Path) -> list[tuple[str, list[float]]]:
     for row in rows:
         try:
             targets.append((row[first], [float(row[place]) for place in places]))
-        except ValueError as error:
+        except (ValueError, IndexError) as error:
             raise ValueError(
-                f'{path}: should have a number for every target. Found in {row[first]}: {error}.'
+                f'{path}: should have a number for every target. Found in {row[0]}: {error}.'
             ) from error
     return targets
 
