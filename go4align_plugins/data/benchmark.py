@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from go4align_plugins.data.units import INVERSE_DEPTH, DepthUnit
 from go4align_plugins.tasks import Task
+from go4align_plugins.utils.files import locate
 
 FRAMES, MOLECULES, FACES = 'frames', 'molecules', 'faces'
 
@@ -85,3 +87,18 @@ class Benchmark:
         if not chosen:
             raise ValueError('Parameter `tasks` should name at least one task. Found none.')
         return tuple(task for task in self.tasks if task.name in chosen)
+
+    def how_to_get(self, root: str | Path) -> str:
+        """The command that makes its data in a folder, or says where to get it."""
+        command = f'{self.name} --out {root}' if self.embedded else f'download {self.name}'
+        return f'To get the data: python tools/prepare_data.py {command}'
+
+    def find_file(self, root: Path, names: Sequence[str], folders: Sequence[str]) -> Path:
+        """The first of some files of its download that is in a folder, or in one of its own."""
+        places = [Path(folder, name) for name in names for folder in folders]
+        for place in places:
+            if (root / place).exists():
+                return root / place
+        wanted, inner = ' or '.join(names), ', '.join(filter(None, folders))
+        how = locate(root, places) or self.how_to_get(root)
+        raise FileNotFoundError(f'{root}: should hold {wanted}, or one of {inner} with it. {how}')

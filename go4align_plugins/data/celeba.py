@@ -24,7 +24,7 @@ from go4align_plugins.utils.texts import read_text
 SPLITS = ('train', 'val', 'test')
 """In the order of the numbers that stand for them in the file."""
 IMAGES = 'img_align_celeba'
-ATTRIBUTES, PARTITION = 'list_attr_celeba.txt', 'list_eval_partition.txt'
+ATTRIBUTES, PARTITION = 'list_attr_celeba', 'list_eval_partition'
 FOLDERS = ('', 'Img', 'Anno', 'Eval', 'celeba')
 FORMATS = ('JPEG', 'PNG')
 HEADER = 'image_id'
@@ -76,10 +76,13 @@ class FaceFolder:
         self, root: str | Path, benchmark: Benchmark, tasks: Sequence[str] | None = None
     ) -> None:
         root = Path(root).expanduser()
-        self._images = _find(root, IMAGES)
+        self._images = benchmark.find_file(root, (IMAGES,), FOLDERS)
         while (self._images / IMAGES).is_dir():
             self._images /= IMAGES
-        attributes, partition = _find(root, ATTRIBUTES), _find(root, PARTITION)
+        attributes, partition = (
+            benchmark.find_file(root, (f'{name}.txt', f'{name}.csv'), FOLDERS)
+            for name in (ATTRIBUTES, PARTITION)
+        )
         wanted = [task.name for task in benchmark.select(tasks)]
         self.names, self.labels = read_attributes(attributes, wanted)
         numbers = read_partition(partition, self.names)
@@ -151,7 +154,7 @@ def read_partition(path: Path, names: Sequence[str]) -> np.ndarray:
     if set(found) != set(names) or len(faces) != len(names):
         other = sorted(set(found) ^ set(names)) or ['an image twice']
         raise ValueError(
-            f'{path}: should have the faces of {Path(ATTRIBUTES).stem}. Found {len(faces)} and not '
+            f'{path}: should have the faces of {ATTRIBUTES}. Found {len(faces)} and not '
             f'{len(names)}; only in one of them: {", ".join(other[:3])}. {_AGAIN}'
         )
     return np.array([int(found[name]) for name in names], np.int8)
@@ -182,17 +185,3 @@ def _read_list(
                 f'Found {" ".join(face[:4]):.80} ({len(face)} words).'
             )
     return above, header, faces
-
-
-def _find(root: Path, name: str) -> Path:
-    """The file or folder of that name, or the list as ``.csv``, wherever the download has it."""
-    names = (name, name.replace('.txt', '.csv'))
-    places = [Path(folder, each) for each in names for folder in FOLDERS]
-    for path in places:
-        if (root / path).exists():
-            return root / path
-    how = '`python tools/prepare_data.py download celeba` says where to get it.'
-    raise FileNotFoundError(
-        f'{root}: should hold {name}, or one of {", ".join(filter(None, FOLDERS))} with it. '
-        f'{locate(root, places) or how}'
-    )

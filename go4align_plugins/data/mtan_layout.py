@@ -149,7 +149,9 @@ def check(
     for task in benchmark.select(tasks):
         if task.depth_unit:
             paths = [path for of, path in pairs if of == task]
-            problem = task.depth_unit.find_shrunk(_sample(task, paths))
+            arrays = _load_whole(paths[:: 1 + len(paths) // 16])
+            right = (array for array in arrays if not find_problem(task, array))
+            problem = task.depth_unit.find_shrunk(right)
             problems += [f'{root}: {problem}'] if problem else []
     return problems
 
@@ -224,28 +226,21 @@ def _remedy(root: Path, benchmark: Benchmark, split: str) -> str:
         return elsewhere
     if read_description(root):
         return 'If its preparation was interrupted, run the same command again to go on.'
-    how = f'{benchmark.name} --out {root}' if benchmark.embedded else f'download {benchmark.name}'
-    return f'To get the data: python tools/prepare_data.py {how}'
+    return benchmark.how_to_get(root)
 
 
 def _usual_size(files: Sequence[tuple[Task | None, list[Path]]]) -> tuple[int, int] | None:
     """The commonest size among the first files of each part; None if none of them is in order."""
-    sizes: Counter[tuple[int, int]] = Counter()
-    for task, paths in files:
-        for path in paths[:20]:
-            with suppress(ValueError):
-                if size := find_size(task, load_array(path).shape):
-                    sizes[size] += 1
-    return sizes.most_common(1)[0][0] if sizes else None
+    shapes = ((task, array.shape) for task, paths in files for array in _load_whole(paths[:20]))
+    sizes = Counter(size for task, shape in shapes if (size := find_size(task, shape)))
+    return max(sizes, key=sizes.__getitem__, default=None)
 
 
-def _sample(task: Task, paths: Sequence[Path]) -> Iterator[np.ndarray]:
-    """The arrays of a few files from all over that have no other problem."""
-    for path in paths[:: 1 + len(paths) // 16]:
+def _load_whole(paths: Sequence[Path]) -> Iterator[np.ndarray]:
+    """The arrays of those files that can be read."""
+    for path in paths:
         with suppress(ValueError):
-            array = load_array(path)
-            if not find_problem(task, array):
-                yield array
+            yield load_array(path)
 
 
 def _numbers(folder: Path) -> list[int]:

@@ -27,7 +27,7 @@ from go4align_plugins.data.benchmark import MOLECULES, Benchmark
 from go4align_plugins.data.molecules import Molecules, atom_features, find_problems
 from go4align_plugins.data.sdf import parse, read_excluded, read_records
 from go4align_plugins.tasks import regression
-from go4align_plugins.utils.files import describe_damage, load_tensors, locate
+from go4align_plugins.utils.files import describe_damage, load_tensors
 from go4align_plugins.utils.optional import import_optional
 from go4align_plugins.utils.texts import read_table
 
@@ -90,17 +90,11 @@ With LibMTL's examples/qm9/random_split.t beside either, the split is LibMTL's."
 def read_qm9(root: str | Path) -> Molecules:
     """Reads and checks the molecules in a folder; an error names the file and each broken rule."""
     root = Path(root).expanduser()
-    path = next((path for name in READERS if (path := _find(root, name))), None)
-    if path is None:
-        places = [Path(folder, name) for name in READERS for folder in FOLDERS]
-        how = '`python tools/prepare_data.py download qm9` says where to get them.'
-        raise FileNotFoundError(
-            f'{root}: should hold {", ".join(READERS)}, or a folder `raw` or `processed` with one '
-            f'of them. {locate(root, places) or how}'
-        )
+    path = QM9.find_file(root, tuple(READERS), FOLDERS)
     molecules = READERS[path.name](path)
-    if order := _find(root, ORDER):
-        molecules = replace(molecules, order=read_order(order, len(molecules)))
+    for order in (root / folder / ORDER for folder in FOLDERS):
+        if order.is_file():
+            molecules = replace(molecules, order=read_order(order, len(molecules)))
     try:
         problems = [*find_problems(molecules)]
         _ = problems or molecules.splits
@@ -117,10 +111,6 @@ def check(root: str | Path) -> tuple[list[str], dict[str, int]]:
         return [], {name: len(part) for name, part in read_qm9(root).splits.items()}
     except (ValueError, OSError) as error:
         return str(error).splitlines(), {}
-
-
-def _find(root: Path, name: str) -> Path | None:
-    return next((path for folder in FOLDERS if (path := root / folder / name).is_file()), None)
 
 
 def _read_geometric(path: Path) -> Molecules:
