@@ -55,21 +55,12 @@ CELEBA = Benchmark(
 
 
 class FaceFolder:
-    """The faces of all splits.
-
-    Args:
-        root: the folder of the download.
-        benchmark: whose tasks are the attributes to read.
-        tasks: names of the attributes to read. None (default) reads all.
+    """The faces of a download, their attributes (all, or those of some tasks), and their splits.
 
     Attributes:
-        labels: (N, T) int8 of all faces, in the order of the file and of the tasks: 1 or 0.
+        names: of the N images, in the order of the file.
+        labels: (N, T) int8, in the order of the tasks: 1 or 0.
         splits: the numbers of the faces of ``train``, ``val`` and ``test``.
-
-    Raises:
-        FileNotFoundError: if a file or the folder of images is missing.
-        ValueError: if a file breaks a rule, or an image is missing; the message names the file, the
-            rule and the value found.
     """
 
     def __init__(

@@ -62,18 +62,21 @@ def load_array(path: Path) -> np.ndarray:
     return array
 
 
+def read_array(task: Task | None, path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
+    """Loads and checks one file, see :func:`find_problem`; a ValueError names it and the rule."""
+    array = load_array(path)
+    if problem := find_problem(task, array, size):
+        raise ValueError(f'{path}: {problem}')
+    return array
+
+
 def find_problem(
     task: Task | None, array: np.ndarray, size: tuple[int, int] | None = None
 ) -> str | None:
     """The rule of the layout that an array breaks, and the value found; None if all is well.
 
     A file that is whole, but in another unit or order, has the advice how to mend it, which begins
-    with :data:`~.units.MEND`.
-
-    Args:
-        task: whose truth the array is, with its unit and number of classes; None: an image.
-        array: as loaded.
-        size: expected height and width; None accepts any.
+    with :data:`~.units.MEND`. Without a task it is an image; without a size, any will do.
     """
     found = find_size(task, array.shape)
     if array.dtype.kind not in 'fiub':

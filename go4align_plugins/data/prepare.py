@@ -36,16 +36,9 @@ def write_dataset(
 ) -> int:
     """Writes every frame that is not there yet, or not whole, and returns how many they were.
 
-    Args:
-        root: the dataset's folder, made if need be.
-        benchmark: whose tasks the frames have.
-        options: of the frames, for ``dataset.json``. A later run with other options is refused, so
-            that a dataset is never a mixture.
-        num_frames: of each split.
-        make_frame: ``(split, index)`` to a frame's arrays, ``'image'`` and the tasks' names. A
-            module's function or a ``functools.partial`` of one: it runs in other processes.
-        workers: number of processes. None (default): one a core; 1: this one alone.
-        progress: whether to draw a progress bar.
+    The frame's options are kept in ``dataset.json``; a later run with others is refused.
+    ``make_frame`` takes a split and an index to the frame's arrays, by the names of
+    :func:`list_parts`; it runs in other processes, one a core by default, unless there is one.
     """
     workers = (os.cpu_count() or 1) if workers is None else workers
     check_whole('workers', workers, 1, np.inf)

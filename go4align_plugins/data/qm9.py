@@ -3,14 +3,11 @@
 A folder holds one of these, itself or in ``raw`` or ``processed``, the first that is found:
 
 - ``data_v3.pt``: PyTorch Geometric's processed data set; ``qm9_v3.pt``: its download;
-- ``gdb9.sdf`` and ``gdb9.sdf.csv``: the raw data; molecules that ``uncharacterized.txt`` lists are
-  left out, as everywhere;
+- ``gdb9.sdf`` and ``gdb9.sdf.csv``: the raw data, without what ``uncharacterized.txt`` lists;
 - ``molecules.npz``: ``Z`` and ``pos`` of all atoms, ``ptr`` (where each molecule begins), ``y`` and
   ``target_names`` as in the .csv; ``smiles`` or ``ids``. It has no bonds.
 
-The official files name molecules by their number (``gdb_1``), which the split goes by, at random as
-the papers'; a ``molecules.npz`` with SMILES is split by these. Where LibMTL's ``random_split.t``
-lies beside them, the split is LibMTL's.
+The split goes by the molecules' names, at random; or is LibMTL's, by its ``random_split.t``.
 """
 
 from __future__ import annotations

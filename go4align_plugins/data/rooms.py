@@ -5,10 +5,10 @@ A frame depends on its numbers alone, so frames can be rendered in any order and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from go4align_plugins.data.cityscapes import CITYSCAPES
 from go4align_plugins.data.mtan_layout import SPLITS, read_description
 from go4align_plugins.data.nyuv2 import NYUV2
 from go4align_plugins.data.prepare import write_dataset
-from go4align_plugins.data.rendering.raycast import Scene
 from go4align_plugins.data.rendering.rooms import build_room
 from go4align_plugins.data.rendering.sensors import DepthSensor, record
 from go4align_plugins.data.rendering.streets import build_street
@@ -45,14 +44,10 @@ SENSORS = {
     'rooms': DepthSensor(0.075, 0.5, 10.0, grazing=0.07),
     'streets': DepthSensor(0.209, DISPARITY / 0.5, 150.0, grazing=0.0),
 }
-BUILDERS: dict[str, Callable[[np.random.Generator], Scene]] = {
-    'rooms': build_room,
-    'streets': build_street,
-}
+BUILDERS = {'rooms': build_room, 'streets': build_street}
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """One frame, as on disk in MTAN's layout.
 
     Attributes:
@@ -115,12 +110,10 @@ def render_dataset(
     Size and numbers of frames are the benchmark's, if not given; workers are one a core.
     """
     benchmark = EMBEDDED[check_choice('name', name, EMBEDDED)]
-    size = size or benchmark.require_image_size()
-    options = {'seed': seed, 'image_size': size}
-    make_frame = partial(_render_frame, name, seed, size)
-    return write_dataset(
-        root, benchmark, options, num_frames or benchmark.num_frames, make_frame, workers
-    )
+    options = {'seed': seed, 'image_size': size or benchmark.require_image_size()}
+    make_frame = partial(_render_frame, name, *options.values())
+    counts = num_frames or benchmark.num_frames
+    return write_dataset(root, benchmark, options, counts, make_frame, workers)
 
 
 def render_if_missing(name: str, root: str | Path) -> None:
@@ -136,6 +129,5 @@ def _render_frame(
     name: str, seed: int, size: tuple[int, int], split: str, index: int
 ) -> dict[str, np.ndarray]:
     """The arrays of a frame, by the names of the tasks."""
-    frame = render(name, seed, index, size, split)
-    arrays = {'image': frame.image, 'segmentation': frame.label, 'depth': frame.depth}
-    return arrays if frame.normal is None else {**arrays, 'normal': frame.normal}
+    parts = ('image', *EMBEDDED[name].task_names)
+    return dict(zip(parts, render(name, seed, index, size, split)))
