@@ -15,38 +15,24 @@ FRAMES, MOLECULES, FACES = 'frames', 'molecules', 'faces'
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark, apart from any framework.
+    """A benchmark, apart from any framework."""
 
-    Attributes:
-        name: on the command line.
-        title: in tables and figures.
-        tasks: in the order in which their losses are stacked.
-        num_frames: of each split, ``train`` and ``val``, whatever the inputs are. Where there is a
-            ``test`` split, too, results are of that one; else of ``val``.
-        image_size: height and width in pixels of the published protocols; None without images.
-        class_names: of the segmentation task, class 0 first; empty without one.
-        palette: the colour of each class, red, green and blue from 0 to 255.
-        single_task: published (or None) single-task results, task -> metric -> value.
-        batch_sizes: protocol -> its batch size, where it is another than of other benchmarks.
-        embedded: whether :mod:`~go4align_plugins.data.rooms` renders it.
-        inputs: of a model: ``'frames'``, ``'molecules'`` or ``'faces'``.
-        num_groups: K of the GO4Align paper; 2 where it is not published.
-        download: where to get the data, for a user to read.
-    """
-
-    name: str
-    title: str
-    tasks: tuple[Task, ...]
+    name: str  # on the command line
+    title: str  # in tables and figures
+    tasks: tuple[Task, ...]  # in the order in which their losses are stacked
+    # Of each split. Results are of ``test`` where there is one, else of ``val``.
     num_frames: Mapping[str, int]
-    image_size: tuple[int, int] | None = None
-    class_names: tuple[str, ...] = ()
-    palette: tuple[tuple[int, int, int], ...] = ()
+    image_size: tuple[int, int] | None = None  # height and width of the published protocols
+    class_names: tuple[str, ...] = ()  # of the segmentation task, class 0 first
+    palette: tuple[tuple[int, int, int], ...] = ()  # red, green and blue of each class, 0 to 255
+    # Published single-task results, task -> metric -> value; None: they are not.
     single_task: Mapping[str, Mapping[str, float]] | None = None
+    # Protocol -> its batch size, where it is another than of other benchmarks.
     batch_sizes: Mapping[str, int] = field(default_factory=dict)
-    embedded: bool = False
-    inputs: str = FRAMES
-    num_groups: int = 2
-    download: str = ''
+    embedded: bool = False  # whether :mod:`~go4align_plugins.data.rooms` renders it
+    inputs: str = FRAMES  # of a model: frames, molecules or faces
+    num_groups: int = 2  # K of the GO4Align paper; 2 where it is not published
+    download: str = ''  # where to get the data, for a user to read
 
     @property
     def task_names(self) -> tuple[str, ...]:

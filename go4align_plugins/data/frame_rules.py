@@ -135,7 +135,8 @@ def _check_image(image: np.ndarray) -> str | None:
     outside = _find_outside(image, -IMAGE_TOLERANCE, 1 + IMAGE_TOLERANCE)
     if not outside:
         return None
-    low, high, others = image.min(), image.max(), ()
+    low, high = image.min(), image.max()
+    others: tuple[Other, ...] = ()
     if np.count_nonzero((image < 0) | (image > 1)) > image.size / 10:
         if -10 < low < 0 and high < 10:
             others = (Other('standardised values', 'multiply by the deviation and add the mean'),)
@@ -182,7 +183,7 @@ def _check_vectors(vectors: np.ndarray) -> str | None:
         ):
             return None
     off = (lengths > 0) & (abs(lengths - 1) > LENGTH_TOLERANCE)
-    others = ()
+    others: tuple[Other, ...] = ()
     if vectors.min() >= 0:
         others = COLOURS
     elif np.count_nonzero(off) > np.count_nonzero(lengths) / 2:

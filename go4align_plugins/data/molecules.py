@@ -33,27 +33,18 @@ HELD_OUT = 10_000
 class Molecules:
     """N molecules with A atoms and E directed bonds, molecule after molecule.
 
-    Attributes:
-        names: (N,) that decide the split; equal ones are never torn apart.
-        atoms: (A, 11) uint8, the features.
-        positions: (A, 3) float32, in angstrom.
-        first_atom: (N + 1,) int64; molecule i has the atoms ``first_atom[i]:first_atom[i + 1]``.
-        bonds: (2, E) int64, each bond in both directions; a molecule's atoms count from 0.
-        bond_types: (E,) int64, 0 to 3: single, double, triple, aromatic.
-        first_bond: (N + 1,) int64, as ``first_atom``.
-        targets: (N, T) float64, in the units of the table of benchmarks.
-        order: (N,) int64, a published order that decides the split in place of the names.
+    Molecule i has the atoms ``first_atom[i]:first_atom[i + 1]``, and so its bonds.
     """
 
-    names: Sequence[str]
-    atoms: np.ndarray
-    positions: np.ndarray
-    first_atom: np.ndarray
-    bonds: np.ndarray
-    bond_types: np.ndarray
-    first_bond: np.ndarray
-    targets: np.ndarray
-    order: np.ndarray | None = None
+    names: Sequence[str]  # (N,), which decide the split; equal ones are never torn apart
+    atoms: np.ndarray  # (A, 11) uint8, the features
+    positions: np.ndarray  # (A, 3) float32, in angstrom
+    first_atom: np.ndarray  # (N + 1,) int64
+    bonds: np.ndarray  # (2, E) int64, in both directions; a molecule's atoms count from 0
+    bond_types: np.ndarray  # (E,) int64, 0 to 3: single, double, triple, aromatic
+    first_bond: np.ndarray  # (N + 1,) int64
+    targets: np.ndarray  # (N, T) float64, in the units of the table of benchmarks
+    order: np.ndarray | None = None  # (N,) int64, decides the split in place of the names
 
     def __len__(self) -> int:
         return len(self.names)

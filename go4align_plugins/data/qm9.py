@@ -170,7 +170,8 @@ def _read_sdf(path: Path) -> Molecules:
     table = path.with_name('gdb9.sdf.csv')
     rows = _read_targets(table)
     excluded = read_excluded(path.with_name('uncharacterized.txt'), len(rows))
-    names, atoms, bonds, targets = [], [], [], []
+    kept: Any = ([], [], [], [])
+    names, targets, atoms, bonds = kept
     for count, (record, row) in enumerate(zip_longest(read_records(path), rows), start=1):
         name = None if record is None else record.partition('\n')[0].strip()
         expected, values = row or (None, None)
@@ -180,12 +181,9 @@ def _read_sdf(path: Path) -> Molecules:
                 f'Found {name} as number {count} in place of {expected}.'
             )
         if count not in excluded:
-            for found, parts in zip(parse(path, record), (atoms, bonds)):
-                parts.append(np.array(found))
-            names.append(name)
-            targets.append(values)
-    if not names:
-        raise ValueError(f'{path}: should hold molecules. Found none.')
+            found = (name, values, *map(np.array, parse(path, record)))
+            for each, part in zip(kept, found):
+                each.append(part)
     first_atom, first_bond = (np.cumsum([0, *map(len, parts)]) for parts in (atoms, bonds))
     all_atoms = np.concatenate(atoms)
     *pairs, types = np.concatenate([part.reshape(-1, 3) for part in bonds]).astype(np.int64).T

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,22 +48,16 @@ BUILDERS = {'rooms': build_room, 'streets': build_street}
 
 
 class Frame(NamedTuple):
-    """One frame, as on disk in MTAN's layout.
+    """One frame, as on disk in MTAN's layout, all float32; 0 where depth is not measured.
 
-    Attributes:
-        image: (H, W, 3) float32 in [0, 1].
-        label: (H, W) float32, class number, or -1 where there is none.
-        depth: (H, W, 1) float32; metres (rooms) or inverse depth (streets: CityScapes' disparity in
-            pixels over 256, below 0.5); 0 where there is no measurement.
-        normal: (H, W, 3) float32 unit vectors towards the camera (x right, y down, z forward: a
-            wall that faces the camera has (0, 0, -1)); 0 where there is no measurement. None for
-            streets.
+    Normals are unit vectors towards the camera (x right, y down, z forward): a wall that faces it
+    has (0, 0, -1). Streets have inverse depth, CityScapes' disparity in pixels over 256.
     """
 
-    image: np.ndarray
-    label: np.ndarray
-    depth: np.ndarray
-    normal: np.ndarray | None
+    image: np.ndarray  # (H, W, 3) in [0, 1]
+    label: np.ndarray  # (H, W) class number, or -1 where there is none
+    depth: np.ndarray  # (H, W, 1) in metres, or inverse depth
+    normal: np.ndarray | None  # (H, W, 3); None for streets
 
 
 def render(
@@ -110,8 +104,9 @@ def render_dataset(
     Size and numbers of frames are the benchmark's, if not given; workers are one a core.
     """
     benchmark = EMBEDDED[check_choice('name', name, EMBEDDED)]
-    options = {'seed': seed, 'image_size': size or benchmark.require_image_size()}
-    make_frame = partial(_render_frame, name, *options.values())
+    size = size or benchmark.require_image_size()
+    options = {'seed': seed, 'image_size': size}
+    make_frame = partial(_render_frame, name, seed, size)
     counts = num_frames or benchmark.num_frames
     return write_dataset(root, benchmark, options, counts, make_frame, workers)
 
@@ -129,5 +124,5 @@ def _render_frame(
     name: str, seed: int, size: tuple[int, int], split: str, index: int
 ) -> dict[str, np.ndarray]:
     """The arrays of a frame, by the names of the tasks."""
-    parts = ('image', *EMBEDDED[name].task_names)
-    return dict(zip(parts, render(name, seed, index, size, split)))
+    frame: Any = render(name, seed, index, size, split)
+    return dict(zip(('image', *EMBEDDED[name].task_names), frame))

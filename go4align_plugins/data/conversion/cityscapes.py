@@ -35,19 +35,19 @@ FULL_RANGE, LARGEST_DISPARITY = 65535, 128 * 256
 FORMATS = ('PNG',)
 _AGAIN = 'Delete it and unpack it again.'
 
-# Part -> folder and end of the name of its files; dimensions and types (Pillow's) of its arrays.
+# Part -> folder and end of the name of its files; the types that Pillow has for them.
 FILES = {
     'image': ('leftImg8bit', '_leftImg8bit.png'),
     'segmentation': ('gtFine', '_gtFine_labelIds.png'),
     'depth': ('disparity', '_disparity.png'),
 }
-FORMS = {'image': (3, 'uint8'), 'segmentation': (2, 'uint8'), 'depth': (2, 'uint16', 'int32')}
+TYPES = {'image': ('uint8',), 'segmentation': ('uint8',), 'depth': ('uint16', 'int32')}
 
 
 def convert(
     root: str | Path,
     out: str | Path,
-    size: tuple[int, int] | None = None,
+    size: tuple[int, int],
     num_classes: int = 7,
     workers: int | None = None,
     progress: bool = True,
@@ -58,7 +58,6 @@ def convert(
     categories, or the 19 of the official evaluation. Returns the number of frames written.
     """
     label_classes(num_classes)
-    size = size or CITYSCAPES.require_image_size()
     frames = {split: find_frames(Path(root).expanduser(), split) for split in SPLITS}
     require_label_ids([files for of_split in frames.values() for files in of_split])
     return write_dataset(
@@ -81,23 +80,23 @@ def convert_frame(
 ) -> dict[str, np.ndarray]:
     """Reads one of :func:`find_frames`' and brings it to the benchmark's classes, unit and size."""
     files = frames[split][index]
-    arrays = {part: _read(path, *FORMS[part]) for part, path in files.items()}
+    arrays = {part: _read(path, part) for part, path in files.items()}
     shape = arrays['image'].shape[:2]
     for part, array in arrays.items():
+        problem = None
         if array.shape[:2] != shape:
-            raise DataError(
-                f'{files[part]}: should have the size of its image, {shape}. '
-                f'Found {array.shape}. {_AGAIN}'
-            )
+            problem = f'should have the size of its image, {shape}. Found {array.shape}. {_AGAIN}'
+        elif part == 'segmentation':
+            problem = find_label_problem([array])
+        elif part == 'depth':
+            problem = find_disparity_problem(array)
+        if problem:
+            raise DataError(f'{files[part]}: {problem}')
     frame = {'image': resize_image(arrays['image'][..., :3], size)}
     if 'segmentation' in arrays:
-        if problem := find_label_problem([arrays['segmentation']]):
-            raise DataError(f'{files["segmentation"]}: {problem}')
         label = resize_nearest(arrays['segmentation'], size)
         frame['segmentation'] = label_classes(num_classes)[label]
     if 'depth' in arrays:
-        if problem := find_disparity_problem(arrays['depth']):
-            raise DataError(f'{files["depth"]}: {problem}')
         disparity = resize_nearest(arrays['depth'], size)
         frame['depth'] = disparity.astype(np.float32)[..., None] / FULL_RANGE
     return frame
@@ -134,7 +133,7 @@ def require_label_ids(frames: Sequence[dict[str, Path]]) -> None:
     for files in frames[:: 1 + len(frames) // 16]:
         path = files['segmentation']
         with suppress(ValueError):  # one that cannot be read is named when it is converted
-            labels[path] = _read(path, *FORMS['segmentation'])
+            labels[path] = _read(path, 'segmentation')
     for chosen in (*([path] for path in labels), [*labels]):
         if problem := find_label_problem([labels[path] for path in chosen]):
             raise DataError(f'{chosen[0]}: {problem}')
@@ -202,14 +201,14 @@ def _find_folder(root: Path, name: str) -> Path:
     raise FileNotFoundError(f'No folder {root / name}. {how}')
 
 
-def _read(path: Path, ndim: int, *dtypes: str) -> np.ndarray:
-    """A picture whose array has that many dimensions, and one of these types."""
+def _read(path: Path, part: str) -> np.ndarray:
+    """The array of a part's picture, of the right type and number of channels."""
     with open_picture(path, FORMATS, _AGAIN) as picture:
         array = np.asarray(picture)
-    colours = ' of 3 colours' if ndim == 3 else ''
-    if array.dtype.name in dtypes and array.ndim == ndim and (ndim == 2 or array.shape[2] >= 3):
-        return array
-    raise DataError(
-        f'{path}: should hold {dtypes[0]}{colours}. '
-        f'Found {array.dtype} of shape {array.shape}. {_AGAIN}'
-    )
+    colours = part == 'image'
+    right = array.ndim == 2 + colours and (not colours or array.shape[2] >= 3)
+    if not right or array.dtype.name not in TYPES[part]:
+        rule = f'{TYPES[part][0]}{" of 3 colours" if colours else ""}'
+        found = f'{array.dtype} of shape {array.shape}'
+        raise DataError(f'{path}: should hold {rule}. Found {found}. {_AGAIN}')
+    return array

@@ -46,7 +46,7 @@ AS_DOWNLOADED = 'use the file as it was downloaded'
 def convert(
     mat: str | Path,
     out: str | Path,
-    size: tuple[int, int] | None = None,
+    size: tuple[int, int],
     crop: bool = False,
     workers: int | None = None,
     progress: bool = True,
@@ -54,9 +54,8 @@ def convert(
     """Converts the official file (HDF5); frames that are there already are kept.
 
     ``crop`` cuts frames to the area that the depth camera sees, as MTAN's author reports to have
-    done. Without a size it is the benchmark's. Returns the number of frames written.
+    done. Returns the number of frames written.
     """
-    size = size or NYUV2.require_image_size()
     mat = Path(mat).expanduser()
     num_frames = count_frames(mat)
     numbers = split_numbers(num_frames)
@@ -135,7 +134,7 @@ def count_frames(mat: Path) -> int:
                 if link := file.get(name, getlink=True):
                     # HDF5 would read an array from any other file on this machine.
                     array = file[name] if isinstance(link, h5py.HardLink) else None
-                    if array is None or getattr(array, 'external', 0) or array.is_virtual:
+                    if array is None or getattr(array, 'external', None) or array.is_virtual:
                         raise ValueError(f'it should hold {name} itself, no link to other data')
                     shapes[name], dtypes[name] = array.shape, array.dtype
     except NOT_WHOLE as error:
