@@ -63,7 +63,12 @@ class Molecules:
     @cached_property
     def splits(self) -> dict[str, np.ndarray]:
         """The sorted numbers of the molecules of ``train``, ``val`` and ``test``."""
-        return split(self.names) if self.order is None else cut(self.order)
+        if self.order is None:
+            return split(self.names)
+        # LibMTL's: the first are for testing, the next for validation.
+        size = _held_out(len(self.order))
+        test, val, train = map(np.sort, np.split(self.order, [size, 2 * size]))
+        return {'train': train, 'val': val, 'test': test}
 
 
 @cache
@@ -102,13 +107,6 @@ def split(names: Sequence[str], seed: int = SPLIT_SEED) -> dict[str, np.ndarray]
     if not parts['train']:
         raise ValueError(f'There should be molecules for three splits. Found {len(names)} in all.')
     return {part: np.sort(numbers) for part, numbers in parts.items()}
-
-
-def cut(order: np.ndarray) -> dict[str, np.ndarray]:
-    """LibMTL's split: the first of an order are for testing, the next for validation."""
-    size = _held_out(len(order))
-    test, val, train = map(np.sort, np.split(order, [size, 2 * size]))
-    return {'train': train, 'val': val, 'test': test}
 
 
 def _held_out(count: int) -> int:
