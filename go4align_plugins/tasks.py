@@ -212,7 +212,3 @@ def regression(name: str, unit: str) -> Task:
 def attribute(name: str) -> Task:
     """A property that is there (1) or not (0)."""
     return Task(name, 1, (Metric('F1', True, 'share'),), ATTRIBUTE)
-
-
-ADDED_TASKS: dict[str, Task] = {}
-"""Tasks that frames of any benchmark may have beside its own, by the name of their kind."""

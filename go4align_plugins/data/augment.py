@@ -38,11 +38,9 @@ def scale_crop(
 ) -> Frame:
     """Cut out a window and enlarge it to the full size again, as if coming closer.
 
-    A scene that looks ``scale`` times larger is ``scale`` times closer: the depth is divided by it,
-    as in MTAN's protocol, and an inverse depth multiplied (the papers' code divides CityScapes'
-    inverse depth, too). Normals keep their length, and pixels without a normal stay without.
-    The window begins at row ``top`` and column ``left``, and has the image's size divided by the
-    scale, which is at least 1, rounded down.
+    The depth is divided by the scale, at least 1, as in MTAN's protocol, and an inverse depth
+    multiplied (the papers' code divides CityScapes' inverse depth, too). The window has the image's
+    size divided by the scale, rounded down.
     """
     size = frame['image'].shape[-2:]
     height, width = (int(length / scale) for length in size)
@@ -66,10 +64,7 @@ def augment(
     scales: Sequence[float] = SCALES,
     inverse_depth: bool = False,
 ) -> Frame:
-    """MTAN's augmentation: one of the zoom factors at a random place, and a flip every other time.
-
-    All randomness comes from the generator.
-    """
+    """MTAN's augmentation: a random zoom factor, at a random place, and a flip every other time."""
 
     def below(limit: int) -> int:
         return int(torch.randint(limit, (), generator=generator))

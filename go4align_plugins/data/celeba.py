@@ -8,6 +8,7 @@ do as well: ``img_align_celeba/img_align_celeba/`` and lists as ``.csv``.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from go4align_plugins.utils.texts import read_text
 SPLITS = ('train', 'val', 'test')
 """In the order of the numbers that stand for them in the file."""
 IMAGES = 'img_align_celeba'
-ATTRIBUTES, PARTITION = 'list_attr_celeba.txt', 'list_eval_partition.txt'
+ATTRIBUTES, PARTITION = 'list_attr_celeba', 'list_eval_partition'
 FOLDERS = ('', 'Img', 'Anno', 'Eval', 'celeba')
 FORMATS = ('JPEG', 'PNG')
 HEADER = 'image_id'
@@ -54,38 +55,31 @@ CELEBA = Benchmark(
 
 
 class FaceFolder:
-    """The faces of all splits.
-
-    Args:
-        root: the folder of the download.
-        benchmark: whose tasks are the attributes to read.
-        tasks: names of the attributes to read. None (default) reads all.
+    """The faces of a download, their attributes (all, or those of some tasks), and their splits.
 
     Attributes:
-        labels: (N, T) int8 of all faces, in the order of the file and of the tasks: 1 or 0.
+        names: of the N images, in the order of the file.
+        labels: (N, T) int8, in the order of the tasks: 1 or 0.
         splits: the numbers of the faces of ``train``, ``val`` and ``test``.
-
-    Raises:
-        FileNotFoundError: if a file or the folder of images is missing.
-        ValueError: if a file breaks a rule, or an image is missing; the message names the file, the
-            rule and the value found.
     """
 
     def __init__(
         self, root: str | Path, benchmark: Benchmark, tasks: Sequence[str] | None = None
     ) -> None:
         root = Path(root).expanduser()
-        self._images = _find(root, IMAGES)
+        self._images = benchmark.find_file(root, (IMAGES,), FOLDERS)
         while (self._images / IMAGES).is_dir():
             self._images /= IMAGES
-        attributes, partition = _find(root, ATTRIBUTES), _find(root, PARTITION)
+        attributes, partition = (
+            benchmark.find_file(root, (f'{name}.txt', f'{name}.csv'), FOLDERS)
+            for name in (ATTRIBUTES, PARTITION)
+        )
         wanted = [task.name for task in benchmark.select(tasks)]
         self.names, self.labels = read_attributes(attributes, wanted)
         numbers = read_partition(partition, self.names)
         self.splits = {name: np.flatnonzero(numbers == i) for i, name in enumerate(SPLITS)}
-        for name, faces in self.splits.items():
-            if not len(faces):
-                raise ValueError(f'{partition}: should have faces of every split. {name} has none.')
+        if empty := [name for name, faces in self.splits.items() if not len(faces)]:
+            raise ValueError(f'{partition}: should have faces of every split. {empty[0]} has none.')
         present = {path.name for path in self._images.iterdir()}
         missing = [name for name in self.names if name not in present]
         if missing:
@@ -124,87 +118,61 @@ def check(
 
 
 def read_attributes(path: Path, wanted: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """Reads ``list_attr_celeba.txt``: a count, the attributes' names, then a line a face.
-
-    A ``.csv`` has no count, and ``image_id`` before the names.
-
-    Returns:
-        The images' names; and (N, T) int8, 1 where a wanted attribute is there (1), 0 else (-1).
-    """
-    rows = _rows(path)
-    in_csv = rows[0][0] == HEADER
-    above = 1 if in_csv else 2
-    header, faces = rows[min(above, len(rows)) - 1][in_csv:], rows[above:]
-    count = str(len(faces)) if in_csv else ' '.join(rows[0])
+    """The images' names; and (N, T) int8, 1 where a wanted attribute is there (1), 0 else (-1)."""
+    above, header, faces = _read_list(path, 2, '1 or -1')
     missing = [name for name in wanted if name not in header]
     if missing:
         raise ValueError(
-            f'{path}, line {above}: should name the attributes. Missing: {", ".join(missing[:5])}.'
+            f'{path}, line {len(above)}: should name the attributes. Missing: {missing[0]}.'
         )
-    if count != str(len(faces)) or not faces:
+    if above[0] not in ([str(len(faces))], [HEADER, *header]):
         raise ValueError(
             f'{path}, line 1: should be the number of faces. '
-            f'Found {count:.40} and {len(faces)} faces. {_AGAIN}'
+            f'Found {" ".join(above[0]):.40} and {len(faces)} faces. {_AGAIN}'
         )
-    _check_rows(path, faces, above, len(header), {'1', '-1'}, f'{len(header)} times 1 or -1')
-    names, counts = np.unique([row[0] for row in faces], return_counts=True)
-    if counts.max() > 1:
-        twice = names[counts > 1][0]
-        raise ValueError(f'{path}: should have each image once. Found {twice} twice.')
+    names = [face[0] for face in faces]
+    ((twice, count),) = Counter(names).most_common(1)
+    if count > 1:
+        raise ValueError(f'{path}: should have each image once. Found {twice} {count} times.')
     columns = [header.index(name) + 1 for name in wanted]
-    labels = np.array([[row[column] == '1' for column in columns] for row in faces], np.int8)
-    return [row[0] for row in faces], labels
+    return names, np.array([[face[i] == '1' for i in columns] for face in faces], np.int8)
 
 
 def read_partition(path: Path, names: Sequence[str]) -> np.ndarray:
     """The split of each image, (N,) int8: 0 is train, 1 val, 2 test."""
-    faces = _rows(path)
-    above = int(faces[0][0] == HEADER)
-    faces = faces[above:]
-    _check_rows(path, faces, above, 1, {'0', '1', '2'}, '0, 1 or 2')
+    *_, faces = _read_list(path, 0, '0, 1 or 2')
     found = dict(faces)
     if set(found) != set(names) or len(faces) != len(names):
         other = sorted(set(found) ^ set(names)) or ['an image twice']
         raise ValueError(
-            f'{path}: should have the faces of {Path(ATTRIBUTES).stem}. Found {len(faces)} and not '
+            f'{path}: should have the faces of {ATTRIBUTES}. Found {len(faces)} and not '
             f'{len(names)}; only in one of them: {", ".join(other[:3])}. {_AGAIN}'
         )
     return np.array([int(found[name]) for name in names], np.int8)
 
 
-def _check_rows(
-    path: Path, rows: list[list[str]], above: int, width: int, allowed: set[str], rule: str
-) -> None:
-    """Refuse rows below a heading that are no image and cells of the allowed ones."""
-    for number, row in enumerate(rows, start=above + 1):
-        if len(row) != width + 1 or not allowed.issuperset(row[1:]):
-            raise ValueError(
-                f'{path}, line {number}: should be an image and {rule}. '
-                f'Found {" ".join(row[:4]):.80} ({len(row)} words).'
-            )
+def _read_list(
+    path: Path, num_above: int, rule: str
+) -> tuple[list[list[str]], list[str], list[list[str]]]:
+    """The lines above the faces, the columns' names, and each face: its image, and its numbers.
 
-
-def _find(root: Path, name: str) -> Path:
-    """The file or folder of that name, or the list as ``.csv``, wherever the download has it."""
-    names = (name, name.replace('.txt', '.csv'))
-    places = [Path(folder, each) for each in names for folder in FOLDERS]
-    for path in places:
-        if (root / path).exists():
-            return root / path
-    how = '`python tools/prepare_data.py download celeba` says where to get it.'
-    raise FileNotFoundError(
-        f'{root}: should hold {name}, or one of {", ".join(filter(None, FOLDERS))} with it. '
-        f'{locate(root, places) or how}'
-    )
-
-
-def _rows(path: Path) -> list[list[str]]:
-    """The words of each line that has any, parted by blanks or as in a spreadsheet's CSV."""
+    Words are parted by blanks, or as in a spreadsheet's CSV, which has one line above the faces.
+    """
     try:
         lines = read_text(path).splitlines()
     except (OSError, ValueError) as error:
         raise ValueError(f'{path}: should have a line for each face. Found: {error}') from error
     rows = [words for line in lines if (words := re.sub('[,;"]', ' ', line).split())]
-    if not rows:
-        raise ValueError(f'{path}: should have a line for each face. Found none.')
-    return rows
+    num_above = 1 if rows and rows[0][0] == HEADER else num_above
+    above, faces = rows[:num_above], rows[num_above:]
+    if not faces:
+        raise ValueError(f'{path}: should have a line for each face. Found none. {_AGAIN}')
+    header = [name for name in above[-1] if name != HEADER] if above else ['partition']
+    allowed = set(re.findall('-?[0-9]', rule))
+    for number, face in enumerate(faces, start=num_above + 1):
+        if len(face) != len(header) + 1 or not allowed.issuperset(face[1:]):
+            raise ValueError(
+                f'{path}, line {number}: should be an image and {len(header)} of {rule}. '
+                f'Found {" ".join(face[:4]):.80} ({len(face)} words).'
+            )
+    return above, header, faces

@@ -6,12 +6,14 @@ only when something is wrong: reading a frame is on the way of every training st
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from go4align_plugins.data.units import DepthUnit, Other, describe, find_other
-from go4align_plugins.tasks import MAPS, DistanceKind, MapKind, Task, VectorKind
+from go4align_plugins.data.units import Other, describe
+from go4align_plugins.tasks import MAPS, DistanceKind, Task, VectorKind
 from go4align_plugins.utils.files import describe_damage
 
 # Images resized by cubic interpolation overshoot a little. Normals resized by interpolation are
@@ -60,13 +62,12 @@ def load_array(path: Path) -> np.ndarray:
     return array
 
 
-def is_whole(path: Path) -> bool:
-    """Whether there is an array under that name, of as many bytes as its header says."""
-    try:
-        np.load(path, mmap_mode='r', allow_pickle=False)
-    except Exception:  # as above
-        return False
-    return True
+def read_array(task: Task | None, path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
+    """Loads and checks one file, see :func:`find_problem`; a ValueError names it and the rule."""
+    array = load_array(path)
+    if problem := find_problem(task, array, size):
+        raise ValueError(f'{path}: {problem}')
+    return array
 
 
 def find_problem(
@@ -75,19 +76,14 @@ def find_problem(
     """The rule of the layout that an array breaks, and the value found; None if all is well.
 
     A file that is whole, but in another unit or order, has the advice how to mend it, which begins
-    with :data:`~.units.MEND`.
-
-    Args:
-        task: whose truth the array is, with its unit and number of classes; None: an image.
-        array: as loaded.
-        size: expected height and width; None accepts any.
+    with :data:`~.units.MEND`. Without a task it is an image; without a size, any will do.
     """
     found = find_size(task, array.shape)
     if array.dtype.kind not in 'fiub':
         return f'should hold real numbers. Found dtype {array.dtype}.'
     if found is None or (size and found != size) or not array.size:
         expected = ', '.join(map(str, (*(size or 'HW'), *find_shapes(task)[0])))
-        order = describe(_find_order(task, array.shape, size))
+        order = describe(*_find_orders(task, array.shape, size))
         return f'should have shape ({expected}). Found {array.shape}{order}'
     if task is None:
         return _check_image(array)
@@ -96,7 +92,11 @@ def find_problem(
         return _check_labels(array, task.channels)
     if isinstance(kind, VectorKind):
         return _check_vectors(array)
-    return _check_numbers(array, kind, task.depth_unit)
+    distances = isinstance(kind, DistanceKind)
+    remark = ' and not negative (0: not measured)' if distances else ''
+    if outside := _find_outside(array, 0 if distances else -LARGEST, LARGEST):
+        return f'{kind.name} should be finite{remark}. Found {outside}.'
+    return task.depth_unit.find_problem(array) if task.depth_unit else None
 
 
 def find_shapes(task: Task | None) -> tuple[tuple[int, ...], ...]:
@@ -109,81 +109,70 @@ def find_size(task: Task | None, shape: tuple[int, ...]) -> tuple[int, int] | No
     return (shape[0], shape[1]) if len(shape) > 1 and shape[2:] in find_shapes(task) else None
 
 
-def _find_order(
+def _find_orders(
     task: Task | None, shape: tuple[int, ...], size: tuple[int, int] | None
-) -> Other | None:
-    """The order that the axes of a wrong shape are in; None if it is not known."""
-    right = ', '.join(map(str, ('H', 'W', *find_shapes(task)[0])))
-    if find_size(task, shape):
-        name = f'columns before rows where ({right}) belongs, here or in the images'
-        mend = 'array.swapaxes(0, 1) where they come first'
-        return Other(name, mend) if size == shape[1::-1] else None
+) -> Iterator[Other]:
+    """The orders that the axes of a wrong shape can be in, the likeliest one first."""
+    right = f'where ({", ".join(map(str, ("H", "W", *find_shapes(task)[0])))}) belongs'
     squeezed = tuple(length for length in shape if length != 1)
+    squeeze = '' if squeezed == shape else '.squeeze()'
+    if find_size(task, shape):
+        if size == shape[1::-1]:
+            mend = 'array.swapaxes(0, 1) where they come first'
+            yield Other(f'columns before rows {right}, here or in the images', mend)
+        return
     if find_size(task, squeezed):
-        return Other(f'axes of length 1 where ({right}) belongs', 'array.squeeze()')
+        yield Other(f'axes of length 1 {right}', 'array.squeeze()')
     if find_size(task, (*squeezed[1:], *squeezed[:1])):
-        how = '' if squeezed == shape else '.squeeze()'
-        return Other(f'channels first where ({right}) belongs', f'array{how}.transpose(1, 2, 0)')
+        yield Other(f'channels first {right}', f'array{squeeze}.transpose(1, 2, 0)')
     if task is None and len(squeezed) == 2:
-        how = 'np.stack([array.squeeze()] * 3, axis=-1)'
-        return Other(f'one channel where ({right}) belongs', how)
+        yield Other(f'one channel {right}', 'np.stack([array.squeeze()] * 3, axis=-1)')
     if task is None and shape[2:] == (4,):
-        return Other(f'four channels where ({right}) belongs', 'array[..., :3]')
-    return None
+        yield Other(f'four channels {right}', 'array[..., :3]')
 
 
 def _check_image(image: np.ndarray) -> str | None:
-    low, high = image.min(), image.max()
-    if low >= -IMAGE_TOLERANCE and high <= 1 + IMAGE_TOLERANCE:
+    outside = _find_outside(image, -IMAGE_TOLERANCE, 1 + IMAGE_TOLERANCE)
+    if not outside:
         return None
-    inside = (image >= -IMAGE_TOLERANCE) & (image <= 1 + IMAGE_TOLERANCE)
-    other = None
+    low, high = image.min(), image.max()
+    others: tuple[Other, ...] = ()
     if np.count_nonzero((image < 0) | (image > 1)) > image.size / 10:
         if -10 < low < 0 and high < 10:
-            other = Other('standardised values', 'multiply by the deviation and add the mean')
+            others = (Other('standardised values', 'multiply by the deviation and add the mean'),)
         elif low >= 0:
-            other = find_other(high, PICTURES)
-    return f'an image should lie in [0, 1]. Found {_locate(image, ~inside)}{describe(other)}'
+            others = PICTURES
+    return f'an image should lie in [0, 1]. Found {outside}{describe(*others, largest=high)}'
 
 
 def _check_labels(label: np.ndarray, num_classes: int) -> str | None:
     rule = f'labels should be whole numbers from -1 (none) to {num_classes - 1}.'
-    if not (label.min() >= -1 and label.max() < num_classes):
-        found = _locate(label, ~((label >= -1) & (label < num_classes)))
-        return f'{rule} Found {found}{describe(_find_labels(label, num_classes))}'
+    if outside := _find_outside(label, -1, num_classes - 1):
+        return f'{rule} Found {outside}{_describe_labels(label, num_classes)}'
     if label.dtype.kind == 'f' and (label != np.rint(label)).any():
         return f'{rule} Found {_locate(label, label != np.rint(label))}.'
     return None
 
 
-def _find_labels(label: np.ndarray, num_classes: int) -> Other | None:
-    """The set that labels beyond the classes belong to; None if it is not known."""
+def _describe_labels(label: np.ndarray, num_classes: int) -> str:
+    """The set that labels beyond the classes belong to."""
     classes = label[label != 255]
     largest = classes.max() if classes.size else -1
+    others = LABELS.get(num_classes, ())
     if classes.size < label.size and largest < num_classes:
-        return Other('255 for no label', 'set it to -1')
-    if largest < num_classes or label.min() < -1:
-        return None
-    if largest == num_classes and label.min() >= 0:
-        return Other('classes from 1, and 0 for no label', 'subtract 1')
-    return find_other(largest, LABELS.get(num_classes, ()))
-
-
-def _check_numbers(array: np.ndarray, kind: MapKind, unit: DepthUnit | None) -> str | None:
-    is_distance = isinstance(kind, DistanceKind)
-    low, remark = (0, ' and not negative (0: not measured)') if is_distance else (-LARGEST, '')
-    if not (array.min() >= low and array.max() <= LARGEST):
-        found = _locate(array, ~((array >= low) & (array <= LARGEST)))
-        return f'{kind.name} should be finite{remark}. Found {found}.'
-    return unit.find_problem(array) if unit else None
+        others = (Other('255 for no label', 'set it to -1'),)
+    elif largest < num_classes or label.min() < -1:
+        others = ()
+    elif largest == num_classes and label.min() >= 0:
+        others = (Other('classes from 1, and 0 for no label', 'subtract 1'),)
+    return describe(*others, largest=largest)
 
 
 def _check_vectors(vectors: np.ndarray) -> str | None:
     vectors = vectors.astype(np.float32, copy=False)
     lengths = np.sqrt(np.einsum('...c,...c->...', vectors, vectors))
-    if not lengths.max() <= 1 + LENGTH_TOLERANCE:
-        found = f'length {_locate(lengths, ~(lengths <= 1 + LENGTH_TOLERANCE))}'
-    else:
+    found = _find_outside(lengths, 0, 1 + LENGTH_TOLERANCE)
+    if not found:
         count = np.count_nonzero(lengths) or 1
         mean = lengths.sum() / count
         if not 0 < mean < MEAN_LENGTH_OF_POSITIVE:
@@ -193,14 +182,22 @@ def _check_vectors(vectors: np.ndarray) -> str | None:
             share < UNIT_SHARE_OF_POSITIVE and vectors.min() >= 0
         ):
             return None
-        found = f'a mean length of {mean:.3g}'
-    other = None
     off = (lengths > 0) & (abs(lengths - 1) > LENGTH_TOLERANCE)
+    others: tuple[Other, ...] = ()
     if vectors.min() >= 0:
-        other = find_other(vectors.max(), COLOURS)
+        others = COLOURS
     elif np.count_nonzero(off) > np.count_nonzero(lengths) / 2:
-        other = Other('vectors of another length', 'divide each by its length')
-    return f'normals should have length 1, or 0 for none. Found {found}{describe(other)}'
+        others = (Other('vectors of another length', 'divide each by its length'),)
+    found = f'length {found}' if found else f'a mean length of {mean:.3g}'
+    other = describe(*others, largest=vectors.max())
+    return f'normals should have length 1, or 0 for none. Found {found}{other}'
+
+
+def _find_outside(array: np.ndarray, low: Any, high: Any) -> str | None:
+    """The first value outside of bounds, or not a number; None if all lie within."""
+    if array.min() >= low and array.max() <= high:
+        return None
+    return _locate(array, ~((array >= low) & (array <= high)))
 
 
 def _locate(array: np.ndarray, bad: np.ndarray) -> str:

@@ -33,27 +33,18 @@ HELD_OUT = 10_000
 class Molecules:
     """N molecules with A atoms and E directed bonds, molecule after molecule.
 
-    Attributes:
-        names: (N,) that decide the split; equal ones are never torn apart.
-        atoms: (A, 11) uint8, the features.
-        positions: (A, 3) float32, in angstrom.
-        first_atom: (N + 1,) int64; molecule i has the atoms ``first_atom[i]:first_atom[i + 1]``.
-        bonds: (2, E) int64, each bond in both directions; a molecule's atoms count from 0.
-        bond_types: (E,) int64, 0 to 3: single, double, triple, aromatic.
-        first_bond: (N + 1,) int64, as ``first_atom``.
-        targets: (N, T) float64, in the units of the table of benchmarks.
-        order: (N,) int64, a published order that decides the split in place of the names.
+    Molecule i has the atoms ``first_atom[i]:first_atom[i + 1]``, and so its bonds.
     """
 
-    names: Sequence[str]
-    atoms: np.ndarray
-    positions: np.ndarray
-    first_atom: np.ndarray
-    bonds: np.ndarray
-    bond_types: np.ndarray
-    first_bond: np.ndarray
-    targets: np.ndarray
-    order: np.ndarray | None = None
+    names: Sequence[str]  # (N,), which decide the split; equal ones are never torn apart
+    atoms: np.ndarray  # (A, 11) uint8, the features
+    positions: np.ndarray  # (A, 3) float32, in angstrom
+    first_atom: np.ndarray  # (N + 1,) int64
+    bonds: np.ndarray  # (2, E) int64, in both directions; a molecule's atoms count from 0
+    bond_types: np.ndarray  # (E,) int64, 0 to 3: single, double, triple, aromatic
+    first_bond: np.ndarray  # (N + 1,) int64
+    targets: np.ndarray  # (N, T) float64, in the units of the table of benchmarks
+    order: np.ndarray | None = None  # (N,) int64, decides the split in place of the names
 
     def __len__(self) -> int:
         return len(self.names)
@@ -72,7 +63,12 @@ class Molecules:
     @cached_property
     def splits(self) -> dict[str, np.ndarray]:
         """The sorted numbers of the molecules of ``train``, ``val`` and ``test``."""
-        return split(self.names) if self.order is None else cut(self.order)
+        if self.order is None:
+            return split(self.names)
+        # LibMTL's: the first are for testing, the next for validation.
+        size = _held_out(len(self.order))
+        test, val, train = map(np.sort, np.split(self.order, [size, 2 * size]))
+        return {'train': train, 'val': val, 'test': test}
 
 
 @cache
@@ -104,20 +100,13 @@ def split(names: Sequence[str], seed: int = SPLIT_SEED) -> dict[str, np.ndarray]
     digests = [hashlib.sha256(f'{seed} {name}'.encode()).digest() for name in names]
     order = sorted(range(len(names)), key=digests.__getitem__)
     size = _held_out(len(names))
-    parts: dict[str, list[int]] = {'test': [], 'val': [], 'train': []}
+    parts: dict[str, list[int]] = {'train': [], 'val': [], 'test': []}
     for _, group in groupby(order, key=digests.__getitem__):
         part = next((part for part in ('test', 'val') if len(parts[part]) < size), 'train')
         parts[part] += group
     if not parts['train']:
         raise ValueError(f'There should be molecules for three splits. Found {len(names)} in all.')
-    return {part: np.array(sorted(parts[part])) for part in ('train', 'val', 'test')}
-
-
-def cut(order: np.ndarray) -> dict[str, np.ndarray]:
-    """LibMTL's split: the first of an order are for testing, the next for validation."""
-    size = _held_out(len(order))
-    test, val, train = map(np.sort, np.split(order, [size, 2 * size]))
-    return {'train': train, 'val': val, 'test': test}
+    return {part: np.sort(numbers) for part, numbers in parts.items()}
 
 
 def _held_out(count: int) -> int:
@@ -126,44 +115,40 @@ def _held_out(count: int) -> int:
 
 def find_problems(molecules: Molecules) -> Iterator[str]:
     """The rules that the arrays break, and the values found."""
-    m, num_molecules = molecules, len(molecules)
+    m, count = molecules, len(molecules)
     num_atoms, num_bonds = len(m.positions), len(m.bond_types)
-    forms = {
-        'atoms': ((num_atoms, NUM_ATOM_FEATURES), 'u'),
-        'positions': ((num_atoms, 3), 'f'),
-        'first_atom': ((num_molecules + 1,), 'i'),
-        'bonds': ((2, num_bonds), 'i'),
-        'bond_types': ((num_bonds,), 'i'),
-        'first_bond': ((num_molecules + 1,), 'i'),
-        'targets': ((num_molecules, *m.targets.shape[1:]), 'f'),
-    }
-    for name, (shape, kind) in forms.items():
+    for name, kind, *shape in (
+        ('atoms', 'u', num_atoms, NUM_ATOM_FEATURES),
+        ('positions', 'f', num_atoms, 3),
+        ('first_atom', 'i', count + 1),
+        ('bonds', 'i', 2, num_bonds),
+        ('bond_types', 'i', num_bonds),
+        ('first_bond', 'i', count + 1),
+        ('targets', 'f', count, *m.targets.shape[1:]),
+    ):
         array = getattr(m, name)
-        if array.shape != shape or array.dtype.kind != kind:
-            found = f'Found {array.shape} of {array.dtype}.'
-            yield f'should have {name} of shape {shape}, {KINDS[kind]}. {found}'
+        if array.shape != tuple(shape) or array.dtype.kind != kind:
+            rule = f'{name} of shape {tuple(shape)}, {KINDS[kind]}'
+            yield f'should have {rule}. Found {array.shape} of {array.dtype}.'
             return
-    for name, first, least, count in (
+    for name, first, least, end in (
         ('atoms', m.first_atom, 1, num_atoms),
         ('bonds', m.first_bond, 0, num_bonds),
     ):
-        if first[0] != 0 or first[-1] != count or (np.diff(first) < least).any():
-            found = f'Found {name} {first[0]} to {first[-1]}, and {count} {name}.'
+        if first[0] != 0 or first[-1] != end or (np.diff(first) < least).any():
+            found = f'Found {name} {first[0]} to {first[-1]}, and {end} {name}.'
             yield f'should have the {name} of every molecule, in their order. {found}'
             return
-    index = np.arange(num_molecules)
+    index = np.arange(count)
     of_atom, of_bond = (np.repeat(index, np.diff(first)) for first in (m.first_atom, m.first_bond))
     numbers, sizes = m.atoms[:, ATOMIC_NUMBER], np.diff(m.first_atom)[of_bond]
     joins_two = (m.bonds >= 0).all(0) & (m.bonds < sizes).all(0) & (m.bonds[0] != m.bonds[1])
+    near, far = (np.abs(m.positions) <= FARTHEST).all(1), f'of at most {FARTHEST:g} angstrom'
+    finite = np.isfinite(m.targets).all(1)
     for rule, right, values, owner in (
         ('atomic numbers of H, C, N, O and F', np.isin(numbers, ELEMENTS), numbers, of_atom),
-        (
-            f'finite positions, of at most {FARTHEST:g} angstrom',
-            (np.abs(m.positions) <= FARTHEST).all(1),
-            m.positions,
-            of_atom,
-        ),
-        ('finite targets', np.isfinite(m.targets).all(1), m.targets, index),
+        (f'finite positions, {far}', near, m.positions, of_atom),
+        ('finite targets', finite, m.targets, index),
         ('bonds of type 0 to 3', np.isin(m.bond_types, range(4)), m.bond_types, of_bond),
         ("bonds between two of a molecule's atoms", joins_two, m.bonds.T, of_bond),
     ):

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from go4align_plugins.data.benchmark import Benchmark
-from go4align_plugins.data.frame_rules import find_problem, find_shapes, find_size, load_array
+from go4align_plugins.data.frame_rules import find_shapes, read_array
 from go4align_plugins.data.units import MEND
 from go4align_plugins.tasks import IMAGE_FOLDER, MAPS, Task
 from go4align_plugins.utils.files import DataError, describe_damage, locate
@@ -32,23 +32,10 @@ DESCRIPTION = 'dataset.json'
 
 
 class FrameFolder:
-    """The frames of one split.
+    """The frames of one split, all of the size of the first: ``image_size``, height and width.
 
-    Args:
-        root: the folder that holds ``train`` and ``val``.
-        benchmark: whose tasks and classes the frames have.
-        split: ``'train'`` or ``'val'``.
-        tasks: names of the tasks to read. None (default) reads all of the benchmark's.
-        num_classes: of the segmentation. None (default) takes the benchmark's; 19 reads
-            CityScapes' finer labels.
-
-    Attributes:
-        image_size: height and width of the first frame, which all others must have.
-
-    Raises:
-        FileNotFoundError: if a folder is missing.
-        ValueError: if there are no frames, or not the same ones in every folder, or the first
-            image breaks a rule.
+    Without tasks and a number of classes they are the benchmark's. A folder that is missing is a
+    FileNotFoundError; no frames, or not the same ones in every folder, are a ValueError.
     """
 
     def __init__(
@@ -77,10 +64,7 @@ class FrameFolder:
         return self._length
 
     def read(self, index: int) -> dict[str, np.ndarray]:
-        """Reads and checks one frame: the parts asked for, float32 but for the labels, int64.
-
-        A file that breaks a rule is a :class:`DataError`, which names file, rule and value.
-        """
+        """Reads and checks one frame, float32 or int64; a DataError names the file and the rule."""
         if not 0 <= index < len(self):
             raise IndexError(f'Frame {index} is out of range: there are {len(self)}.')
         frame = {}
@@ -93,15 +77,11 @@ class FrameFolder:
 
     def _load(self, name: str, index: int, size: tuple[int, int] | None) -> np.ndarray:
         task, folder = self.parts[name]
-        path = folder / f'{index}.npy'
         try:
-            array = load_array(path)
+            return read_array(task, folder / f'{index}.npy', size)
         except ValueError as error:
-            raise DataError(f'{error.args[0].rstrip(".")}. {self._repair}') from error
-        if problem := find_problem(task, array, size):
-            advice = f' {self._repair}' if is_damage(problem) else ''
-            raise DataError(f'{path}: {problem}{advice}')
-        return array
+            advice = f'. {self._repair}' if is_damage(str(error)) else '.'
+            raise DataError(f'{str(error).rstrip(".")}{advice}') from error
 
 
 def check(
@@ -114,13 +94,7 @@ def check(
 ) -> list[str]:
     """Checks every file of both splits: a line for each problem, which begins with the path.
 
-    Args:
-        root: the folder that holds ``train`` and ``val``.
-        benchmark: whose tasks the dataset should have.
-        size: height and width of all frames. None (default): the commonest of the first files.
-        progress: whether to draw a progress bar.
-        num_classes: of the segmentation. None (default) takes the benchmark's.
-        tasks: names of the tasks to check. None (default) checks all of the benchmark's.
+    Without a size it is the commonest of the first files.
     """
     root = Path(root).expanduser()
     if not any((root / split).is_dir() for split in SPLITS):
@@ -138,18 +112,20 @@ def check(
                 f'{path}: should be named by a frame number, like 0.npy.'
                 for path in sorted({*folder.glob('*.npy')} - {*paths})
             ]
-    size = size or _usual_size(files)
+    if size is None:
+        first = (array for task, paths in files for array in _read_right(task, paths[:20]))
+        sizes = Counter(array.shape[:2] for array in first)
+        size = max(sizes, key=sizes.__getitem__, default=None)
     pairs = [(task, path) for task, paths in files for path in paths]
     for task, path in import_optional('tqdm').tqdm(pairs, unit=' files', disable=not progress):
         try:
-            problem = find_problem(task, load_array(path), size)
-            problems += [f'{path}: {problem}'] if problem else []
+            read_array(task, path, size)
         except ValueError as error:
             problems.append(str(error))
     for task in benchmark.select(tasks):
         if task.depth_unit:
             paths = [path for of, path in pairs if of == task]
-            problem = task.depth_unit.find_shrunk(_sample(task, paths))
+            problem = task.depth_unit.find_shrunk(_read_right(task, paths[:: 1 + len(paths) // 16]))
             problems += [f'{root}: {problem}'] if problem else []
     return problems
 
@@ -224,28 +200,14 @@ def _remedy(root: Path, benchmark: Benchmark, split: str) -> str:
         return elsewhere
     if read_description(root):
         return 'If its preparation was interrupted, run the same command again to go on.'
-    how = f'{benchmark.name} --out {root}' if benchmark.embedded else f'download {benchmark.name}'
-    return f'To get the data: python tools/prepare_data.py {how}'
+    return benchmark.how_to_get(root)
 
 
-def _usual_size(files: Sequence[tuple[Task | None, list[Path]]]) -> tuple[int, int] | None:
-    """The commonest size among the first files of each part; None if none of them is in order."""
-    sizes: Counter[tuple[int, int]] = Counter()
-    for task, paths in files:
-        for path in paths[:20]:
-            with suppress(ValueError):
-                if size := find_size(task, load_array(path).shape):
-                    sizes[size] += 1
-    return sizes.most_common(1)[0][0] if sizes else None
-
-
-def _sample(task: Task, paths: Sequence[Path]) -> Iterator[np.ndarray]:
-    """The arrays of a few files from all over that have no other problem."""
-    for path in paths[:: 1 + len(paths) // 16]:
+def _read_right(task: Task | None, paths: Sequence[Path]) -> Iterator[np.ndarray]:
+    """The arrays of those files that have no problem."""
+    for path in paths:
         with suppress(ValueError):
-            array = load_array(path)
-            if not find_problem(task, array):
-                yield array
+            yield read_array(task, path)
 
 
 def _numbers(folder: Path) -> list[int]:

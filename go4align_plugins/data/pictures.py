@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,7 @@ import numpy as np
 from go4align_plugins.utils.files import describe_damage
 from go4align_plugins.utils.optional import import_optional
 
-ORIENTATION, PHOTOMETRIC = 0x0112, 0x0106
-TURNS = {
-    2: 'FLIP_LEFT_RIGHT', 3: 'ROTATE_180', 4: 'FLIP_TOP_BOTTOM', 5: 'TRANSPOSE',
-    6: 'ROTATE_270', 7: 'TRANSVERSE', 8: 'ROTATE_90',
-}  # fmt: skip
-"""EXIF's orientation -> Pillow's way to turn the picture upright."""
-SIXTEEN_BITS = 65535
+PHOTOMETRIC, SIXTEEN_BITS = 0x0106, 65535
 
 
 @contextmanager
@@ -43,22 +37,19 @@ def open_picture(
 def to_rgb(picture: Any) -> Any:
     """Convert any picture of :func:`open_picture` to mode RGB, upright, without transparency."""
     picture.filename = ''  # else Pillow 13 maps a TIFF into memory, and mixes up its axes
-    picture.load()  # Pillow itself turns a TIFF here
-    try:
-        turn = TURNS.get(picture.getexif().get(ORIENTATION))
-    except Exception:  # damaged EXIF raises different errors, and tells no orientation
-        turn = None
+    picture.load()
+    upright = picture
+    with suppress(Exception):  # damaged EXIF raises different errors, and tells no orientation
+        upright = import_optional('PIL.ImageOps').exif_transpose(picture)
     if picture.mode[0] in 'IF':
-        picture = _to_bytes(picture)
-    if 'transparency' in picture.info:  # else Pillow warns of some palettes
-        picture = picture.convert('RGBA')
-    picture = picture.convert('RGB')
-    return picture.transpose(import_optional('PIL.Image').Transpose[turn]) if turn else picture
+        upright = _to_bytes(picture, np.asarray(upright))
+    if 'transparency' in upright.info:  # else Pillow warns of some palettes
+        upright = upright.convert('RGBA')
+    return upright.convert('RGB')
 
 
-def _to_bytes(picture: Any) -> Any:
+def _to_bytes(picture: Any, array: np.ndarray) -> Any:
     """Grey in 8 bits, from 16 bits (modes I;16 and I) or from real numbers (mode F)."""
-    array = np.asarray(picture)
     low, high = array.min(), array.max()
     # Of 32 bits, only their range tells the scale.
     scales = [1, 255, SIXTEEN_BITS] if picture.mode == 'F' else [255, SIXTEEN_BITS]

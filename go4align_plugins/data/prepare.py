@@ -6,20 +6,18 @@ import io
 import json
 import os
 import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Mapping
 from functools import partial
-from multiprocessing import connection, parent_process
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
+from torch.utils.data import DataLoader
 
 from go4align_plugins.data.benchmark import Benchmark
-from go4align_plugins.data.frame_rules import is_whole
 from go4align_plugins.data.mtan_layout import DESCRIPTION, list_parts, read_description
-from go4align_plugins.utils.files import save_bytes
+from go4align_plugins.utils.files import LOST_WORKER, save_bytes
 from go4align_plugins.utils.optional import import_optional
 from go4align_plugins.utils.options import check_whole, require
 
@@ -38,38 +36,46 @@ def write_dataset(
 ) -> int:
     """Writes every frame that is not there yet, or not whole, and returns how many they were.
 
-    Args:
-        root: the dataset's folder, made if need be.
-        benchmark: whose tasks the frames have.
-        options: of the frames, for ``dataset.json``. A later run with other options is refused, so
-            that a dataset is never a mixture.
-        num_frames: of each split.
-        make_frame: ``(split, index)`` to a frame's arrays, ``'image'`` and the tasks' names. A
-            module's function or a ``functools.partial`` of one: it runs in other processes.
-        workers: number of processes. None (default): one a core; 1: this one alone.
-        progress: whether to draw a progress bar.
+    The frame's options are kept in ``dataset.json``; a later run with others is refused.
+    ``make_frame`` takes a split and an index to the frame's arrays, by the names of
+    :func:`list_parts`; it runs in other processes, one a core by default, unless there is one.
     """
-    workers = check_whole('workers', workers, 1, np.inf) if workers is not None else os.cpu_count()
+    workers = (os.cpu_count() or 1) if workers is None else workers
+    check_whole('workers', workers, 1, np.inf)
     enough = min(num_frames.values()) >= 1
     require(enough, 'num_frames', 'be at least 1 for every split', dict(num_frames))
     root = Path(root).expanduser()
     _claim(root, {'benchmark': benchmark.name, **options, 'num_frames': dict(num_frames)})
-    frames, done = [], 0
+    frames: Any = []
     for split, count in num_frames.items():
         folders = {name: part.folder for name, part in list_parts(root / split, benchmark).items()}
         for folder in folders.values():
             folder.mkdir(parents=True, exist_ok=True)
         for index in range(count):
             paths = {name: folder / f'{index}.npy' for name, folder in folders.items()}
-            if all(map(is_whole, paths.values())):
-                done += 1
-            else:
+            if not all(map(_is_whole, paths.values())):
                 frames.append((split, index, paths))
-    tqdm = import_optional('tqdm').tqdm
+    # Each worker writes the frames that it is given; only an error comes back.
+    loader: DataLoader = DataLoader(
+        frames,
+        batch_size=None,
+        num_workers=min(workers, len(frames)) if workers > 1 else 0,
+        collate_fn=partial(_write_frame, make_frame),
+        worker_init_fn=_ignore_interrupts,
+        generator=torch.Generator(),  # torch's own is left alone
+    )
     total = sum(num_frames.values())
+    done, tqdm = total - len(frames), import_optional('tqdm').tqdm
     with tqdm(total=total, initial=done, unit=' frames', disable=not progress) as bar:
-        for _ in _run(partial(_write_frame, make_frame), frames, workers or 1):
-            bar.update()
+        try:
+            for error in loader:
+                if error:
+                    raise error
+                bar.update()
+        except RuntimeError as error:
+            if not str(error).startswith('DataLoader worker'):
+                raise
+            raise OSError(f'{LOST_WORKER}; the same command then goes on.') from error
     return len(frames)
 
 
@@ -86,51 +92,37 @@ def _claim(root: Path, description: Mapping[str, object]) -> None:
         root.mkdir(parents=True, exist_ok=True)
         save_bytes(root / DESCRIPTION, content.encode())
     elif found != description:
-        other = ', '.join(
-            f'{key} = {found.get(key)} and not {description.get(key)}'
-            for key in {**found, **description}
-            if found.get(key) != description.get(key)
-        )
+        pairs = {key: (found.get(key), description.get(key)) for key in {**found, **description}}
+        other = ', '.join(f'{key} = {a} and not {b}' for key, (a, b) in pairs.items() if a != b)
         raise ValueError(
             f'{root} was made with {other}. Choose another folder, delete this one, '
             'or repeat the options that made it.'
         )
 
 
-def _write_frame(make_frame: MakeFrame, frame: Frame) -> None:
-    split, index, paths = frame
-    arrays = make_frame(split, index)
-    for name, path in paths.items():
-        buffer = io.BytesIO()
-        np.save(buffer, np.asarray(arrays[name], dtype=np.float32), allow_pickle=False)
-        save_bytes(path, buffer.getvalue())
-
-
-def _run(write: Callable[[Frame], None], frames: Sequence[Frame], workers: int) -> Iterator[None]:
-    """Calls ``write`` for every frame, and yields after each; the first error ends it all."""
-    if workers == 1:
-        yield from map(write, frames)
-        return
-    pool = ProcessPoolExecutor(min(workers, len(frames) or 1), initializer=_start_worker)
+def _is_whole(path: Path) -> bool:
+    """Whether there is an array under that name, of as many bytes as its header says."""
     try:
-        for future in as_completed([pool.submit(write, frame) for frame in frames]):
-            yield future.result()
-    except BrokenProcessPool as error:
-        raise OSError(
-            'A worker process was killed, perhaps for want of memory. Use fewer workers; '
-            'the same command then goes on. What is finished is kept.'
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
+        np.load(path, mmap_mode='r', allow_pickle=False)
+    except Exception:  # numpy raises a different one for every kind of damage
+        return False
+    return True
 
 
-def _start_worker() -> None:
+def _write_frame(make_frame: MakeFrame, frame: Frame) -> Exception | None:
+    """Write a frame, or return the error: torch would pass on its text alone."""
+    split, index, paths = frame
+    try:
+        arrays = make_frame(split, index)
+        for name, path in paths.items():
+            buffer = io.BytesIO()
+            np.save(buffer, np.asarray(arrays[name], dtype=np.float32), allow_pickle=False)
+            save_bytes(path, buffer.getvalue())
+    except Exception as error:
+        return error
+    return None
+
+
+def _ignore_interrupts(_: int) -> None:
     # Ctrl-C reaches all processes of a terminal: this one stops because the first one says so.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
-
-
-def _exit_with_parent() -> None:
-    # A pool's worker would wait for ever for a parent that was killed.
-    connection.wait([parent_process().sentinel])  # type: ignore[union-attr]
-    os._exit(1)

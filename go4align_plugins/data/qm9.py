@@ -3,19 +3,16 @@
 A folder holds one of these, itself or in ``raw`` or ``processed``, the first that is found:
 
 - ``data_v3.pt``: PyTorch Geometric's processed data set; ``qm9_v3.pt``: its download;
-- ``gdb9.sdf`` and ``gdb9.sdf.csv``: the raw data; molecules that ``uncharacterized.txt`` lists are
-  left out, as everywhere;
+- ``gdb9.sdf`` and ``gdb9.sdf.csv``: the raw data, without what ``uncharacterized.txt`` lists;
 - ``molecules.npz``: ``Z`` and ``pos`` of all atoms, ``ptr`` (where each molecule begins), ``y`` and
   ``target_names`` as in the .csv; ``smiles`` or ``ids``. It has no bonds.
 
-The official files name molecules by their number (``gdb_1``), which the split goes by, at random as
-the papers'; a ``molecules.npz`` with SMILES is split by these. Where LibMTL's ``random_split.t``
-lies beside them, the split is LibMTL's.
+The split goes by the molecules' names, at random; or is LibMTL's, by its ``random_split.t``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
@@ -25,9 +22,9 @@ import numpy as np
 
 from go4align_plugins.data.benchmark import MOLECULES, Benchmark
 from go4align_plugins.data.molecules import Molecules, atom_features, find_problems
-from go4align_plugins.data.sdf import parse, read_excluded, records
+from go4align_plugins.data.sdf import parse, read_excluded, read_records
 from go4align_plugins.tasks import regression
-from go4align_plugins.utils.files import describe_damage, load_tensors, locate
+from go4align_plugins.utils.files import describe_damage, load_tensors
 from go4align_plugins.utils.optional import import_optional
 from go4align_plugins.utils.texts import read_table
 
@@ -65,6 +62,8 @@ TARGETS = (
     Target('g298', 'meV', 'g298_atom', KCAL, 15, 66.223),
     Target('cv', 'cal/(mol K)', 'cv', 1.0, 11, 0.07212),
 )
+COLUMNS = [target.column for target in TARGETS]
+FACTORS = np.array([target.factor for target in TARGETS])
 QM9 = Benchmark(
     'qm9',
     'QM9',
@@ -86,66 +85,41 @@ With LibMTL's examples/qm9/random_split.t beside either, the split is LibMTL's."
 
 
 def read_qm9(root: str | Path) -> Molecules:
-    """Reads and checks the molecules in a folder; an error names the file and the rule."""
-    molecules, problems = _read(root)
+    """Reads and checks the molecules in a folder; an error names the file and each broken rule."""
+    root = Path(root).expanduser()
+    path = QM9.find_file(root, tuple(READERS), FOLDERS)
+    molecules = READERS[path.name](path)
+    for order in (root / folder / ORDER for folder in FOLDERS):
+        if order.is_file():
+            molecules = replace(molecules, order=read_order(order, len(molecules)))
+    try:
+        problems = [*find_problems(molecules)]
+        _ = problems or molecules.splits
+    except (ValueError, IndexError, TypeError) as error:  # arrays that do not fit each other
+        problems = [str(error)]
     if problems:
-        raise ValueError(problems[0])
+        raise ValueError('\n'.join(f'{path}: {problem}' for problem in problems))
     return molecules
 
 
 def check(root: str | Path) -> tuple[list[str], dict[str, int]]:
     """Checks the molecules in a folder: a line for each problem, or the size of each split."""
     try:
-        molecules, problems = _read(root)
+        return [], {name: len(part) for name, part in read_qm9(root).splits.items()}
     except (ValueError, OSError) as error:
-        return [str(error)], {}
-    splits = {} if problems else molecules.splits
-    return problems, {name: len(part) for name, part in splits.items()}
-
-
-def _read(root: str | Path) -> tuple[Molecules, list[str]]:
-    """The molecules, and the rules that their arrays break."""
-    root = Path(root).expanduser()
-    path = next((path for name in READERS if (path := _find(root, name))), None)
-    if path is None:
-        places = [Path(folder, name) for name in READERS for folder in FOLDERS]
-        how = '`python tools/prepare_data.py download qm9` says where to get them.'
-        raise FileNotFoundError(
-            f'{root}: should hold {", ".join(READERS)}, or a folder `raw` or `processed` with one '
-            f'of them. {locate(root, places) or how}'
-        )
-    molecules = READERS[path.name](path)
-    if order := _find(root, ORDER):
-        molecules = replace(molecules, order=read_order(order, len(molecules)))
-    try:
-        problems = [f'{path}: {problem}' for problem in find_problems(molecules)]
-        _ = problems or molecules.splits
-    except (ValueError, IndexError, TypeError) as error:  # arrays that do not fit each other
-        problems = [f'{path}: {error}']
-    return molecules, problems
-
-
-def _find(root: Path, name: str) -> Path | None:
-    return next((path for folder in FOLDERS if (path := root / folder / name).is_file()), None)
+        return str(error).splitlines(), {}
 
 
 def _read_geometric(path: Path) -> Molecules:
-    """The tensors of all molecules and where each begins, or a list of each one's tensors."""
+    """The processed tensors of all molecules; of the download they are made in the same way."""
     # It declares its `Data` as harmless: the processed file names that class.
-    import_optional('torch_geometric.data', 'qm9', "PyTorch Geometric's files")
-    torch = import_optional('torch')
+    geometric: Any = import_optional('torch_geometric.data', 'qm9', "PyTorch Geometric's files")
     try:
         content: Any = load_tensors(path)
         if isinstance(content, list):
-            keys = ('x', 'pos', 'edge_index', 'edge_attr', 'y')
-            data = {
-                key: torch.cat([m[key] for m in content], int(key == 'edge_index')) for key in keys
-            }
-            data['name'] = [molecule['name'] for molecule in content]
-            counts = {'x': 0, 'edge_index': 1}
-            slices = {k: _starts([m[k].shape[dim] for m in content]) for k, dim in counts.items()}
-        else:
-            data, slices = content[:2]
+            graphs = [geometric.Data(**molecule) for molecule in content]
+            content = geometric.InMemoryDataset.collate(graphs)
+        data, slices = content[:2]
         factors = [1000.0 if target.unit == 'meV' else 1.0 for target in TARGETS]
         targets = data['y'].numpy().astype(np.float64)[:, [target.place for target in TARGETS]]
         return Molecules(
@@ -159,7 +133,7 @@ def _read_geometric(path: Path) -> Molecules:
             targets * factors,
         )
     except NOT_TENSORS as error:
-        found = ' '.join(str(error).split())
+        torch, found = import_optional('torch'), ' '.join(str(error).split())
         if 'torch_geometric' in found and not hasattr(torch.serialization, 'add_safe_globals'):
             # torch's own words advise to read it unsafely.
             found = f'torch {torch.__version__}, which cannot read this file safely; 2.4 can.'
@@ -175,9 +149,8 @@ def _read_npz(path: Path) -> Molecules:
         with np.load(path, allow_pickle=False) as file:
             names = [str(name) for name in file['smiles' if 'smiles' in file else 'ids'].tolist()]
             first_atom = file['ptr'].astype(np.int64)
-            column = {str(name): index for index, name in enumerate(file['target_names'])}
-            values = file['y'].astype(np.float64)
-            targets = _select(lambda name: values[:, column[name]])
+            place = {str(name): index for index, name in enumerate(file['target_names'])}
+            targets = file['y'].astype(np.float64)[:, [place[column] for column in COLUMNS]]
             # Without clipping, 262 would turn into a carbon atom's 6.
             atoms = atom_features(np.clip(file['Z'], 0, 255).astype(np.uint8))
             positions = file['pos'].astype(np.float32)
@@ -187,7 +160,9 @@ def _read_npz(path: Path) -> Molecules:
             f'Found: {describe_damage(path, error)}'
         ) from error
     none, first_bond = np.zeros((2, 0), np.int64), np.zeros_like(first_atom)
-    return Molecules(names, atoms, positions, first_atom, none, none[0], first_bond, targets)
+    return Molecules(
+        names, atoms, positions, first_atom, none, none[0], first_bond, targets * FACTORS
+    )
 
 
 def _read_sdf(path: Path) -> Molecules:
@@ -195,9 +170,10 @@ def _read_sdf(path: Path) -> Molecules:
     table = path.with_name('gdb9.sdf.csv')
     rows = _read_targets(table)
     excluded = read_excluded(path.with_name('uncharacterized.txt'), len(rows))
-    names, numbers, positions, bonds, targets = [], [], [], [], []
-    for count, (record, row) in enumerate(zip_longest(records(path), rows), start=1):
-        name = ''.join(record[:1]).strip() if record is not None else None
+    kept: Any = ([], [], [], [])
+    names, targets, atoms, bonds = kept
+    for count, (record, row) in enumerate(zip_longest(read_records(path), rows), start=1):
+        name = None if record is None else record.partition('\n')[0].strip()
         expected, values = row or (None, None)
         if name != expected:
             raise ValueError(
@@ -205,61 +181,45 @@ def _read_sdf(path: Path) -> Molecules:
                 f'Found {name} as number {count} in place of {expected}.'
             )
         if count not in excluded:
-            atoms, pairs = parse(path, record)
-            names.append(str(name))
-            numbers.append(np.array([atom[0] for atom in atoms], np.uint8))
-            positions.append(np.array([atom[1:] for atom in atoms], np.float32))
-            bonds.append(np.array(pairs, np.int64).reshape(-1, 3))
-            targets.append(values)
-    if not names:
-        raise ValueError(f'{path}: should hold molecules. Found none.')
-    first_atom = _starts([len(part) for part in numbers])
-    lengths = [len(part) for part in bonds]
-    joined = np.concatenate(bonds).T
-    ends = joined[:2] + np.repeat(first_atom[:-1], lengths)
+            found = (name, values, *map(np.array, parse(path, record)))
+            for each, part in zip(kept, found):
+                each.append(part)
+    first_atom, first_bond = (np.cumsum([0, *map(len, parts)]) for parts in (atoms, bonds))
+    all_atoms = np.concatenate(atoms)
+    *pairs, types = np.concatenate([part.reshape(-1, 3) for part in bonds]).astype(np.int64).T
+    ends = pairs + np.repeat(first_atom[:-1], np.diff(first_bond))
     return Molecules(
         names,
-        atom_features(np.concatenate(numbers), ends),
-        np.concatenate(positions),
+        atom_features(all_atoms[:, 0].astype(np.uint8), ends),
+        all_atoms[:, 1:].astype(np.float32),
         first_atom,
-        joined[:2],
-        joined[2],
-        _starts(lengths),
-        np.array(targets),
+        np.stack(pairs),
+        types,
+        first_bond,
+        np.array(targets) * FACTORS,
     )
 
 
-def _read_targets(path: Path) -> list[tuple[str, np.ndarray]]:
+def _read_targets(path: Path) -> list[tuple[str, list[float]]]:
     """The molecules' names and targets from ``gdb9.sdf.csv``."""
     try:
         header, *rows = read_table(path) or [[]]
     except (OSError, ValueError) as error:
         raise ValueError(f'{path}: should be the table of targets. Found: {error}') from error
-    needed = ('mol_id', *(target.column for target in TARGETS))
+    needed = ('mol_id', *COLUMNS)
     missing = [name for name in needed if name not in header]
     if missing:
         raise ValueError(f'{path}: should have columns {", ".join(needed)}. Missing: {missing[0]}.')
+    first, *places = map(header.index, needed)
     targets = []
-    for cells in rows:
-        row = dict(zip(header, cells))
+    for row in rows:
         try:
-            numbers = {target.column: float(row[target.column]) for target in TARGETS}
-        except (KeyError, ValueError) as error:
+            targets.append((row[first], [float(row[place]) for place in places]))
+        except (ValueError, IndexError) as error:
             raise ValueError(
-                f'{path}: should have a number for every target. '
-                f'Found in {row.get("mol_id")}: {error}.'
+                f'{path}: should have a number for every target. Found in {row[0]}: {error}.'
             ) from error
-        targets.append((row['mol_id'], _select(numbers.__getitem__)))
     return targets
-
-
-def _select(column: Callable[[str], Any]) -> np.ndarray:
-    """The tasks' columns of the .csv, in the published units; tasks last."""
-    return np.stack([column(target.column) * target.factor for target in TARGETS], -1)
-
-
-def _starts(lengths: Sequence[int]) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
 def read_order(path: Path, count: int) -> np.ndarray:

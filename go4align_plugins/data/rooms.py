@@ -5,10 +5,10 @@ A frame depends on its numbers alone, so frames can be rendered in any order and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from go4align_plugins.data.cityscapes import CITYSCAPES
 from go4align_plugins.data.mtan_layout import SPLITS, read_description
 from go4align_plugins.data.nyuv2 import NYUV2
 from go4align_plugins.data.prepare import write_dataset
-from go4align_plugins.data.rendering.raycast import DepthSensor, Scene, record
+from go4align_plugins.data.rendering.raycast import DepthSensor, record
 from go4align_plugins.data.rendering.rooms import build_room
 from go4align_plugins.data.rendering.streets import build_street
 from go4align_plugins.data.units import DISPARITY
@@ -44,30 +44,20 @@ SENSORS = {
     'rooms': DepthSensor(0.075, 0.5, 10.0, grazing=0.07),
     'streets': DepthSensor(0.209, DISPARITY / 0.5, 150.0, grazing=0.0),
 }
-BUILDERS: dict[str, Callable[[np.random.Generator], Scene]] = {
-    'rooms': build_room,
-    'streets': build_street,
-}
+BUILDERS = {'rooms': build_room, 'streets': build_street}
 
 
-@dataclass(frozen=True)
-class Frame:
-    """One frame, as on disk in MTAN's layout.
+class Frame(NamedTuple):
+    """One frame, as on disk in MTAN's layout, all float32; 0 where depth is not measured.
 
-    Attributes:
-        image: (H, W, 3) float32 in [0, 1].
-        label: (H, W) float32, class number, or -1 where there is none.
-        depth: (H, W, 1) float32; metres (rooms) or inverse depth (streets: CityScapes' disparity in
-            pixels over 256, below 0.5); 0 where there is no measurement.
-        normal: (H, W, 3) float32 unit vectors towards the camera (x right, y down, z forward: a
-            wall that faces the camera has (0, 0, -1)); 0 where there is no measurement. None for
-            streets.
+    Normals are unit vectors towards the camera (x right, y down, z forward): a wall that faces it
+    has (0, 0, -1). Streets have inverse depth, CityScapes' disparity in pixels over 256.
     """
 
-    image: np.ndarray
-    label: np.ndarray
-    depth: np.ndarray
-    normal: np.ndarray | None
+    image: np.ndarray  # (H, W, 3) in [0, 1]
+    label: np.ndarray  # (H, W) class number, or -1 where there is none
+    depth: np.ndarray  # (H, W, 1) in metres, or inverse depth
+    normal: np.ndarray | None  # (H, W, 3); None for streets
 
 
 def render(
@@ -115,9 +105,8 @@ def render_dataset(
     size = size or benchmark.require_image_size()
     options = {'seed': seed, 'image_size': size}
     make_frame = partial(_render_frame, name, seed, size)
-    return write_dataset(
-        root, benchmark, options, num_frames or benchmark.num_frames, make_frame, workers
-    )
+    counts = num_frames or benchmark.num_frames
+    return write_dataset(root, benchmark, options, counts, make_frame, workers)
 
 
 def render_if_missing(name: str, root: str | Path) -> None:
@@ -133,6 +122,5 @@ def _render_frame(
     name: str, seed: int, size: tuple[int, int], split: str, index: int
 ) -> dict[str, np.ndarray]:
     """The arrays of a frame, by the names of the tasks."""
-    frame = render(name, seed, index, size, split)
-    arrays = {'image': frame.image, 'segmentation': frame.label, 'depth': frame.depth}
-    return arrays if frame.normal is None else {**arrays, 'normal': frame.normal}
+    frame: Any = render(name, seed, index, size, split)
+    return dict(zip(('image', *EMBEDDED[name].task_names), frame))

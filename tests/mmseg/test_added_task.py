@@ -13,18 +13,21 @@ from .. import ROOT
 from .frames import make_frame, write_frame
 from .test_tools_mmseg import ENVIRONMENT
 
-# As one would add it to `tasks.py`, before anything else of the package is imported.
+# As one would add it to `tasks.py` and to a benchmark, before anything else is imported.
 TOOL = """
 import sys
+from dataclasses import replace
 
-from go4align_plugins import measures, tasks
+from go4align_plugins import data, measures, tasks
 
 EDGE = tasks.MapKind(
     'edge', measures.depth_loss, lambda *_: measures.DepthMetric(), folder='edge',
     array='gt_edge_map', field='edge_map', shapes=((),), channels=1, colours='scale',
 )
 tasks.MAPS['edge'] = EDGE
-tasks.ADDED_TASKS['edge'] = tasks.Task('edge', 1, (tasks.Metric('abs_err', False, 'share'),), EDGE)
+edge = tasks.Task('edge', 1, (tasks.Metric('abs_err', False, 'share'),), EDGE)
+rooms = data.BENCHMARKS['rooms']
+data.BENCHMARKS['rooms'] = replace(rooms, tasks=(*rooms.tasks, edge))
 
 from go4align_plugins.mmseg.apis import test, train
 

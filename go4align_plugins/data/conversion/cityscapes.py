@@ -34,20 +34,20 @@ EVALUATED_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 3
 FULL_RANGE, LARGEST_DISPARITY = 65535, 128 * 256
 FORMATS = ('PNG',)
 _AGAIN = 'Delete it and unpack it again.'
-_WHERE = 'What to download: python tools/prepare_data.py download cityscapes'
 
-# Part -> folder and end of the name of its files.
+# Part -> folder and end of the name of its files; the types that Pillow has for them.
 FILES = {
     'image': ('leftImg8bit', '_leftImg8bit.png'),
     'segmentation': ('gtFine', '_gtFine_labelIds.png'),
     'depth': ('disparity', '_disparity.png'),
 }
+TYPES = {'image': ('uint8',), 'segmentation': ('uint8',), 'depth': ('uint16', 'int32')}
 
 
 def convert(
     root: str | Path,
     out: str | Path,
-    size: tuple[int, int] | None = None,
+    size: tuple[int, int],
     num_classes: int = 7,
     workers: int | None = None,
     progress: bool = True,
@@ -58,7 +58,6 @@ def convert(
     categories, or the 19 of the official evaluation. Returns the number of frames written.
     """
     label_classes(num_classes)
-    size = size or CITYSCAPES.require_image_size()
     frames = {split: find_frames(Path(root).expanduser(), split) for split in SPLITS}
     require_label_ids([files for of_split in frames.values() for files in of_split])
     return write_dataset(
@@ -81,24 +80,24 @@ def convert_frame(
 ) -> dict[str, np.ndarray]:
     """Reads one of :func:`find_frames`' and brings it to the benchmark's classes, unit and size."""
     files = frames[split][index]
-    image = _read(files['image'], 3, 'uint8')
-    dtypes = {'segmentation': ('uint8',), 'depth': ('uint16', 'int32')}  # Pillow's of 16 bits
-    maps = {part: _read(files[part], 2, *dtypes[part]) for part in dtypes if part in files}
-    for part, array in maps.items():
-        if array.shape != image.shape[:2]:
-            raise DataError(
-                f'{files[part]}: should have the size of its image, {image.shape[:2]}. '
-                f'Found {array.shape}. {_AGAIN}'
-            )
-    frame = {'image': resize_image(image[..., :3], size)}
-    if 'segmentation' in maps:
-        if problem := find_label_problem([maps['segmentation']]):
-            raise DataError(f'{files["segmentation"]}: {problem}')
-        label = resize_nearest(maps['segmentation'], size)
+    arrays = {part: _read(path, part) for part, path in files.items()}
+    shape = arrays['image'].shape[:2]
+    for part, array in arrays.items():
+        problem = None
+        if array.shape[:2] != shape:
+            problem = f'should have the size of its image, {shape}. Found {array.shape}. {_AGAIN}'
+        elif part == 'segmentation':
+            problem = find_label_problem([array])
+        elif part == 'depth':
+            problem = find_disparity_problem(array)
+        if problem:
+            raise DataError(f'{files[part]}: {problem}')
+    frame = {'image': resize_image(arrays['image'][..., :3], size)}
+    if 'segmentation' in arrays:
+        label = resize_nearest(arrays['segmentation'], size)
         frame['segmentation'] = label_classes(num_classes)[label]
-    if 'depth' in maps:
-        _require_disparity(files['depth'], maps['depth'])
-        disparity = resize_nearest(maps['depth'], size)
+    if 'depth' in arrays:
+        disparity = resize_nearest(arrays['depth'], size)
         frame['depth'] = disparity.astype(np.float32)[..., None] / FULL_RANGE
     return frame
 
@@ -111,8 +110,9 @@ def find_frames(
     folders = {part: _find_folder(root, name) / split for part, (name, _) in files.items()}
     ending = FILES['image'][1]
     images = sorted(folders['image'].glob(f'*/*{ending}'))
+    how = CITYSCAPES.how_to_get(root)
     if not images:
-        raise FileNotFoundError(f'No image {folders["image"]}/CITY/*{ending}. {_WHERE}')
+        raise FileNotFoundError(f'No image {folders["image"]}/CITY/*{ending}. {how}')
     frames = []
     for image in images:
         stem = Path(image.parent.name, image.name[: -len(ending)])
@@ -122,7 +122,7 @@ def find_frames(
         listed = '\n  '.join(missing[:10]) + ('\n  ...' if len(missing) > 10 else '')
         raise FileNotFoundError(
             f'Partners of images are missing, {len(missing)} in all:\n  {listed}\n'
-            f'Labels are *{FILES["segmentation"][1]}; labelTrainIds are not used. {_WHERE}'
+            f'Labels are *{FILES["segmentation"][1]}; labelTrainIds are not used. {how}'
         )
     return frames
 
@@ -131,20 +131,20 @@ def require_label_ids(frames: Sequence[dict[str, Path]]) -> None:
     """Refuse a tree whose labels are train ids, by a few frames from all over."""
     labels = {}
     for files in frames[:: 1 + len(frames) // 16]:
+        path = files['segmentation']
         with suppress(ValueError):  # one that cannot be read is named when it is converted
-            labels[files['segmentation']] = _read(files['segmentation'], 2, 'uint8')
-    for paths in (*([path] for path in labels), list(labels)):
-        if problem := find_label_problem([labels[path] for path in paths]):
-            raise DataError(f'{paths[0]}: {problem}')
+            labels[path] = _read(path, 'segmentation')
+    for chosen in (*([path] for path in labels), [*labels]):
+        if problem := find_label_problem([labels[path] for path in chosen]):
+            raise DataError(f'{chosen[0]}: {problem}')
 
 
 @lru_cache(maxsize=2)
 def label_classes(num_classes: int) -> np.ndarray:
     """(256,) int64: the class, among 7 or 19, of each official label id; -1 for none."""
-    counts = (len(CITYSCAPES.class_names), len(EVALUATED_IDS))
-    require(num_classes in counts, 'num_classes', 'be 7 or 19', num_classes)
+    require(num_classes in (7, 19), 'num_classes', 'be 7 or 19', num_classes)
     classes = np.full(256, -1)
-    if num_classes == len(EVALUATED_IDS):
+    if num_classes == 19:
         classes[list(EVALUATED_IDS)] = np.arange(num_classes)
     else:
         classes[FIRST_ID : LAST_ID + 1] = np.repeat(np.arange(num_classes), CATEGORY_COUNTS)
@@ -163,10 +163,10 @@ def find_label_problem(labels: Sequence[np.ndarray]) -> str | None:
         return None
     counts = np.sum([np.bincount(label.ravel(), minlength=256) for label in labels], axis=0)
     largest = max(np.flatnonzero(counts[:MINUS_ONE]), default=0)
-    if last < largest <= LAST_ID:
-        return None
     if largest > LAST_ID:
         name = 'other labels'
+    elif largest > last:
+        return None
     elif counts[MINUS_ONE]:
         name = 'train ids, of which 255 is void'
     elif len(labels) > 1 and largest > LAST_BORDER_ID and counts[FIRST_ID] < 2 * counts[0]:
@@ -178,21 +178,18 @@ def find_label_problem(labels: Sequence[np.ndarray]) -> str | None:
     return f'labels should be the official label ids, -1 to {LAST_ID}. Found {found}'
 
 
-def _require_disparity(path: Path, disparity: np.ndarray) -> None:
-    """Refuse other units than the official pictures' disparity in pixels, times 256, plus 1."""
+def find_disparity_problem(disparity: np.ndarray) -> str | None:
+    """The problem of other units than the official one, disparity in pixels times 256, plus 1."""
     largest = int(disparity.max())
-    few = np.count_nonzero(disparity) < disparity.size / 10
     if largest > LARGEST_DISPARITY:
         name = 'another unit, as metric depth in millimetres'
-    elif largest < 256 and not few:
+    elif largest < 256 and np.count_nonzero(disparity) >= disparity.size / 10:
         name = 'disparity in pixels, or metric depth in metres'
     else:
-        return
+        return None
+    rule = f'disparity should be in pixels, times 256, plus 1, at most {LARGEST_DISPARITY}.'
     other = describe(Other(name, f'use the official *{FILES["depth"][1]}'))
-    raise DataError(
-        f'{path}: should hold the disparity in pixels, times 256, plus 1, at most '
-        f'{LARGEST_DISPARITY}. Found a largest of {largest}{other}'
-    )
+    return f'{rule} Found a largest of {largest}{other}'
 
 
 def _find_folder(root: Path, name: str) -> Path:
@@ -200,18 +197,18 @@ def _find_folder(root: Path, name: str) -> Path:
     for path in (root / name, *root.glob(f'{name}*/{name}')):
         if path.is_dir():
             return path
-    raise FileNotFoundError(f'No folder {root / name}. {locate(root, [name]) or _WHERE}')
+    how = locate(root, [name]) or CITYSCAPES.how_to_get(root)
+    raise FileNotFoundError(f'No folder {root / name}. {how}')
 
 
-def _read(path: Path, ndim: int, *dtypes: str) -> np.ndarray:
-    """A picture whose array has that many dimensions, and one of these types."""
+def _read(path: Path, part: str) -> np.ndarray:
+    """The array of a part's picture, of the right type and number of channels."""
     with open_picture(path, FORMATS, _AGAIN) as picture:
         array = np.asarray(picture)
-    rule = f'{ndim} dimensions'
-    if array.ndim == ndim:
-        rule = f'{dtypes[0]}{" of 3 colours" if ndim == 3 else ""}'
-        if array.dtype.name in dtypes and (ndim == 2 or array.shape[2] >= 3):
-            return array
-    raise DataError(
-        f'{path}: should hold {rule}. Found {array.dtype} of shape {array.shape}. {_AGAIN}'
-    )
+    colours = part == 'image'
+    right = array.ndim == 2 + colours and (not colours or array.shape[2] >= 3)
+    if not right or array.dtype.name not in TYPES[part]:
+        rule = f'{TYPES[part][0]}{" of 3 colours" if colours else ""}'
+        found = f'{array.dtype} of shape {array.shape}'
+        raise DataError(f'{path}: should hold {rule}. Found {found}. {_AGAIN}')
+    return array

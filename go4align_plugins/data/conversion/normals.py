@@ -35,16 +35,10 @@ def fit_normals(
     the inverse depth gives the normal, exactly for a plane; it is also where a Kinect's and a
     stereo camera's noise is the same at any distance.
 
-    Args:
-        depth: (H, W) along the optical axis, in any unit; 0 is no measurement.
-        intrinsics: of the camera that saw it.
-        radius: of the square window in pixels; every other row and column of it is used.
-        edge: pixels that are off the centre's own slope by more than this share of its inverse
-            depth belong to another surface and are left out.
-
-    Returns:
-        (H, W, 3) float32 unit normals towards the camera (x right, y down, z forward): a wall
-        that faces the camera has (0, 0, -1). 0 where nothing was measured or no plane fits.
+    The depth (H, W) lies along the optical axis, 0 where it is not measured. Every other row and
+    column within the radius is used, but for pixels off the centre's own slope by more than the
+    share ``edge`` of its inverse depth: they belong to another surface. Normals (H, W, 3) float32
+    are towards the camera (x right, y down, z forward), and 0 where no plane fits.
     """
     height, width = depth.shape
     valid = depth > 0

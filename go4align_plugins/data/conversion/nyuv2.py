@@ -46,7 +46,7 @@ AS_DOWNLOADED = 'use the file as it was downloaded'
 def convert(
     mat: str | Path,
     out: str | Path,
-    size: tuple[int, int] | None = None,
+    size: tuple[int, int],
     crop: bool = False,
     workers: int | None = None,
     progress: bool = True,
@@ -54,9 +54,8 @@ def convert(
     """Converts the official file (HDF5); frames that are there already are kept.
 
     ``crop`` cuts frames to the area that the depth camera sees, as MTAN's author reports to have
-    done. Without a size it is the benchmark's. Returns the number of frames written.
+    done. Returns the number of frames written.
     """
-    size = size or NYUV2.require_image_size()
     mat = Path(mat).expanduser()
     num_frames = count_frames(mat)
     numbers = split_numbers(num_frames)
@@ -126,16 +125,18 @@ def count_frames(mat: Path) -> int:
     """The number of frames in the official file; refuses one that is no HDF5 or another."""
     h5py = import_optional('h5py')
     if not mat.is_file():
-        how = 'Where to get it: python tools/prepare_data.py download nyuv2'
-        raise FileNotFoundError(f'No file {mat}. {how}')
+        raise FileNotFoundError(f'No file {mat}. {NYUV2.how_to_get(mat)}')
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(ARRAYS, ())
     dtypes: dict[str, Any] = dict.fromkeys(ARRAYS)
     try:
         with h5py.File(mat, 'r') as file:
             for name in ARRAYS:
-                if file.get(name, getlink=True):
-                    _require_inside(file, name, mat)
-                    shapes[name], dtypes[name] = file[name].shape, file[name].dtype
+                if link := file.get(name, getlink=True):
+                    # HDF5 would read an array from any other file on this machine.
+                    array = file[name] if isinstance(link, h5py.HardLink) else None
+                    if array is None or getattr(array, 'external', None) or array.is_virtual:
+                        raise ValueError(f'it should hold {name} itself, no link to other data')
+                    shapes[name], dtypes[name] = array.shape, array.dtype
     except NOT_WHOLE as error:
         damage = describe_damage(mat, error)
         raise ValueError(f'{mat}: should be {OFFICIAL}, whole. Found: {damage}') from error
@@ -151,13 +152,6 @@ def count_frames(mat: Path) -> int:
             f'Found {shown}{describe(Other("another form", AS_DOWNLOADED))}'
         )
     return frames[0]
-
-
-def _require_inside(file: Any, name: str, mat: Path) -> None:
-    """Refuse an array that HDF5 would read from another file, any on this machine."""
-    inside = isinstance(file.get(name, getlink=True), import_optional('h5py').HardLink)
-    if not inside or getattr(file[name], 'external', None) or getattr(file[name], 'is_virtual', 0):
-        raise ValueError(f'{mat}: should hold {name} itself. Found a link to other data.')
 
 
 def _read_frame(mat: Path, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

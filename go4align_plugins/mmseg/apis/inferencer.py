@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmseg.apis import inference_model, init_model
 from mmseg.structures import SegDataSample
 
-from go4align_plugins.data.frame_rules import find_problem, load_array
+from go4align_plugins.data.frame_rules import read_array
 from go4align_plugins.data.pictures import open_picture, to_rgb
 from go4align_plugins.mmseg.apis.launch import register_package, require_whole
 from go4align_plugins.mmseg.visualization import MTLVisualizer, read_maps
@@ -82,9 +82,7 @@ def read_image(image: Image) -> np.ndarray:
     if isinstance(image, np.ndarray):
         array = image
     elif Path(image).suffix == '.npy':
-        array = load_array(Path(image))
-        if problem := find_problem(None, array):
-            raise ValueError(f'{image}: {problem}')
+        array = read_array(None, Path(image))
         array = np.rint(array.astype(np.float64).clip(0, 1) * 255).astype(np.uint8)
     else:
         with open_picture(Path(image)) as picture:
