@@ -27,11 +27,9 @@ from go4align_plugins.tasks import MAPS
 
 @HOOKS.register_module()
 class MTLVisualizationHook(SegVisualizationHook):
-    """mmseg's hook, which reads the images again from their files, for images that it cannot read.
+    """mmseg's hook, by the same parameters, for images that it cannot read from their files.
 
-    MTAN's layout has arrays on disk. The image is taken from the batch instead, which has it at the
-    size of the truth where the test pipeline does not resize. The parameters are those of mmseg's:
-    ``draw``, ``interval``, ``show``, ``wait_time``.
+    MTAN's layout has arrays on disk: the image is taken from the batch, at the size of the truth.
     """
 
     def _after_iter(
@@ -80,13 +78,7 @@ class MTLVisualizer(SegLocalVisualizer):
         step: int = 0,
         with_labels: bool | None = True,
     ) -> None:
-        """Draw a data sample, and save it to all backends, or to a file.
-
-        The parameters are mmseg's; ``image`` is (H, W, 3) uint8 RGB, of the predictions' size.
-
-        Raises:
-            ValueError: if an array and the image differ in size.
-        """
+        """Draw a data sample on its image, (H, W, 3) uint8 RGB; the parameters are mmseg's."""
         sample = SegDataSample() if data_sample is None else data_sample
         predicted = {'prediction': read_maps(sample, 'pred') if draw_pred else {}}
         truth = read_maps(sample, 'gt') if draw_gt else {}

@@ -34,7 +34,7 @@ def test_inferencer_gives_maps_of_the_images_size(shape, tmp_path):
     ('image', 'message'),
     [
         ('missing.png', 'missing.png: should be a whole image'),
-        (np.zeros((4, 4), np.uint8), r'Found shape \(4, 4\)'),
+        (np.zeros((4, 4), np.uint8), r'shape \(4, 4\), type uint8'),
         (np.zeros((4, 4, 3)), 'type float64'),
     ],
 )

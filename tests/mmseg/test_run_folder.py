@@ -233,7 +233,7 @@ def test_weighting_is_recorded_by_its_name(rooms, tmp_path, label, hooks, argume
 
 def test_needs_a_validation(rooms, tmp_path):
     nothing = dict.fromkeys(('val_dataloader', 'val_evaluator', 'val_cfg'))
-    with pytest.raises(ValueError, match='with validation'):
+    with pytest.raises(ValueError, match='`val_dataloader` should be given'):
         Runner.from_cfg(make_config(rooms, tmp_path, **nothing)).train()
 
 

@@ -36,8 +36,7 @@ def describe(name: str) -> dict[str, Any]:
 class MTLDataset(BaseSegDataset):
     """Frames in MTAN's layout; :class:`LoadMTLFrame` should be the first step of the pipeline.
 
-    A subclass has the ``METAINFO`` of a benchmark. The ``metainfo`` of a data set tells, beside
-    mmseg's ``classes`` and ``palette``, the name of its ``benchmark`` and its ``tasks``.
+    Its ``metainfo`` has mmseg's ``classes`` and ``palette``, the ``benchmark`` and the ``tasks``.
 
     Args:
         data_root: the folder that holds ``train`` and ``val``.
@@ -65,12 +64,9 @@ class MTLDataset(BaseSegDataset):
         pipeline: Sequence[Any] = (),
         **kwargs: Any,
     ) -> None:
-        for name in kwargs.keys() - set(OPTIONS):
+        for name in kwargs:
             # `BaseSegDataset` has more, like `seg_map_suffix`, which would be ignored.
-            raise ValueError(
-                f'Parameter `{name}` should be one of {", ".join(OPTIONS)}: where the files are '
-                'and their content are fixed by the layout.'
-            )
+            check_choice('kwargs', name, OPTIONS, ': the layout says where the files are')
         classes, benchmark = self.METAINFO['classes'], benchmark or self.METAINFO['benchmark']
         known = [name for name, each in BENCHMARKS.items() if each.class_names == classes]
         self.benchmark = get_benchmark(check_choice('benchmark', benchmark, known))

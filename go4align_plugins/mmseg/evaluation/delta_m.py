@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Union
 
-from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.evaluator import Evaluator
 from mmseg.registry import EVALUATOR
 
 from go4align_plugins.data import Benchmark, get_benchmark
@@ -45,11 +45,7 @@ class MTLDeltaM(Evaluator):
             this package's, or metrics or baselines of a task are missing or cannot be read.
     """
 
-    def __init__(
-        self,
-        metrics: Mapping[str, Any] | BaseMetric | Sequence[Any],
-        baseline: Baseline = PUBLISHED,
-    ) -> None:
+    def __init__(self, metrics: Any, baseline: Baseline = PUBLISHED) -> None:
         super().__init__(metrics)
         self.baseline = baseline
 
@@ -57,34 +53,25 @@ class MTLDeltaM(Evaluator):
     def dataset_meta(self, dataset_meta: dict[str, Any]) -> None:
         """The facts of the data set: its tasks, and with them the columns of delta_m."""
         Evaluator.dataset_meta.fset(self, dataset_meta)
-        if 'benchmark' not in (dataset_meta or {}):
-            raise ValueError(
-                'Evaluator `MTLDeltaM` should be used with a data set of this package, which tells '
-                'benchmark and tasks. Use `Evaluator` with others.'
-            )
+        rule = 'be of this package for `MTLDeltaM`; use `Evaluator` with others'
+        require('benchmark' in dataset_meta, 'val_dataloader.dataset', rule, [*dataset_meta])
         benchmark = get_benchmark(dataset_meta['benchmark'])
         tasks = benchmark.select(dataset_meta['tasks'])
         prefixes = [metric.prefix for metric in self.metrics]
         for task in tasks:
             rule = f'have one for {task.name}: `dict(type="MTLMetric", task="{task.name}")`'
             require(task.name in prefixes, 'metrics', rule, prefixes)
-        expected, found = len(benchmark.class_names), len(dataset_meta['classes'])
-        if self.baseline == PUBLISHED and found != expected:
-            raise ValueError(
-                f'Parameter `baseline` should not be {PUBLISHED!r}, which is for the {expected} '
-                f'classes of {benchmark.name}. Found {found} classes.'
-            )
+        expected, classes = len(benchmark.class_names), dataset_meta['classes']
+        rule = f'be the {expected} of {benchmark.name} for the published baseline'
+        require(self.baseline != PUBLISHED or len(classes) == expected, 'classes', rule, classes)
+        scores = load_baseline(self.baseline, benchmark)
+        known = {f'{task}/{name}': score for task in scores for name, score in scores[task].items()}
         columns = [(task.name, metric) for task in tasks for metric in task.metrics]
         self._names = [f'{task}/{metric.name}' for task, metric in columns]
         self._higher_is_better = [metric.higher_is_better for _, metric in columns]
-        scores = load_baseline(self.baseline, benchmark)
-        known = {f'{task}/{name}': score for task in scores for name, score in scores[task].items()}
-        missing = [name for name in self._names if name not in known]
-        if missing:
-            raise ValueError(
-                'Parameter `baseline` should have every metric of the tasks. '
-                f'Missing: {", ".join(missing)}.'
-            )
+        missing = ', '.join(name for name in self._names if name not in known)
+        rule = f'have every metric of the tasks, {missing} too'
+        require(not missing, 'baseline', rule, self.baseline)
         self._baselines = [known[name] for name in self._names]
 
     def evaluate(self, size: int) -> dict[str, float]:
@@ -116,14 +103,11 @@ def _read_means(path: Path) -> Scores:
     try:
         content = path.read_bytes()
         entries = list(map(json.loads, content.splitlines()[-LAST:] if is_run else [content]))
-    except OSError as error:
-        raise ValueError(
-            f'{path}: should be a JSON file or a run folder, the baseline of delta_m. '
-            f'{error.strerror}.'
-        ) from error
-    except (ValueError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         found = describe_damage(path, error)
-        raise ValueError(f'{path}: should hold JSON. Found: {found}.') from error
+        raise ValueError(
+            f'{path}: should hold JSON, a baseline of delta_m. Found: {found}.'
+        ) from error
     try:
         tests = [entry['test']['metrics'] if is_run else entry for entry in entries]
         return {

@@ -1,7 +1,6 @@
 """The metrics of the tasks for MMEngine's evaluators, over those of ``measures``.
 
-Counts, sums or angles are kept of each frame: collected over all ranks, without the frames that a
-sampler repeats, they give the metrics of the whole split, never means of means.
+Each frame's counts, sums or angles, collected over all ranks, give the metrics of the whole split.
 """
 
 from __future__ import annotations
@@ -48,8 +47,11 @@ class MTLMetric(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
         """Measure the frames of a batch."""
         metric = self._new_metric()
+        names = [f'{prefix}_{self.kind.field}' for prefix in ('pred', 'gt')]
         for sample in data_samples:
-            predicted, truth = (self._read(sample, prefix) for prefix in ('pred', 'gt'))
+            for name in names:
+                require(name in sample, 'data_samples', f'hold `{name}` to be evaluated', [*sample])
+            predicted, truth = (sample[name]['data'] for name in names)
             check_same_shape(predicted, truth)
             predicted = self._one_hot(predicted) if self.kind.has_classes else predicted
             truth = truth if self.kind.has_classes else truth[None]
@@ -68,11 +70,6 @@ class MTLMetric(BaseMetric):
     def _new_metric(self) -> Metric:
         channels = self.kind.channels or len(self.dataset_meta['classes'])
         return self.kind.metric(Task(self.kind.name, channels, (), self.kind), 1.0)
-
-    def _read(self, sample: Mapping[str, Any], prefix: str) -> Tensor:
-        name = f'{prefix}_{self.kind.field}'
-        require(name in sample, 'data_samples', f'hold `{name}` to be evaluated', [*sample])
-        return sample[name]['data']
 
     def _one_hot(self, predicted: Tensor) -> Tensor:
         """(C, H, W): 1 for the predicted class, (1, H, W), and 0 for the others."""
