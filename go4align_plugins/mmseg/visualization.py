@@ -44,8 +44,8 @@ class MTLVisualizationHook(SegVisualizationHook):
             for image, output in zip(data_batch['inputs'], outputs):
                 name = f'{mode}_{Path(output.img_path).stem}'
                 options = {'show': self.show, 'wait_time': self.wait_time, 'step': runner.iter}
-                rgb = to_rgb(image, output.ori_shape)
-                self._visualizer.add_datasample(name, rgb, output, **options)
+                image = to_rgb(image, output.ori_shape)
+                self._visualizer.add_datasample(name, image, output, **options)
 
 
 def to_rgb(image: Tensor, size: tuple[int, int]) -> np.ndarray:
@@ -59,9 +59,8 @@ def to_rgb(image: Tensor, size: tuple[int, int]) -> np.ndarray:
 class MTLVisualizer(SegLocalVisualizer):
     """mmseg's visualizer for data samples with depth and normals, by the same parameters.
 
-    It draws the image, then each task's truth and prediction side by side: pixels without truth are
-    blank, depth has a scale, normals are shown as the colour (n + 1) / 2. Classes, colours and the
-    depth's unit are those of the data set.
+    Beside the image, it draws each task's truth, blank where none is known, and prediction: normals
+    as the colour (n + 1) / 2; classes, their colours and the depth's unit are the data set's.
     """
 
     @master_only

@@ -162,7 +162,7 @@ def test_chosen_tasks_need_only_their_official_folders(official, task, other, ke
         (MTLNYUv2Dataset, {'tasks': ['edges']}, 'should name tasks of nyuv2'),
         (MTLNYUv2Dataset, {'benchmark': 'streets'}, "should be one of ('nyuv2', 'rooms'). Found"),
         (MTLNYUv2Dataset, {'benchmark': 'nyu'}, "should be one of ('nyuv2', 'rooms'). Found"),
-        (MTLNYUv2Dataset, {'seg_map_suffix': '.png'}, "says where the files are. Found `kwargs = 'seg_map_suffix'"),
+        (MTLNYUv2Dataset, {'seg_map_suffix': '.png'}, "Found `kwargs = 'seg_map_suffix'"),
         (MTLCityscapesDataset, {'layout': 'zip'}, "should be one of ('mtan', 'official'). Found"),
         (MTLCityscapesDataset, {'num_classes': 34}, 'be 7 or 19. Found `num_classes = 34`'),
         (MTLCityscapesDataset, {'layout': 'official', 'split': 'test'}, "one of ('train', 'val')"),

@@ -72,7 +72,7 @@ def test_baselines_from_files(tmp_path):
             {'baseline': {'depth': {'abs_err': 1.0}}},
             'every metric of the tasks, segmentation/mIoU, segmentation/pixAcc, depth/rel_err',
         ),
-        ({'baseline': 'runs/nothing'}, 'runs/nothing: should hold JSON, a baseline of delta_m'),
+        ({'baseline': 'runs/nothing'}, 'runs/nothing: should hold tasks, their metrics and values, as JSON. Found: FileNotF'),
         ({'metrics': METRIC_TYPES[:2]}, 'have one for normal: `dict(type="MTLMetric", task='),
         ({'meta': {'classes': ('a', 'b')}}, 'should be of this package'),
     ],
@@ -87,11 +87,11 @@ def test_mistakes_show_before_training(options, message):
     ('name', 'content', 'message'),
     [
         ('metrics.jsonl', b'{"test": {}}\n', 'should hold test metrics'),
-        ('metrics.jsonl', b'nonsense\n', 'should hold JSON'),
+        ('metrics.jsonl', b'nonsense\n', 'should hold test metrics in every line, as JSON'),
         ('a.json', b'{"depth": {"abs_err": {}}}', 'should hold tasks, their metrics and values'),
         ('a.json', b'[1]', 'should hold tasks, their metrics and values'),
-        ('a.json', b'<html>', 'should hold JSON, .* Found: a web page'),
-        ('a.json', b'version https://git-lfs', 'should hold JSON, .* Found: a pointer'),
+        ('a.json', b'<html>', 'should hold tasks, .* Found: a web page'),
+        ('a.json', b'version https://git-lfs', 'should hold tasks, .* Found: a pointer'),
     ],
 )
 def test_broken_baselines(tmp_path, name, content, message):

@@ -29,10 +29,8 @@ EVALUATORS = ('val_evaluator', 'test_evaluator')
 
 def new_parser(prog: str, description: str, epilog: str) -> argparse.ArgumentParser:
     """The command line of a tool, with the options of all tools."""
-    style = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        prog, None, description, epilog, formatter_class=style, allow_abbrev=False
-    )
+    parser = argparse.ArgumentParser(prog, None, description, epilog, allow_abbrev=False)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument('config', help='path of the config')
     parser.add_argument('--work-dir', help='where logs and checkpoints go (work_dirs/CONFIG)')
     add_launch_options(parser)

@@ -15,7 +15,7 @@ from go4align_plugins.data import BENCHMARKS, get_benchmark
 from go4align_plugins.data.conversion import cityscapes
 from go4align_plugins.data.mtan_layout import SPLITS, FrameFolder
 from go4align_plugins.data.pictures import open_picture
-from go4align_plugins.tasks import IMAGE_FOLDER, MAPS
+from go4align_plugins.tasks import MAPS
 from go4align_plugins.utils.options import check_choice, require
 
 OPTIONS = ('indices', 'serialize_data', 'test_mode', 'lazy_init', 'max_refetch')
@@ -87,9 +87,9 @@ class MTLDataset(BaseSegDataset):
 
     def open_frames(self) -> Frames:
         """Open the split."""
-        root = Path(self.data_root).expanduser()
-        frames = FrameFolder(root, self.benchmark, self.split, self.tasks, self.num_classes)
-        folder = root / self.split / IMAGE_FOLDER
+        options = (self.benchmark, self.split, self.tasks, self.num_classes)
+        frames = FrameFolder(self.data_root, *options)
+        folder = frames.parts['image'].folder
         return frames.read, [folder / f'{index}.npy' for index in range(len(frames))]
 
     def get_data_info(self, index: int) -> dict[str, Any]:

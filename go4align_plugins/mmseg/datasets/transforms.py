@@ -94,12 +94,7 @@ class MTLPhotoMetricDistortion(transforms.PhotoMetricDistortion):
 
 @TRANSFORMS.register_module()
 class MTLRandomFlip(transforms.RandomFlip):
-    """mmseg's ``RandomFlip``; the normals are mirrored with the scene.
-
-    Args:
-        prob: see ``RandomFlip``.
-        direction: ``'horizontal'`` (default), ``'vertical'`` or ``'diagonal'``, or several.
-    """
+    """mmseg's ``RandomFlip`` by ``prob`` and ``direction``; normals are mirrored with the scene."""
 
     def __init__(
         self,
@@ -163,10 +158,10 @@ class MTLResize(transforms.Resize):
         *args: see ``Resize``.
         resize_targets: whether targets are resized with the image (default). False is for testing
             at another size than the data's: predictions come back at the size of the targets.
-        divide_depth: whether depth is divided, inverse depth multiplied, by the scale, as if coming
-            closer (by the geometric mean of width's and height's). It is right where it is random
-            (``dict(type='RandomResize', resize_type='MTLResize', divide_depth=True, ...)``), as in
-            MTAN's zoom; not where all frames, test frames too, are resized alike (default False).
+        divide_depth: whether depth is divided, inverse depth multiplied, by the scale (the
+            geometric mean of width's and height's), as if coming closer. For random sizes, as
+            ``RandomResize`` with ``resize_type='MTLResize'`` has them; not (default) where all
+            frames, test frames too, are resized alike.
         **kwargs: see ``Resize``.
     """
 

@@ -1,7 +1,6 @@
-"""Leaves the run folder of :mod:`go4align_plugins.utils.run_folder` behind, as LibMTL's side.
+"""Leaves the run folder of LibMTL's side, beside MMEngine's own logs and checkpoints.
 
-MMEngine's own logs and checkpoints do not change; ``config.json`` and ``metrics.jsonl`` stand
-beside them, so that the leaderboard need not know which framework trained a model.
+The leaderboard need not know which framework trained a model.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ from go4align_plugins.mmengine.optim_wrapper import TaskOptimWrapper
 from go4align_plugins.utils.options import require
 from go4align_plugins.utils.run_folder import CONFIG, METRICS, RunFolder, describe_environment
 
+# Of a file that is missing or holds something else.
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, RecursionError)
-"""Errors of a file that is missing or holds something else."""
 
 
 @HOOKS.register_module()

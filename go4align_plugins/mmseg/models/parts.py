@@ -148,10 +148,7 @@ class DepthHead(MapHead):
 
 @MODELS.register_module()
 class NormalHead(MapHead):
-    """Surface normals, trained by one minus the cosine of the angle to the true ones.
-
-    The length of its vectors means nothing; the segmentor makes it 1.
-    """
+    """Surface normals of any length, trained by one minus the cosine of the angle to the truth."""
 
     task = NORMAL.name
     loss_name = 'loss_cos'

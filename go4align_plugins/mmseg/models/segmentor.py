@@ -12,6 +12,7 @@ from mmengine.structures import PixelData
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from mmseg.utils import OptSampleList, SampleList
 from torch import Tensor
 
 from go4align_plugins.mmseg.datasets.transforms import AXES
@@ -98,7 +99,7 @@ class MultiTaskSegmentor(EncoderDecoder):
         require(valid, 'heads', f'have a `MapHead` of its task for {task}', type(head).__name__)
         return head
 
-    def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
+    def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
         """The losses of all heads, each by the name of its task."""
         features = self.extract_feat(inputs)
         heads = {f'{task}.': head for task, head in self.decode_head.items()}
@@ -119,15 +120,13 @@ class MultiTaskSegmentor(EncoderDecoder):
         maps = [head.predict(features, batch_img_metas, self.test_cfg) for head in heads]
         return torch.cat(maps, dim=1)
 
-    def _forward(
-        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
-    ) -> dict[str, Tensor]:
+    def _forward(self, inputs: Tensor, data_samples: OptSampleList = None) -> dict[str, Tensor]:
         features = self.extract_feat(inputs)
         return {task: head(features) for task, head in self.decode_head.items()}
 
     def postprocess_result(
-        self, seg_logits: Tensor, data_samples: list[SegDataSample] | None = None
-    ) -> list[SegDataSample]:
+        self, seg_logits: Tensor, data_samples: OptSampleList = None
+    ) -> SampleList:
         """Put the maps, (B, C, H, W) of all tasks, into data samples, at the original size."""
         if data_samples is None:
             data_samples = [SegDataSample() for _ in seg_logits]
