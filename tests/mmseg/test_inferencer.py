@@ -44,8 +44,6 @@ def test_images_that_are_none_are_refused(image, message):
 
 
 def test_an_array_on_disk_lies_in_0_to_1(tmp_path):
-    np.save(tmp_path / 'a.npy', np.ones((4, 4, 3), np.int8))
-    assert (read_image(tmp_path / 'a.npy') == 255).all()
     np.save(tmp_path / 'a.npy', np.full((4, 4, 3), np.nan))
     with pytest.raises(ValueError, match=r'a\.npy: an image should lie in \[0, 1\]\. Found nan'):
         read_image(tmp_path / 'a.npy')

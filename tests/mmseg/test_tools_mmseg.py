@@ -131,15 +131,15 @@ def test_pretrained_weights_are_dropped_at_any_depth():
 
 @pytest.mark.skipif(not Path('/proc/self/task').exists(), reason='threads are counted on Linux')
 def test_gloos_threads_end_before_python_does(tmp_path, monkeypatch):
-    def threads() -> int:
+    def threads():
         return len(list(Path('/proc/self/task').iterdir()))
 
     class Worker:
-        def __init__(self) -> None:
+        def __init__(self):
             self.own = self  # as a Runner is held by its loops
             self.model = DistributedDataParallel(torch.nn.Linear(2, 2))
 
-        def train(self) -> None:
+        def train(self):
             during.append(threads())
 
     before, during = threads(), []

@@ -62,13 +62,6 @@ def assert_closer(results, scale):
     np.testing.assert_allclose(results['gt_depth_map'] * scale, depth, rtol=1e-6)
 
 
-def test_flip_is_the_one_of_libmtl_side():
-    flipped = build('MTLRandomFlip', prob=1.0)(results_of())
-    assert flipped['flip_direction'] == 'horizontal'
-    assert flipped['img'][2, 11, 0] == flipped['gt_seg_map'][2, 11] == 24
-    assert_equals_frame(flipped, augment.flip(frame_of(results_of())))
-
-
 @pytest.mark.parametrize(
     ('direction', 'axes', 'signs'),
     [
@@ -82,17 +75,18 @@ def test_flip_turns_the_normals(direction, axes, signs):
     once = flip(results_of())
     expected = np.flip(results_of()['gt_normal_map'], axes) * np.array(signs)
     np.testing.assert_array_equal(once['gt_normal_map'], expected)
+    if direction == 'horizontal':
+        assert_equals_frame(once, augment.flip(frame_of(results_of())))
     assert_equals_frame(flip(once), frame_of(results_of()))
 
 
-@pytest.mark.parametrize('scale', [1.0, 1.2, 1.5, 2.0])
+@pytest.mark.parametrize('scale', [1.0, 1.2, 2.0])
 def test_scale_crop_is_the_one_of_libmtl_side(scale):
     transform = build('MTLScaleCrop', scales=[scale])
     random.seed(3)
     _, top, left = transform.choose_window(*SIZE)
     expected = frame_of(results_of())
-    if scale != 1:
-        expected = augment.scale_crop(expected, scale, top, left)
+    expected = augment.scale_crop(expected, scale, top, left) if scale > 1 else expected
     random.seed(3)
     results = transform(results_of())
     assert_equals_frame(results, expected)
@@ -109,17 +103,14 @@ def test_scale_crop_refuses(scales):
 def test_resize_takes_the_nearest_pixel():
     results = build('MTLResize', scale=(24, 16), keep_ratio=False)(results_of())
     for key in TARGETS:
-        np.testing.assert_array_equal(results[key][::2, ::2], results_of()[key])
-        np.testing.assert_array_equal(results[key][1::2, 1::2], results_of()[key])
+        np.testing.assert_array_equal(results[key], results_of()[key].repeat(2, 0).repeat(2, 1))
         assert results[key].dtype == results_of()[key].dtype
     assert results['img'].shape == (16, 24, 3)
 
 
 def test_depth_comes_closer_if_asked():
     resize = build('MTLResize', scale_factor=2.0, divide_depth=True)
-    results = resize(results_of())
-    assert_closer(results, 2)
-    np.testing.assert_array_equal(results['gt_normal_map'][::2, ::2], results_of()['gt_normal_map'])
+    assert_closer(resize(results_of()), 2)
     assert_closer(resize({**results_of(), 'inverse_depth': True}), 1 / 2)
     zoom = build('MTLScaleCrop', scales=(2.0,))
     assert_closer(zoom({**results_of(), 'inverse_depth': True}), 1 / 2)
