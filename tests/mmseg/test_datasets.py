@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 from mmengine.dataset import RepeatDataset
 from mmseg.datasets import CityscapesDataset
-from mmseg.registry import DATASETS
 from PIL import Image
 
-from go4align_plugins.data import get_benchmark
 from go4align_plugins.mmseg.datasets import MTLCityscapesDataset, MTLNYUv2Dataset
 
 from .frames import SIZE, make_frame, write_frame, write_frames, write_official
@@ -53,27 +51,6 @@ def test_frame_by_hand(root):
     assert sample.gt_sem_seg.data.shape == sample.gt_depth_map.data.shape == (1, *SIZE)
     np.testing.assert_array_equal(sample.gt_normal_map.data[:, 4, 5], frame['normal'][4, 5])
     assert sample.img_shape == SIZE
-
-
-def test_metainfo_tells_benchmark_and_tasks(root):
-    config = {'data_root': str(root), 'benchmark': 'rooms', 'tasks': ['depth']}
-    found = DATASETS.build({'type': 'MTLNYUv2Dataset', **config}).metainfo
-    assert found['classes'] == get_benchmark('rooms').class_names
-    assert (len(found['palette']), found['benchmark'], found['tasks']) == (13, 'rooms', ('depth',))
-
-
-@pytest.mark.parametrize(
-    ('benchmark', 'task', 'folder', 'field'),
-    [
-        ('nyuv2', 'normal', 'normal', 'gt_normal_map'),
-        ('rooms', 'segmentation', 'label', 'gt_sem_seg'),
-    ],
-)
-def test_chosen_tasks_need_only_their_folders(tmp_path, benchmark, task, folder, field):
-    frame = make_frame(0)
-    write_frame(tmp_path, 'train', 0, {name: frame[name] for name in ('image', folder)})
-    dataset = MTLNYUv2Dataset(tmp_path, tasks=[task], benchmark=benchmark, pipeline=PACK)
-    assert dataset[0]['data_samples'].keys() == [field]
 
 
 def test_chosen_classes(root):
@@ -169,10 +146,3 @@ def test_missing_data_names_the_remedy(tmp_path, official):
         MTLNYUv2Dataset(tmp_path / 'nothing')
     with pytest.raises(FileNotFoundError, match=rf'leftImg8bit.*Is it {official} that you mean'):
         MTLCityscapesDataset(tmp_path, layout='official')
-
-
-def test_bad_frame_is_named(root):
-    np.save(root / 'train' / 'depth' / '2.npy', make_frame(0)['depth'] * 1000)
-    dataset = MTLNYUv2Dataset(root, pipeline=PACK)
-    with pytest.raises(ValueError, match=r'2\.npy: depth should be in metres.*Mend it: divide'):
-        dataset[2]
