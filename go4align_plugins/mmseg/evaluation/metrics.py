@@ -27,8 +27,7 @@ from go4align_plugins.utils.options import check_choice, require
 
 PUBLISHED = 'published'
 LAST = 10  # epochs of a run that are averaged, as the papers do
-Scores = Mapping[str, Mapping[str, float]]
-"""Task -> metric -> value."""
+Scores = Mapping[str, Mapping[str, float]]  # task -> metric -> value
 Baseline = Union[str, Path, Sequence[Union[str, Path]], Scores]
 
 
@@ -45,9 +44,10 @@ class MTLMetric(BaseMetric):
         **kwargs: of mmengine's ``BaseMetric``.
 
     Raises:
-        ValueError: if the task is unknown; later, if a data sample lacks a map, or one does not
-            fit the other or the classes.
+        ValueError: if the task is unknown; later, if a map is missing or does not fit.
     """
+
+    default_prefix: str | None = None
 
     def __init__(self, *args: Any, task: str | None = None, **kwargs: Any) -> None:
         self.kind = MAPS[check_choice('task', task or self.default_prefix, MAPS)]
@@ -161,8 +161,7 @@ class MTLDeltaM(Evaluator):
         self._names = [f'{task}/{metric.name}' for task, metric in columns]
         self._higher_is_better = [metric.higher_is_better for _, metric in columns]
         missing = ', '.join(name for name in self._names if name not in known)
-        rule = f'have every metric of the tasks, {missing} too'
-        require(not missing, 'baseline', rule, self.baseline)
+        require(not missing, 'baseline', f'have all metrics, {missing} too', self.baseline)
         self._baselines = [known[name] for name in self._names]
 
     def evaluate(self, size: int) -> dict[str, float]:
