@@ -11,7 +11,7 @@ from mmengine.dataset import RepeatDataset
 from mmseg.datasets import CityscapesDataset
 from PIL import Image
 
-from go4align_plugins.mmseg.datasets import MTLCityscapesDataset, MTLNYUv2Dataset
+from go4align_plugins.mmseg.datasets import MTLCityscapesDataset, MTLDataset, MTLNYUv2Dataset
 
 from .frames import SIZE, make_frame, write_frame, write_frames, write_official
 
@@ -60,6 +60,18 @@ def test_chosen_classes(root):
     np.testing.assert_array_equal(dataset[0]['gt_seg_map'], expected)
     palette = MTLNYUv2Dataset.METAINFO['palette']
     assert dataset.metainfo['palette'] == [palette[11], palette[0]]
+
+
+def test_any_benchmark_without_a_class_of_its_own(root):
+    dataset = MTLDataset(root, benchmark='rooms', tasks=['depth', 'segmentation'], pipeline=LOAD)
+    own = MTLNYUv2Dataset(root, benchmark='rooms', pipeline=LOAD)
+    np.testing.assert_array_equal(dataset[1]['gt_seg_map'], own[1]['gt_seg_map'])
+    assert {**dataset.metainfo, 'tasks': own.metainfo['tasks']} == own.metainfo
+    assert dataset.metainfo['tasks'] == ('segmentation', 'depth')
+    with pytest.raises(ValueError, match=r'`benchmark` should be one of .*rooms.*Found'):
+        MTLDataset(root, pipeline=LOAD)
+    with pytest.raises(ValueError, match='`metainfo` should hold no `classes`'):
+        MTLDataset(root, benchmark='rooms', metainfo={'classes': ('bed',)})
 
 
 def test_of_mmengine(root):

@@ -33,6 +33,7 @@ def describe(name: str) -> dict[str, Any]:
     return {'classes': classes, 'palette': palette, 'benchmark': name}
 
 
+@DATASETS.register_module()
 class MTLDataset(BaseSegDataset):
     """Frames in MTAN's layout; :class:`LoadMTLFrame` should be the first step of the pipeline.
 
@@ -42,7 +43,7 @@ class MTLDataset(BaseSegDataset):
         data_root: the folder that holds ``train`` and ``val``.
         split: ``'train'`` (default) or ``'val'``.
         tasks: names of the tasks to read. None (default) reads all of the benchmark's.
-        benchmark: whose tasks and classes the frames have. None (default): the class's own.
+        benchmark: whose tasks and classes the frames have. None (default): the subclass's own.
         metainfo: ``classes`` in place of the benchmark's; those left out become unlabelled.
         pipeline: transforms, built or as configs.
         **kwargs: of mmengine's ``BaseDataset``: those of :data:`OPTIONS`.
@@ -67,9 +68,16 @@ class MTLDataset(BaseSegDataset):
         for name in kwargs:
             # `BaseSegDataset` has more, like `seg_map_suffix`, which would be ignored.
             check_choice('kwargs', name, OPTIONS, ': the layout says where the files are')
-        classes, benchmark = self.METAINFO['classes'], benchmark or self.METAINFO['benchmark']
-        known = [name for name, each in BENCHMARKS.items() if each.class_names == classes]
+        own, benchmark = self.METAINFO, benchmark or self.METAINFO.get('benchmark')
+        fit = (
+            (own['classes'],) if own else {each.class_names for each in BENCHMARKS.values()} - {()}
+        )
+        known = [name for name, each in BENCHMARKS.items() if each.class_names in fit]
         self.benchmark = get_benchmark(check_choice('benchmark', benchmark, known))
+        if not own:
+            rule = 'hold no `classes` with `MTLDataset`, only with a subclass'
+            require('classes' not in (metainfo or {}), 'metainfo', rule, metainfo)
+            metainfo = {**describe(self.benchmark.name), **(metainfo or {})}
         self.split = split
         self.tasks = tuple(task.name for task in self.benchmark.select(tasks))
         kwargs.update(data_root=str(data_root), data_prefix={})
