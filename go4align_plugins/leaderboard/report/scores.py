@@ -71,13 +71,11 @@ class Scoring:
         return f'delta_m is left out: {_listed(zeros)} of {SINGLE_TASK} is 0.' if zeros else None
 
     def scores(self, figures: Mapping[Key, float]) -> dict[Key, float]:
-        """Return delta_m in percent and LibMTL's improvement as a share, if all metrics are there.
-
-        Both are linear in the figures: their mean over seeds is the papers' score of the means.
-        """
+        """Return delta_m in percent and LibMTL's improvement as a share, if no metric is absent."""
         if self.obstacle or any(key not in figures for key in self.metrics):
             return {}
         values, baselines = ([of[key] for key in self.metrics] for of in (figures, self.baseline))
+        # Both are linear in the figures: their mean over seeds is the papers' score of the means.
         score = delta_m(values, baselines, self._directions())
         return {DELTA_M: score, IMPROVEMENT: self.improvement(figures, self.tasks)}
 
