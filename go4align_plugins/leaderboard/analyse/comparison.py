@@ -22,8 +22,7 @@ from go4align_plugins.plots.canvas import GREY, PALETTE
 from go4align_plugins.utils.options import check_whole
 from go4align_plugins.weighting.groupings import GROUPINGS, get_grouping
 
-BASELINES = ('STL', 'EW')
-"""Trained in every comparison: delta_m refers to the one, relative time to the other."""
+BASELINES = (SINGLE_TASK, EQUAL_WEIGHTING)  # delta_m refers to the one, time to the other
 INDICATORS = ('MGDA', 'Nash_MTL', 'FAMO', 'CAGrad', 'IMTL', 'UW', 'DWA')
 MARKS = {'': (PALETTE[0], 0.0), 'alone': (GREY, -0.17), 'with AGRM': (PALETTE[0], 0.17)}
 """The colour of a series, and its place beside the middle of a row."""
@@ -130,7 +129,7 @@ def compare(
     entries: Iterable[Entry], variants: Sequence[Variant], benchmark: Benchmark, last: int = 10
 ) -> Comparison:
     """Compare variants with each other and with equal weighting, over the last epochs."""
-    entries, specs = list(entries), {name: name for name in (SINGLE_TASK, EQUAL_WEIGHTING)}
+    entries, specs = list(entries), {name: name for name in BASELINES}
     specs |= {variant.label: variant.spec for variant in variants}
     found = {label: [e for e in entries if e.method == spec] for label, spec in specs.items()}
     runs, failures = {}, []

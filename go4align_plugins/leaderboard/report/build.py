@@ -35,10 +35,7 @@ def load_results(paths: Iterable[str | Path]) -> tuple[list[Run], list[Failure]]
     for path in map(Path, paths):
         store = path if path.suffix == '.jsonl' else path / RESULTS
         if not store.is_file():
-            rule = (
-                f'{path} should be a leaderboard (a folder with {RESULTS}), a store or a run '
-                'folder (with config.json)'
-            )
+            rule = f'{path} should be a leaderboard ({RESULTS}), a store or a run (config.json)'
             valid = path.suffix != '.jsonl' and (path / 'config.json').is_file()
             check(valid, rule, 'neither' if path.exists() else 'nothing')
             runs.append(load_run(path))

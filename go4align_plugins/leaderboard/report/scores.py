@@ -166,11 +166,7 @@ def _compare(rows: Sequence[Row]) -> list[str]:
 
 
 def bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
-    """Return the 95 % percentile interval of a mean of paired differences, the same every time.
-
-    With two or three differences it goes from the smallest to the largest: a single one of the n^n
-    resamples has more than 2.5 % of the weight. Both ends are NaN if a difference is not finite.
-    """
+    """Return the 95 % percentile interval of a mean of paired differences, the same every time."""
     if not np.isfinite(differences).all():
         return nan, nan
     stats = import_optional('scipy.stats', user='Intervals')
