@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from go4align_plugins.data import BENCHMARKS
-from go4align_plugins.leaderboard.analyse.variants import INDICATORS
+from go4align_plugins.leaderboard.analyse.comparison import INDICATORS
 from go4align_plugins.leaderboard.cli import analyse, board
 from go4align_plugins.leaderboard.report.formats import FORMATS
 from go4align_plugins.leaderboard.run.launchers import CLUSTERS

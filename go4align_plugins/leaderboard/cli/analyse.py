@@ -8,7 +8,7 @@ import platform
 import re
 from argparse import Namespace
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -16,11 +16,12 @@ from typing import Any
 import torch
 
 from go4align_plugins.data import get_benchmark
-from go4align_plugins.leaderboard.analyse import comparison, convergence, runtime, variants
+from go4align_plugins.leaderboard.analyse import comparison, convergence, runtime
+from go4align_plugins.leaderboard.analyse import comparison as variants
 from go4align_plugins.leaderboard.analyse.pictures import weights_heatmap
 from go4align_plugins.leaderboard.cli.board import plan_of, train
+from go4align_plugins.leaderboard.report.build import load_results
 from go4align_plugins.leaderboard.report.scores import DELTA_M, TIME
-from go4align_plugins.leaderboard.report.sources import load_results
 from go4align_plugins.leaderboard.run.cell import describe_machine
 from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING, Run, by_method
 from go4align_plugins.leaderboard.run.store import RESULTS, Store
@@ -200,7 +201,7 @@ def time_methods(options: Namespace) -> int:
         **describe_environment('torch', 'LibMTL', 'torch_geometric'),
         'repeats': options.repeats,
         'notes': notes,
-        'timings': [each.record for each in timings],
+        'timings': [asdict(each) for each in timings],
         'failures': failed,
     }
     save_json(options.json, record)

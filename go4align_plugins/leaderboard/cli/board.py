@@ -14,10 +14,9 @@ from filelock import FileLock, Timeout
 
 from go4align_plugins.data import get_benchmark
 from go4align_plugins.data.rooms import render_if_missing
-from go4align_plugins.leaderboard.report.build import build_report
+from go4align_plugins.leaderboard.report.build import build_report, check_shared, load_results
 from go4align_plugins.leaderboard.report.csv_results import report_of_table
 from go4align_plugins.leaderboard.report.formats import Report
-from go4align_plugins.leaderboard.report.sources import check_shared, load_results
 from go4align_plugins.leaderboard.run.cell import check_methods
 from go4align_plugins.leaderboard.run.execute import Execution
 from go4align_plugins.leaderboard.run.launchers import get_launcher
