@@ -17,7 +17,6 @@ import torch
 
 from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard.analyse import comparison, convergence, runtime
-from go4align_plugins.leaderboard.analyse import comparison as variants
 from go4align_plugins.leaderboard.analyse.pictures import weights_heatmap
 from go4align_plugins.leaderboard.cli.board import plan_of, train
 from go4align_plugins.leaderboard.report.build import load_results
@@ -99,14 +98,14 @@ def _methods(options: Namespace) -> dict[str, list[Run]]:
 
 def compare_variants(options: Namespace) -> int:
     """Train, print and write the table, draw the picture; return 1 if a training failed."""
-    plan = plan_of(options, methods=variants.BASELINES)
+    plan = plan_of(options, methods=comparison.BASELINES)
     num_tasks, benchmark = len(plan.task_names), get_benchmark(plan.benchmark)
     require(num_tasks > 1, 'tasks', 'leave two tasks or more to be weighted', plan.task_names)
     check_whole('last', options.last, 1, math.inf)
     # By default K is the paper's, if that leaves any tasks to group.
     compared = _variants(options, num_tasks, min(benchmark.num_groups, num_tasks - 1))
     new_figure(1, 1)  # where matplotlib is absent, say so before the training and not after it
-    methods = [*variants.BASELINES, *(variant.spec for variant in compared)]
+    methods = [*comparison.BASELINES, *(variant.spec for variant in compared)]
     folder, _ = train(options, plan_of(options, methods=methods), only_asked=True)
     entries = Store(folder / RESULTS).entries().values()
     found = comparison.compare(entries, compared, benchmark, options.last)
@@ -122,23 +121,23 @@ def compare_variants(options: Namespace) -> int:
     return 1 if found.missing or found.report.failures else 0
 
 
-def _variants(options: Namespace, num_tasks: int, default: int) -> Sequence[variants.Variant]:
+def _variants(options: Namespace, num_tasks: int, default: int) -> Sequence[comparison.Variant]:
     """List the methods of a comparison, and print which are left out."""
     if options.analysis == 'groups':
-        return variants.group_counts(num_tasks, options.groups)
+        return comparison.group_counts(num_tasks, options.groups)
     num_groups = default if options.num_groups is None else options.num_groups
     if options.analysis == 'ablation':
-        return variants.ablation(num_tasks, num_groups)
-    known: Iterable[str] = variants.INDICATORS
+        return comparison.ablation(num_tasks, num_groups)
+    known: Iterable[str] = comparison.INDICATORS
     if options.analysis == 'indicators':
         from go4align_plugins.libmtl.compat import import_libmtl
 
         asked = options.indicators
         offered = import_libmtl().weighting.__all__
-        found = variants.indicators(offered, num_tasks, num_groups, asked)
+        found = comparison.indicators(offered, num_tasks, num_groups, asked)
     else:
         known, asked = GROUPINGS, options.clusterings
-        found = variants.clusterings(num_tasks, num_groups, asked)
+        found = comparison.clusterings(num_tasks, num_groups, asked)
     if asked is None:
         _print_absent(known, [variant.row for variant in found])
     return found
