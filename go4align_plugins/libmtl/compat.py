@@ -86,11 +86,7 @@ class CAGrad(LibMTL.weighting.CAGrad):
 
 
 def combine(gradients: Tensor, calpha: float, rescale: int) -> tuple[Tensor, np.ndarray]:
-    """Combine the tasks' gradients (M, D) into a step's direction (D,), and its weights (M,).
-
-    ``calpha`` is how far the direction may be from the mean gradient; ``rescale`` 0, 1 or 2 divides
-    the direction by 1, 1 + c² or 1 + c.
-    """
+    """Combine the tasks' gradients (M, D) into a step's direction (D,), and its weights (M,)."""
     from scipy.optimize import minimize
 
     require(rescale in (0, 1, 2), 'rescale', 'be 0, 1 or 2', rescale)

@@ -97,10 +97,7 @@ def _read_face(
 
 
 def open_molecules(root: str | Path, benchmark: Benchmark, tasks: Sequence[str]) -> Source:
-    """Open QM9's molecules as graphs; a target (1,) has mean 0 and deviation 1 in training.
-
-    NashMTL's code says the same; LibMTL's example standardises by all molecules, tested ones too.
-    """
+    """Open QM9's molecules as graphs; a target (1,) has mean 0 and deviation 1 in training."""
     loader = import_optional('torch_geometric.loader', 'qm9', 'Networks for molecules').DataLoader
     molecules = read_qm9(root)
     targets = molecules.targets[:, [benchmark.task_names.index(name) for name in tasks]]
@@ -109,6 +106,7 @@ def open_molecules(root: str | Path, benchmark: Benchmark, tasks: Sequence[str])
     if not differ.all():
         rule = 'every target should differ among the molecules for training'
         raise ValueError(f'{root}: {rule}. {tasks[int(np.argmin(differ))]} does not.')
+    # As in NashMTL's code; LibMTL's example standardises by all molecules, tested ones too.
     scales = train.std(axis=0, ddof=1)
     standardised = torch.from_numpy((targets - train.mean(axis=0)) / scales).float()
     read = partial(_read_molecule, molecules, standardised, tasks)

@@ -53,11 +53,6 @@ class Step:
     weights: Tensor | None = None  # (M,), that took effect
 
 
-def given_weights(losses: Tensor, weights: Tensor) -> Tensor:
-    """Indicator of :class:`Grouped`: the strategy's own weights."""
-    return weights
-
-
 class Grouped(AGRMWeighting):
     """One of LibMTL's strategies under AGRM; the strategy is the other base class.
 
@@ -75,16 +70,15 @@ class Grouped(AGRMWeighting):
     ``AGRM_grouping``, as GO4Align's, beside the strategy's own.
     """
 
-    method, prefix = staticmethod(partial(AGRM, indicator=given_weights)), GROUPED
+    # The indicator is the strategy's own weights.
+    method = staticmethod(partial(AGRM, indicator=lambda losses, weights: weights))
+    prefix = GROUPED
     average: ClassVar[str | None] = None
     """The attribute with the running average that is weighted; None: this step's gradients."""
     _step: Step
 
     def backward(self, losses: Tensor, **weight_args: Any) -> Any:
-        """Let the strategy take its step on losses (M,) or (3, M); return the grouped weights.
-
-        With as many groups as tasks, whatever the strategy returns is returned, if it is not None.
-        """
+        """Let the strategy take its step on losses (M,) or (3, M); return the grouped weights."""
         self.configure(weight_args)
         risks = losses.detach().abs().view(-1, self.task_num).mean(0)
         self._step = step = Step(risks, several_batches=losses.ndim > 1)
@@ -102,6 +96,7 @@ class Grouped(AGRMWeighting):
         if self._ungrouped and step.weights is None and returned is not None:
             self._group(torch.as_tensor(returned, device=losses.device))
         del self._step
+        # With as many groups as tasks it returns whatever the strategy itself does.
         if self._ungrouped and (returned is not None or step.weights is None):
             return returned
         if step.weights is None:

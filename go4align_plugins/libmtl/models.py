@@ -106,10 +106,7 @@ class Model(NamedTuple):
 def build_model(
     backbone: str, architecture: str | type, tasks: Sequence[Task], pretrained: bool = True
 ) -> Model:
-    """Build a model by the names of its parts.
-
-    ``resnet*`` is LibMTL's dilated ResNet, with ASPP heads; all others are trained from scratch.
-    """
+    """Build a model by the names of its parts; ``resnet*`` is dilated, with ASPP heads."""
     head: Any = nn.Linear
     if backbone in RESNET_WIDTHS:
         encoder: Any = partial(_build_resnet, backbone, pretrained)

@@ -50,10 +50,7 @@ def register() -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add all options to LibMTL's command line.
-
-    A switch, or the number of groups, is None where it is not given: no weight argument then.
-    """
+    """Add all options to LibMTL's command line; a switch or number of groups may stay None."""
     for prefix, names in OPTIONS.items():
         group = parser.add_argument_group(f'{prefix[:-1]} (go4align-plugins)')
         for name in names:
@@ -97,7 +94,6 @@ def _extend(original: Any, strategies: Mapping[str, type[AGRMWeighting]]) -> Any
     """Extend LibMTL's ``prepare_args``, which knows a closed list, by this package's strategies."""
 
     def prepare_args(params: argparse.Namespace) -> tuple[dict, dict, dict | None]:
-        """Return the configuration of hyperparameters, optimizer, and learning rate scheduler."""
         name = params.weighting
         refuse_ungrouped(name)
         if name not in strategies:

@@ -22,7 +22,7 @@ from go4align_plugins.libmtl.data import Loaders, build_loaders
 from go4align_plugins.libmtl.grouped import OWN_LOOP
 from go4align_plugins.libmtl.loop import RecordedTrainer
 from go4align_plugins.libmtl.models import BACKBONES, RESNET_WIDTHS, build_model, build_task_dict
-from go4align_plugins.libmtl.protocols import NAMES, PLATEAU, SMALL, Protocol, get_protocol
+from go4align_plugins.libmtl.protocols import NAMES, PLATEAU, SMALL, get_protocol
 from go4align_plugins.libmtl.strategies import OPTIONS
 from go4align_plugins.libmtl.trainer import as_offered
 from go4align_plugins.tasks import MAPS
@@ -147,26 +147,21 @@ def resolve(options: argparse.Namespace, rest: Sequence[str] = ()) -> dict[str, 
     require(options.weighting not in OWN_LOOP, 'weighting', rule, options.weighting)
     as_offered(options.weighting, LibMTL.weighting)
     as_offered(protocol.arch, LibMTL.architecture)
-    config |= _parse(options, protocol, rest)
+    # LibMTL's command line reads the rest; it does not know the schedule of its own QM9 example.
+    preset = {**vars(options), **vars(protocol), 'mode': 'train', 'gamma': 0.5}
+    params = LibMTL.config.LibMTL_args.parse_args(list(rest), argparse.Namespace(**preset))
+    plateau = params.scheduler == PLATEAU['scheduler']
+    params.scheduler = None if plateau else params.scheduler
+    kwargs, optim_param, scheduler_param = LibMTL.config.prepare_args(params)
+    schedule = dict(PLATEAU) if plateau else scheduler_param
+    config |= {'optim_param': optim_param, 'scheduler_param': schedule, **kwargs}
+    config['rep_grad'] = params.rep_grad
     prefix = getattr(getattr(LibMTL.weighting, options.weighting), 'prefix', None)
     if prefix in OPTIONS:
         num_groups = min(benchmark.num_groups, len(tasks))
         config['weight_args'].setdefault(f'{prefix}num_groups', num_groups)
     packages = ('torch', 'torchvision', 'numpy', 'LibMTL', 'torch_geometric')
     return {**config, **describe_environment(*packages)}
-
-
-def _parse(options: argparse.Namespace, protocol: Protocol, rest: Sequence[str]) -> dict[str, Any]:
-    """Let LibMTL's command line read the rest; return the Trainer's options."""
-    preset = {**vars(options), **vars(protocol), 'mode': 'train', 'gamma': 0.5}
-    params = LibMTL.config.LibMTL_args.parse_args(list(rest), argparse.Namespace(**preset))
-    # LibMTL's options do not know the schedule of its own QM9 example.
-    plateau = params.scheduler == PLATEAU['scheduler']
-    params.scheduler = None if plateau else params.scheduler
-    kwargs, optim_param, scheduler_param = LibMTL.config.prepare_args(params)
-    schedule = dict(PLATEAU) if plateau else scheduler_param
-    own = {'optim_param': optim_param, 'scheduler_param': schedule}
-    return {**own, **kwargs, 'rep_grad': params.rep_grad}
 
 
 def build(config: dict[str, Any]) -> tuple[RecordedTrainer, Loaders]:

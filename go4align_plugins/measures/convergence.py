@@ -45,11 +45,9 @@ def convergence_epoch(
 
 
 def smooth(values: Sequence[float], window: int) -> list[float]:
-    """Replace each epoch's value by the mean over a window (an odd number of epochs) around it.
-
-    Towards both ends the window shrinks on both sides alike, so a straight line stays as it is.
-    """
+    """Replace each epoch's value by the mean over a window (an odd number of epochs) around it."""
     require(window >= 1 and window % 2 == 1, 'window', 'be an odd number from 1', window)
+    # It shrinks towards both ends, on both sides alike: a straight line stays as it is.
     last = len(values) - 1
     reaches = [min(window // 2, epoch, last - epoch) for epoch in range(len(values))]
     return [fmean(values[i - reach : i + reach + 1]) for i, reach in enumerate(reaches)]

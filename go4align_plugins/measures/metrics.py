@@ -28,10 +28,8 @@ BINS_PER_DEGREE = 128
 def confusion_matrix(prediction: Tensor, label: Tensor, num_classes: int) -> Tensor:
     """Count the pixels of each true and predicted class: (C, C) int64, the true class first.
 
-    Args:
-        prediction: logits (B, C, H, W).
-        label: classes (B, H, W) of any dtype; those outside 0 to C - 1 are left out.
-        num_classes: C.
+    Takes logits (B, C, H, W) and labels (B, H, W) of any dtype; those outside 0 to C - 1 are no
+    labels.
     """
     label = label.long()
     predicted = prediction.max(dim=1).indices  # a quarter of argmax's time on a CPU

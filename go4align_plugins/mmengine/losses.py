@@ -51,7 +51,13 @@ class LossRecorder:
             terms = _find_terms(losses, total, log_vars)
             # The check makes the host wait for the device, hence once for each set of keys.
             if frozenset(terms) not in self._checked_keys:
-                _check_sum(total, terms)
+                found = sum(terms.values(), total.new_zeros(()))
+                if not _equal(found, total):  # an overridden method adds a loss of no task
+                    raise ValueError(
+                        "A model's `parse_losses` should return the sum of the losses that it logs."
+                        f' Found a total of {total.item()}, and a sum of {found.item()} over the '
+                        f'keys {[*terms]}.'
+                    )
                 self._checked_keys.add(frozenset(terms))
             self._summands[total] = terms
         return total, log_vars
@@ -61,12 +67,10 @@ class LossRecorder:
         return _find_terms(losses, *self._parse_losses(losses))
 
     def pop(self, loss: Tensor) -> dict[str, Tensor]:
-        """Return the summands of a total, loss key -> () with its graph, and drop their record.
-
-        A model may parse more than once in an iteration: the sum of all its totals is one, too.
-        """
+        """Return the summands of a total, loss key -> () with its graph, and drop their record."""
         recorded = list(self._summands)
         totals = [total for total in recorded if total is loss]
+        # A model may parse more than once in an iteration: the sum of all its totals is one, too.
         if not totals and recorded and _equal(torch.stack(recorded).sum(), loss):
             totals = recorded
         if not totals:
@@ -96,16 +100,6 @@ def _add(terms: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
     for name, value in terms:
         sums[name] = sums[name] + value if name in sums else value
     return sums
-
-
-def _check_sum(total: Tensor, terms: Mapping[str, Tensor]) -> None:
-    """Refuse an overridden ``parse_losses`` that adds a loss of no task."""
-    found = sum(terms.values(), total.new_zeros(()))
-    if not _equal(found, total):
-        raise ValueError(
-            "A model's `parse_losses` should return the sum of the losses that it logs. Found "
-            f'a total of {total.item()}, and a sum of {found.item()} over the keys {[*terms]}.'
-        )
 
 
 def _equal(found: Tensor, expected: Tensor) -> bool:
@@ -142,13 +136,9 @@ class TaskLosses:
         return claims[0]
 
     def sum(self, terms: Mapping[str, Tensor]) -> Tensor:
-        """Sum the losses of each task, (M,) in float32 at least; 0 for a task without a loss.
-
-        The first call fixes the tasks where they are not given. All ranks then have the same, since
-        some may lack a task at first.
-        """
+        """Sum the losses of each task, (M,) in float32 at least; 0 for a task without a loss."""
         tasks = {key: self.find_task(key) for key in terms}
-        if not self.names:
+        if not self.names:  # all ranks have the same, though some may lack a task at first
             gathered = all_gather_object(list(tasks.values()))
             self.names = tuple(dict.fromkeys(name for names in gathered for name in names))
         for key in (key for key, name in tasks.items() if name not in self.names):

@@ -75,11 +75,7 @@ class TaskOptimWrapper(OptimWrapper):
         self._recorder = LossRecorder.attach(model)
 
     def update_params(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
-        """Weigh the losses in a total of ``parse_losses``, and update the parameters as inherited.
-
-        Raises:
-            ValueError: if the loss is no total of the model's, or its parts do not fit the tasks.
-        """
+        """Weigh the losses in a total of ``parse_losses``; update the parameters as inherited."""
         if self._recorder is None:
             raise ValueError(
                 f'`{type(self).__name__}.initialize_count_status(model, ...)` should be called '
@@ -104,10 +100,7 @@ class TaskOptimWrapper(OptimWrapper):
                 self.message_hub.update_scalar(f'train/{kind}/{name}', number(value))
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the inherited state, and the weighting's under ``'weighting'`` once it is built.
-
-        A plain wrapper can load it: the weighting's own parameters are apart from the inherited.
-        """
+        """Return the inherited state and, apart from it, the weighting's once it is built."""
         state = super().state_dict()
         if self.weighting is not None:
             state[STATE_KEY] = {
@@ -122,11 +115,7 @@ class TaskOptimWrapper(OptimWrapper):
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load a state of this wrapper, or of one that weighs no tasks, with a warning.
-
-        Raises:
-            ValueError: if it is of other tasks or of another method, or is damaged.
-        """
+        """Load a state of this wrapper, or of one that weighs no tasks, with a warning."""
         state_dict = dict(state_dict)
         saved = state_dict.pop(STATE_KEY, None)
         names = self.task_names if saved is None else self._check_saved(saved)
@@ -223,7 +212,7 @@ class GO4AlignOptimWrapper(TaskOptimWrapper):
 
     Raises:
         ValueError: if a parameter is out of its range; in training, if a loss is negative, or
-            belongs to no task or to two.
+            belongs to no task or to two; in loading, if a state is damaged or of other tasks.
 
     Example:
         >>> optim_wrapper = dict(

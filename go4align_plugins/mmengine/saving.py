@@ -67,15 +67,9 @@ class SafeCheckpointHook(CheckpointHook):
 
 
 def find_checkpoint(work_dir: str | Path) -> Path | None:
-    """Find the checkpoint that the run in a folder resumes from; None if it has none.
-
-    MMEngine's file ``last_checkpoint`` names it; a file of that name in the folder itself comes
-    first, since the folder may have been moved. Then comes the latest ``epoch_N`` or ``iter_N``.
-
-    Raises:
-        ValueError: if it is damaged; the message names it and says what to do.
-    """
+    """Find the checkpoint that a run folder goes on from, if any; a ValueError tells of damage."""
     work_dir = Path(work_dir)
+    # MMEngine's pointer names it, perhaps from before the folder was moved; else the latest counts.
     pointer = work_dir / LAST
     named = Path(pointer.read_text(errors='replace').strip()) if pointer.is_file() else Path()
     candidates = [work_dir / named.name, named] if named.suffix == '.pth' else []

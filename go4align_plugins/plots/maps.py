@@ -76,12 +76,10 @@ def draw_maps(rows: Sequence[Mapping[str, Any]], legend: Legend) -> Figure:
     total = HEADER + len(rows) * (cell_height + SPACE) + legend_height
     figure = new_figure(WIDTH, total)
     figure.set_layout_engine('none')
-    titled = set()
-    for (task, name), left in zip(columns, lefts):
+    for (task, name), left, (before, _) in zip(columns, lefts, [('', ''), *columns]):
         centre = (left + cell / 2) / WIDTH
         figure.text(centre, 1 - (HEADER - 0.06) / total, name, ha='center', va='bottom', size=9)
-        if task not in titled:
-            titled.add(task)
+        if task != before:
             title = f'{task} ({legend.depth_unit})' if _has_scale(task) else task
             figure.text(left / WIDTH, 1 - 0.2 / total, title, weight='bold', va='bottom', size=10)
     for index, frame in enumerate(maps):

@@ -36,10 +36,7 @@ class DataError(ValueError):
 
 
 def save_bytes(path: Path, content: bytes, durable: bool = False) -> None:
-    """Write a file aside and rename it: under its own name it is never half-written.
-
-    ``durable`` waits until it is on the disk, and survives a loss of power. An OSError names it.
-    """
+    """Write a file aside and rename it; ``durable`` survives a loss of power. Errors name it."""
     aside = path.with_name(f'{path.name}.part')
     try:
         with aside.open('wb') as file:
@@ -61,11 +58,7 @@ def save_json(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def advise(error: BaseException, onward: str) -> str:
-    """Advise on a file that cannot be written, or a loader's process that was killed.
-
-    ``onward`` says how to go on. The text, if any, is printed after the error, on its line: a
-    leaderboard keeps the last line of a log.
-    """
+    """Advise, if need be, behind an error on its line: ``onward`` says how to go on."""
     advice = ADVICE.get(getattr(error, 'errno', 0))
     # So begins torch's message where a process that reads the data is gone.
     if isinstance(error, RuntimeError) and str(error).startswith('DataLoader worker'):
@@ -76,10 +69,7 @@ def advise(error: BaseException, onward: str) -> str:
 def explain(
     error: BaseException, onward: str, plain: tuple[type[BaseException], ...]
 ) -> str | None:
-    """Find the message for an error that its user can mend; None where the traceback is needed.
-
-    The message of a ``plain`` error says all; others get advice, or none.
-    """
+    """Find the message for an error that is ``plain`` or has advice; None: show the traceback."""
     advice = advise(error, onward)
     if not advice and not isinstance(error, plain):
         return None
@@ -90,10 +80,7 @@ def explain(
 
 
 def find_damage(path: Path, legacy: bool = False) -> str | None:
-    """Find damage in a checkpoint by its checksums, at none of which torch itself looks.
-
-    With ``legacy`` a file of torch before 1.6 will do, which has no checksums.
-    """
+    """Find damage by checksums, which torch ignores; ``legacy``: torch before 1.6 had none."""
     try:
         if legacy and not zipfile.is_zipfile(path):
             with path.open('rb') as file:
@@ -107,11 +94,7 @@ def find_damage(path: Path, legacy: bool = False) -> str | None:
 
 
 def load_tensors(path: Path) -> Any:
-    """Read a file of torch's that needs no code, onto the CPU.
-
-    Raises:
-        ValueError: if it is damaged, another file or needs code; the message does not name it.
-    """
+    """Read torch's file onto the CPU; a ValueError: it is damaged, another one, or needs code."""
     damage = find_damage(path, legacy=True)
     if damage:
         raise ValueError(damage)
@@ -122,10 +105,7 @@ def load_tensors(path: Path) -> Any:
 
 
 def describe_damage(path: Path, error: BaseException) -> str:
-    """Describe a file that its reader refuses by an error, on one line.
-
-    The text that lies in its place comes first, then the reader's words, unless they do not help.
-    """
+    """Describe a refused file on one line: the text in its place, or its reader's words."""
     said = ' '.join(str(error).split())
     try:
         stand_in = find_stand_in(path)
@@ -157,10 +137,7 @@ def find_stand_in(path: Path) -> str | None:
 
 
 def locate(root: Path, wanted: Collection[str | Path]) -> str:
-    """Say where data that a folder lacks may be: in an archive, or in a folder near it.
-
-    One of the wanted paths is enough to know the right folder. Data that is not near: no text.
-    """
+    """Say which folder near this one has any of the wanted paths, or which archive may have."""
     inside, deeper = sorted(root.glob('*')), sorted(root.glob('*/*'))
     for folder in (*inside, root.parent, *deeper) if root.is_dir() else ():
         if folder.is_dir() and any((folder / path).exists() for path in wanted):

@@ -29,19 +29,14 @@ class RunFolderError(ValueError):
 
 
 class RunFolder:
-    """One run's folder.
+    """One run's folder, which is made; ``config`` has all options of the run, as plain values.
 
-    Args:
-        path: the folder; it is made.
-        config: all options of the run, plain values.
-        resume: whether to go on with the run in it, if there is one.
-
-    Raises:
-        RunFolderError: if the folder holds a run and ``resume`` is False, or another run's options.
+    A RunFolderError: it holds a run and ``resume`` is False, or a run with other options.
     """
 
     def __init__(self, path: str | Path, config: Mapping[str, Any], resume: bool = False) -> None:
         self.path = Path(path)
+        self.checkpoint = self.path / CHECKPOINT
         self.path.mkdir(parents=True, exist_ok=True)
         started = (self.path / METRICS).exists() or self.checkpoint.exists()
         if started and not resume:
@@ -53,17 +48,8 @@ class RunFolder:
             self._require_same(config)
         save_json(self.path / CONFIG, dict(config))
 
-    @property
-    def checkpoint(self) -> Path:
-        """The last epoch's checkpoint."""
-        return self.path / CHECKPOINT
-
     def append(self, entry: Mapping[str, Any]) -> None:
-        """Add an epoch to ``metrics.jsonl``.
-
-        Raises:
-            OSError: if it cannot be written; the message names the file.
-        """
+        """Add an epoch to ``metrics.jsonl``; an OSError names the file."""
         path = self.path / METRICS
         try:
             with path.open('a') as file:
@@ -72,11 +58,7 @@ class RunFolder:
             raise OSError(error.errno, error.strerror, str(path)) from error
 
     def keep_until(self, epoch: int) -> None:
-        """Drop the entries of that epoch and later ones, and a half-written line.
-
-        Raises:
-            RunFolderError: if an entry before that epoch is missing or cannot be read.
-        """
+        """Drop the entries from that epoch on; a RunFolderError names a broken one before it."""
         file = self.path / METRICS
         lines = file.read_bytes().splitlines() if file.exists() else []
         for number in range(epoch):

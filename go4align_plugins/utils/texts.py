@@ -10,12 +10,7 @@ from go4align_plugins.utils.files import find_stand_in
 
 
 def read_text(path: Path, errors: str = 'strict') -> str:
-    """Read a text in UTF-8; ``errors`` as for ``bytes.decode``.
-
-    Raises:
-        OSError: if it cannot be read.
-        ValueError: if it is no UTF-8, a web page or a pointer of Git LFS.
-    """
+    """Read a text; a ValueError: it is no UTF-8, a web page or a pointer of Git LFS."""
     stand_in = find_stand_in(path)
     if stand_in:
         raise ValueError(stand_in)

@@ -85,18 +85,10 @@ def write_geometric(folder: Path, name: str) -> Path:
         features[:, 5] = numbers
         features[:, 10].index_add_(0, edges[1], (numbers[edges[0]] == 1).float())
         values = torch.tensor([[*targets[3:], *targets[:3]]], dtype=torch.float64)
-        kinds.append(
-            {
-                'x': features,
-                'z': numbers,
-                'pos': torch.tensor([atom[1:] for atom in atoms]),
-                'edge_index': edges,
-                'edge_attr': torch.eye(4)[pairs[:, 2]],
-                'y': (values * torch.tensor(factors)).float(),
-                'name': title,
-                'idx': index,
-            }
-        )
+        places = torch.tensor([atom[1:] for atom in atoms])
+        kind = {'x': features, 'z': numbers, 'pos': places, 'name': title, 'idx': index}
+        kind |= {'edge_index': edges, 'edge_attr': torch.eye(4)[pairs[:, 2]]}
+        kinds.append({**kind, 'y': (values * torch.tensor(factors)).float()})
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.name == 'qm9_v3.pt':

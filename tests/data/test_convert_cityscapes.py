@@ -25,8 +25,7 @@ def test_cityscapes_labels():
 @pytest.fixture
 def official(tmp_path):
     """Three training and one validation frame of the official tree, 32 x 64 pixels."""
-    root = tmp_path / 'official'
-    rng = np.random.default_rng(0)
+    root, rng = tmp_path / 'official', np.random.default_rng(0)
     for split, city, count in (('train', 'bochum', 1), ('train', 'aachen', 2), ('val', 'ulm', 1)):
         for number in range(count):
             image = np.full((32, 64, 3), [255, 0, 51], np.uint8)
@@ -92,67 +91,48 @@ def test_bad_tree(official, tmp_path):
     assert not (tmp_path / 'new').exists()
 
 
-def change(root, folder, make):
-    """Replaces pictures by others, made of their numbers and of the official ones."""
-    for number, path in enumerate(sorted(root.glob(f'{folder}/*/*/*'))):
-        Image.fromarray(make(number, np.asarray(Image.open(path)))).save(path)
+def train_ids(void=255):
+    classes = cityscapes.label_classes(19)
+    return lambda number, label: np.where(classes < 0, void, classes).astype('u1')[label]
 
 
-def train_ids(number, label, void=255):
-    classes = cityscapes.label_classes(19)[label]
-    return np.where(classes < 0, void, classes).astype(np.uint8)
-
-
-@pytest.mark.parametrize(
-    ('make', 'found'),
-    [
-        (train_ids, 'train ids, of which 255 is void'),
-        (lambda number, label: train_ids(number, label, 0), 'train ids, of which 0 is road'),
-        (lambda number, label: train_ids(number, label, 19), 'train ids, .*which 0 is road'),
-        (lambda number, label: np.where(label > 18, 0, label), 'values up to 18: train ids'),
-        (lambda number, label: label * 0 + 255, 'train ids, of which 255 is void'),
-        (lambda number, label: label + 10, 'up to 43: other labels'),
-    ],
-)
-def test_other_labels_are_refused(official, tmp_path, make, found):
-    change(official, 'gtFine', make)
-    match = rf'(?s)_labelIds\.png: labels .*, -1 to 33\. Found.*{found}(?!.*Delete)'
-    with pytest.raises(ValueError, match=match) as caught:
-        convert_tree(official, tmp_path / 'out')
-    assert '*_gtFine_labelTrainIds.png are not used' in str(caught.value)
-    assert not (tmp_path / 'out').exists()
+OTHER = r'labels .*, -1 to 33\. Found.*%s(?!.*Delete)(?=.*\*_gtFine_labelTrainIds.png are not used)'
 
 
 @pytest.mark.parametrize(
     ('folder', 'make', 'found'),
     [
-        ('gtFine', lambda n, a: train_ids(n, a) if n == 1 else a, r'labels .*train ids'),
+        # A tree of other labels is refused before any frame is made.
+        ('gtFine', train_ids(), OTHER % 'train ids, of which 255 is void'),
+        ('gtFine', train_ids(0), OTHER % 'train ids, of which 0 is road'),
+        ('gtFine', train_ids(19), OTHER % 'train ids, .*which 0 is road'),
+        ('gtFine', lambda n, a: np.where(a > 18, 0, a), OTHER % 'values up to 18: train ids'),
+        ('gtFine', lambda n, a: a * 0 + 255, OTHER % 'train ids, of which 255 is void'),
+        ('gtFine', lambda n, a: a + 10, OTHER % 'up to 43: other labels'),
+        # Other pictures are found when their frame is made.
+        ('gtFine', lambda n, a: train_ids()(n, a) if n == 1 else a, r'labels .*train ids'),
         ('gtFine', lambda n, a: a > 5, 'should hold uint8. Found bool'),
         ('disparity', lambda n, a: (a // 256).astype('u1'), 'should hold uint16. Found uint8'),
         ('leftImg8bit', lambda n, a: np.ascontiguousarray(a[..., :2]), 'uint8 of 3 colours'),
         ('disparity', lambda n, a: a.astype('u2') // 256, 'of 126: disparity in pixels, or metric'),
         ('disparity', lambda n, a: np.clip(a, 2000, None).astype('u2') * 2, 'in millimetres'),
+        # Right pictures are never refused.
+        ('gtFine', lambda n, a: np.where(a == 26, 255, a).astype('u1'), ''),  # licence plates, -1
+        ('gtFine', lambda n, a: np.where(a > 18, 7, a).astype('u1'), ''),  # a tunnel: mostly road
+        ('gtFine', lambda n, a: a % 4, ''),  # the own car, the border, and nothing labelled
+        ('gtFine', lambda n, a: a if n == 3 else a % 2, ''),
+        ('disparity', lambda n, a: np.where(np.arange(64) < 4, 32768, 0 * a).astype('u2'), ''),
+        ('disparity', lambda n, a: np.where(np.arange(64) < 4, 1, 0 * a).astype('u2'), ''),
     ],
 )
-def test_other_values_of_a_frame_are_refused(official, folder, make, found):
-    change(official, folder, make)
-    frames = {'train': cityscapes.find_frames(official, 'train')}
-    with pytest.raises(ValueError, match=rf'aachen_000001.*\.png: .*{found}'):
-        cityscapes.convert_frame(frames, (16, 32), 7, 'train', 1)
-
-
-@pytest.mark.parametrize(
-    ('folder', 'make'),
-    [
-        ('gtFine', lambda n, a: np.where(a == 26, 255, a).astype('u1')),  # licence plates, -1
-        ('gtFine', lambda n, a: np.where(a > 18, 7, a).astype('u1')),  # a tunnel: mostly road
-        ('gtFine', lambda n, a: a % 4),  # the own car, the border, and nothing labelled
-        ('gtFine', lambda n, a: a if n == 3 else a % 2),
-        ('disparity', lambda n, a: np.where(np.arange(64) < 4, 32768, 0 * a).astype('u2')),
-        ('disparity', lambda n, a: np.where(np.arange(64) < 4, 1, 0 * a).astype('u2')),
-    ],
-)
-def test_right_values_are_never_refused(official, tmp_path, folder, make):
-    change(official, folder, make)
-    assert convert_tree(official, tmp_path / 'out') == 4
-    assert check(tmp_path / 'out', get_benchmark('cityscapes'), progress=False) == []
+def test_other_pictures_are_refused_and_right_ones_are_not(official, tmp_path, folder, make, found):
+    for number, path in enumerate(sorted(official.glob(f'{folder}/*/*/*'))):
+        Image.fromarray(make(number, np.asarray(Image.open(path)))).save(path)
+    out = tmp_path / 'out'
+    if found:
+        with pytest.raises(ValueError, match=rf'(?s)aachen_00000.*\.png: .*{found}'):
+            convert_tree(official, out)
+        assert not out.exists() or 'not used' not in found
+    else:
+        assert convert_tree(official, out) == 4
+        assert check(out, get_benchmark('cityscapes'), progress=False) == []

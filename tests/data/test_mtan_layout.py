@@ -55,7 +55,11 @@ def test_a_new_data_set_with_a_new_task_needs_no_other_file(root, monkeypatch):
         FrameFolder(root, kitti, 'val').read(1)
 
 
-def test_frame_by_hand(root):
+@pytest.mark.parametrize(('dtype', 'channels'), [('f4', [1]), ('f2', []), ('f8', [1]), ('>f8', [])])
+def test_frame_by_hand(root, dtype, channels):
+    frame = arrays(depth=arrays()['depth'].reshape(*SIZE, *channels))
+    write(root, 'train', 0, {name: array.astype(dtype) for name, array in frame.items()})
+    assert problems_of(root) == []
     frames = FrameFolder(root, ROOMS, 'train')
     assert len(frames) == 3
     assert frames.image_size == SIZE
@@ -66,20 +70,10 @@ def test_frame_by_hand(root):
     assert frame['segmentation'][1].tolist() == [-1, -1, 12, -1, -1, -1]
     assert frame['depth'].shape == (*SIZE, 1)
     assert frame['depth'][:2, 0, 0].tolist() == [0, 2.5]
-    assert np.allclose(frame['normal'][2, 2], [0, 0.6, -0.8])
+    assert np.allclose(frame['normal'][2, 2], [0, 0.6, -0.8], atol=1e-3)
     for part in ('image', 'depth', 'normal'):
         assert frame[part].dtype == np.float32
         assert frame[part].flags.c_contiguous
-
-
-@pytest.mark.parametrize('dtype', [np.float16, np.float64, '>f8'])
-def test_any_float_type_and_depth_without_channel(root, dtype):
-    frame = arrays(depth=np.full(SIZE, 3.0))
-    write(root, 'val', 0, {name: array.astype(dtype) for name, array in frame.items()})
-    frame = FrameFolder(root, ROOMS, 'val').read(0)
-    assert (frame['depth'].dtype, frame['depth'].shape) == (np.float32, (*SIZE, 1))
-    assert frame['segmentation'][1, 2] == 12
-    assert problems_of(root) == []
 
 
 def test_chosen_tasks_need_only_their_folders(root):
@@ -113,16 +107,15 @@ def test_normals_resized_by_interpolation_pass(root, sign, length):
 
 
 def changed(name, place, value):
-    frame = arrays()
-    frame[name][place] = value
-    return {name: frame[name]}
+    array = arrays()[name]
+    array[place] = value
+    return {name: array}
 
 
 FAULTS = [
     (changed('label', (2, 3), 13), 'from -1 (none) to 12. Found 13 at row 2, column 3 (1 values'),
     (changed('label', (2, 3), 1.5), 'Found 1.5 at row 2'),
     (changed('label', (2, 3), np.nan), 'Found nan at row 2'),
-    (changed('depth', (0, 1), np.nan), 'depth should be finite and not negative'),
     ({'depth': np.full((*SIZE, 1), 1e83)}, 'not negative (0: not measured). Found 1e+83'),
     ({'depth': np.full((*SIZE, 1), np.inf, np.float16)}, 'not measured). Found inf at row 0'),
     (changed('image', (3, 0, 1), 1.5), 'should lie in [0, 1]. Found 1.5 at row 3, column 0'),

@@ -62,12 +62,9 @@ EIGHT_BITS = np.array([[0, 1, 128], [255, 0, 1]])
 @pytest.mark.parametrize(
     ('array', 'name'),
     [
-        (GREY, 'a.png'),
-        (GREY, 'a.tif'),
-        (GREY.astype(np.int32), 'a.tif'),
-        (GREY.astype(np.int32), 'a.pgm'),
-        ((GREY / 65535).astype(np.float32), 'a.tif'),
-        (EIGHT_BITS.astype(np.float32), 'a.tif'),
+        *((GREY, name) for name in ('a.png', 'a.tif')),
+        *((GREY.astype(np.int32), name) for name in ('a.tif', 'a.pgm')),
+        *((array.astype(np.float32), 'a.tif') for array in (GREY / 65535, EIGHT_BITS)),
     ],
 )
 def test_grey_of_more_bits_is_scaled_to_eight(tmp_path, array, name):

@@ -28,12 +28,8 @@ COUNTS = {'train': 3, 'val': 2}
 
 
 def make_frame(split, index):
-    depth = np.full((4, 6, 1), (index + 10 * (split == 'val')) / 64)
-    return {
-        'image': np.full((4, 6, 3), 0.5),
-        'segmentation': np.full((4, 6), index),
-        'depth': depth,
-    }
+    frame = {'image': np.full((4, 6, 3), 0.5), 'segmentation': np.full((4, 6), index)}
+    return {**frame, 'depth': np.full((4, 6, 1), (index + 10 * (split == 'val')) / 64)}
 
 
 def write(root, make=make_frame, counts=COUNTS, **options):
@@ -86,20 +82,12 @@ def test_interrupted_at_any_frame(tmp_path):
         assert contents(root) == contents(tmp_path / 'whole')
 
 
-def test_a_failed_write_leaves_nothing_aside(tmp_path):
-    (tmp_path / 'train' / 'depth' / '0.npy').mkdir(parents=True)
-    with pytest.raises(OSError, match=r'depth.0\.npy'):
-        write(tmp_path)
-    assert not list(tmp_path.rglob('*.part'))
-
-
 def test_frames_made_otherwise_are_left_alone(tmp_path):
     write(tmp_path, seed=3)
     before = contents(tmp_path)
     for options, message in (
         ({'seed': 4}, r'made with seed = 3 and not 4\. Choose another folder'),
         ({'counts': {'train': 2, 'val': 2}}, r"num_frames = \{'train': 3, 'val': 2\} and not"),
-        ({'counts': {'train': 0, 'val': 2}}, '`num_frames` should be at least 1 for every split'),
     ):
         with pytest.raises(ValueError, match=message):
             write(tmp_path, **{'seed': 3, **options})
@@ -127,8 +115,7 @@ def tool(capsys):
 
 
 def test_help_and_downloads(tool):
-    code, out, _ = tool('--help')
-    assert code == 0
+    out = tool('--help')[1]
     for command in ('rooms', 'streets', 'nyuv2', 'cityscapes', 'check', 'download'):
         assert f'prepare_data.py {command} ' in out
         assert f'{command} [-h]' in tool(command, '--help')[1]
@@ -166,9 +153,9 @@ def test_check_on_the_command_line(tool, tmp_path):
 def test_chosen_tasks_are_checked_on_the_command_line(tool, tmp_path):
     write(tmp_path)
     shutil.rmtree(tmp_path / 'val' / 'label')
+    write_faces(tmp_path, (4, 2, 2))
     assert tool('check', 'streets', tmp_path)[0] == 1
     assert tool('check', 'streets', tmp_path, '--tasks', 'depth')[0] == 0
-    write_faces(tmp_path, (4, 2, 2))
     assert tool('check', 'celeba', tmp_path, '--tasks', 'Young')[0] == 0
     assert 'Found `Yuong`' in tool('check', 'celeba', tmp_path, '--tasks', 'Yuong')[2]
 
@@ -228,10 +215,11 @@ def test_render_on_the_command_line(tool, tmp_path, name):
 @pytest.mark.integration
 @pytest.mark.skipif(os.name != 'posix', reason='process groups and SIGKILL')
 @pytest.mark.parametrize(
-    ('kill', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGKILL, -9)]
+    ('name', 'kill'),
+    [('rooms', signal.SIGINT), ('streets', signal.SIGTERM), ('rooms', signal.SIGKILL)],
 )
-def test_stopped_and_run_again(tool, tmp_path, kill, code):
-    arguments = ['rooms', '--train', '20', '--val', '4', '--size', '48', '64', '--workers', '2']
+def test_stopped_and_run_again_in_another_process(tool, tmp_path, name, kill):
+    arguments = [name, '--train', '20', '--val', '4', '--size', '48', '64', '--workers', '2']
     root = tmp_path / 'stopped'
     process = subprocess.Popen(
         [sys.executable, str(TOOL), *arguments, '--out', str(root)],
@@ -242,16 +230,16 @@ def test_stopped_and_run_again(tool, tmp_path, kill, code):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         env={**os.environ, 'PYTHONPATH': str(ROOT)},
     )
-    while process.poll() is None and len(list(root.glob('*/normal/*.npy'))) < 4:
+    while process.poll() is None and len(list(root.glob('*/depth/*.npy'))) < 4:
         time.sleep(0.02)
     (os.killpg if kill == signal.SIGINT else os.kill)(process.pid, kill)  # Ctrl-C reaches all
     # The pipe is closed when the last worker has gone too.
     errors = process.communicate(timeout=60)[1]
-    assert process.returncode == code
+    assert process.returncode == (130 if kill == signal.SIGINT else -kill)
     if kill == signal.SIGINT:
         assert 'the same command again goes on from here' in errors
         assert 'Traceback' not in errors
-    assert check(root, get_benchmark('rooms'), progress=False) != []
+    assert check(root, get_benchmark(name), progress=False) != []
     for folder in (root, tmp_path / 'whole'):
         assert tool(*arguments, '--out', folder)[0] == 0
     assert contents(root) == contents(tmp_path / 'whole')

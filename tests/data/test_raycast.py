@@ -37,10 +37,10 @@ def test_a_wall_two_metres_ahead():
 def test_floor_and_ceiling_and_side_walls_face_the_camera():
     below, above = box((0, 0, -1.5), (90, 90, 1), 0, GREY), box((0, 0, 1.5), (90, 90, 1), 1, GREY)
     left = box((-1.5, 0, 0), (1, 90, 90), 2, GREY)
-    seen = look(below, above)
-    np.testing.assert_allclose(seen.normal[-1], np.tile([0, -1, 0], (SIZE[1], 1)), atol=1e-6)
-    np.testing.assert_allclose(seen.normal[0], np.tile([0, 1, 0], (SIZE[1], 1)), atol=1e-6)
-    np.testing.assert_allclose(look(left).normal[0, 0], [1, 0, 0], atol=1e-6)
+    floor, ceiling = look(below, above).normal[[-1, 0]]
+    side = look(left).normal[0, 0]
+    for seen, normal in (floor, [0, -1, 0]), (ceiling, [0, 1, 0]), (side, [1, 0, 0]):
+        assert np.allclose(seen, normal, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,12 @@ def problems_of(folder, benchmark, name, array, num_classes=None):
         del frame['normal']
     for split, index in (('train', 0), ('train', 1), ('val', 0)):
         write(folder, split, index, {**frame, name: array})
-    problems = check(folder, benchmark, progress=False, num_classes=num_classes)
+    problems, said = check(folder, benchmark, progress=False, num_classes=num_classes), ''
     try:
         FrameFolder(folder, benchmark, 'train', num_classes=num_classes).read(1)
-        return problems, ''
     except ValueError as error:
-        return problems, str(error)
+        said = str(error)
+    return problems, said
 
 
 OTHERS = [

@@ -29,20 +29,15 @@ ROOMS = get_benchmark('rooms')
 
 
 def as_bytes(array):
-    """A whole .npy file."""
     buffer = io.BytesIO()
     np.save(buffer, array)
     return buffer.getvalue()
 
 
-def npy():
-    """A part of a frame, and a file in its place."""
-    return st.sampled_from(sorted(FRAME)).flatmap(
-        lambda part: st.tuples(
-            st.just(part),
-            damaged(as_bytes(FRAME[part])) | changed_array(FRAME[part]).map(as_bytes),
-        )
-    )
+npy = st.one_of(  # a part of a frame, and a file in its place
+    st.tuples(st.just(part), damaged(as_bytes(array)) | changed_array(array).map(as_bytes))
+    for part, array in FRAME.items()
+)
 
 
 def write_frame(folder, part, content, where='val'):
@@ -67,7 +62,7 @@ def assert_frame(frame, num_classes):
 
 
 @reads(
-    st.tuples(npy(), st.sampled_from(('train', 'val')), st.booleans(), st.integers(0, 2**32)),
+    st.tuples(npy, st.sampled_from(('train', 'val')), st.booleans(), st.integers(0, 2**32)),
     name='npy',
 )
 def check_npy(value, folder):
@@ -86,7 +81,7 @@ def check_npy(value, folder):
         assert all(each.isfinite().all() for each in (pictures, *targets.values()))
 
 
-@reads(npy(), needs='mmseg')
+@reads(npy, needs='mmseg')
 def mmseg_npy(value, folder):
     """mmseg's loader refuses what the other one refuses."""
     from go4align_plugins.mmseg.datasets import LoadMTLFrame, MTLNYUv2Dataset
@@ -113,18 +108,19 @@ MAT = {
 }
 
 
-@st.composite
-def mat(draw):
-    """NYUv2's file, of which an array is changed or the bytes are damaged."""
-    name, damage, buffer = draw(st.sampled_from(sorted(MAT))), draw(st.booleans()), io.BytesIO()
-    changed = {} if damage else {name: draw(changed_array(MAT[name]))}
+def mat(**changed):
+    """NYUv2's file, in which an array may be changed."""
+    buffer = io.BytesIO()
     with h5py.File(buffer, 'w') as file:
-        for each, array in {**MAT, **changed}.items():
-            file[each] = array
-    return draw(damaged(buffer.getvalue())) if damage else buffer.getvalue()
+        for name, array in {**MAT, **changed}.items():
+            file[name] = array
+    return buffer.getvalue()
 
 
-@reads(mat(), name='mat', file='official.mat')
+mats = [changed_array(array).map(lambda a, n=name: mat(**{n: a})) for name, array in MAT.items()]
+
+
+@reads(damaged(mat()) | st.one_of(mats), name='mat', file='official.mat')
 def check_mat(path):
     numbers = nyuv2.split_numbers(nyuv2.count_frames(path))
     for split in numbers:
@@ -142,12 +138,11 @@ def picture_file(mode, kind='PNG'):
 
 
 RIGHT = {'image': 'RGB', 'segmentation': 'L', 'depth': 'I;16'}
-modes = st.sampled_from(('RGB', 'RGBA', 'L', 'LA', 'P', '1', 'I;16'))
-pngs = modes.flatmap(lambda mode: picture(picture_file(mode)))
-png = st.tuples(st.sampled_from(sorted(RIGHT)), pngs)
+MODES = ('RGB', 'RGBA', 'L', 'LA', 'P', '1', 'I;16')
+pngs = st.sampled_from(MODES).flatmap(lambda mode: picture(picture_file(mode)))
 
 
-@reads(png, name='png')
+@reads(st.tuples(st.sampled_from(sorted(RIGHT)), pngs), name='png')
 def check_png(value, folder):
     content = {**{name: picture_file(mode) for name, mode in RIGHT.items()}, value[0]: value[1]}
     for name, (root, end) in FILES.items():
@@ -178,7 +173,7 @@ def celeba_lists(value, folder):
     assert len(read_partition(paths[1], faces)) == len(labels) == len(set(faces))
 
 
-images = st.tuples(st.just('0.png'), pngs) | st.tuples(st.just('0.npy'), npy().map(itemgetter(1)))
+images = st.tuples(st.just('0.png'), pngs) | st.tuples(st.just('0.npy'), npy.map(itemgetter(1)))
 
 
 @reads(images, needs='mmseg')

@@ -118,7 +118,6 @@ def changed_array(draw, array):
 
 
 def lines_of(*values: Any) -> bytes:
-    """JSON lines."""
     return ''.join(json.dumps(value) + '\n' for value in values).encode()
 
 

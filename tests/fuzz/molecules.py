@@ -19,7 +19,6 @@ from .reader import reads
 
 
 def write_order(folder):
-    """Write LibMTL's order of the molecules beside them."""
     torch.save(torch.arange(12), write_npz(folder) / 'random_split.t')
 
 

@@ -9,14 +9,7 @@ import torch
 import yaml
 from hypothesis import strategies as st
 
-from go4align_plugins.leaderboard.run.plan import (
-    Cell,
-    Method,
-    Plan,
-    literal,
-    read_plan,
-    save_plan,
-)
+from go4align_plugins.leaderboard.run.plan import Cell, Method, Plan, read_plan, save_plan
 
 from .inputs import altered, anything, damaged, names
 from .reader import reads
@@ -55,11 +48,6 @@ def plan(path):
     found.extended(found).cells()
     save_plan(found, path)
     assert Plan.from_dict(read_plan(path)) == found
-
-
-@reads(st.text() | st.text('([{-1e\'"x,}])'))
-def arguments(text, folder):
-    literal(text)
 
 
 OPTIONS = ('num_groups', 'step_size', 'grouping', 'risk_scale', 'scale_balance', 'smooth_alignment')

@@ -30,12 +30,9 @@ class Reader:
     file: str = ''  # where the input is written to; then the check is of this file's path alone
 
     def run(self, value: Any) -> str:
-        """Feed one input; returns `accepted`, or `refused` with an error that names the fault.
-
-        Any other error is a finding, and so is no answer in time. While Python waits for compiled
-        code it cannot be interrupted: `run.py` ends the process.
-        """
-        # By the time that this process has worked: it may have had to wait for others.
+        """Feed one input; returns `accepted`, or `refused` with an error that names the fault."""
+        # By the time that this process has worked: it may have had to wait for others. Compiled
+        # code is not interrupted: then `run.py` ends the process.
         signal.signal(signal.SIGPROF, lambda *_: pytest.fail(f'no answer within {SECONDS} s'))
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():

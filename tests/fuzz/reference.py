@@ -21,11 +21,7 @@ def error_of_weights(
     scale_balance: bool = True,
     smooth_alignment: bool = True,
 ) -> float:
-    """The largest error of the present tasks' weights, as a multiple of the one that is stated.
-
-    The accumulated risks (Eq. 6's sum) and the groups are those after the step: the last bit may
-    decide between equal groups.
-    """
+    """The largest error of weights, in stated ones; ``risks`` and ``groups`` are after the step."""
     present = [task for task, x in enumerate(losses) if x > 0]
     total, least = mp.fsum(losses), min(risks)
     scale = total / (len(present) if risk_scale == 'mean' else 1)

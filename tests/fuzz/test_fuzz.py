@@ -61,6 +61,6 @@ def test_what_hangs_or_dies_is_found_with_its_input(end, ending, tmp_path, monke
     script = f'import ctypes, os, pathlib, time\nprint("x" * 200_000)\n{write}\n{end}'
     monkeypatch.setattr(run, 'MARGIN', 1)
     monkeypatch.setattr(run, 'COMMAND', [run.sys.executable, '-c', script])
-    failure = run.feed('arguments', 0.5)
+    failure = run.feed('methods', 0.5)
     assert ending in failure
     assert failure.endswith('The last input: [1]')

@@ -18,7 +18,7 @@ from . import toys
 
 pytest.importorskip('go4align_plugins.libmtl', reason='LibMTL is missing', exc_type=ImportError)
 
-from ..libmtl.toy import TASKS, LibMTL, build_loader, build_trainer
+from ..libmtl.conftest import TASKS, LibMTL, build_loader, build_trainer
 
 UNFIT = ('AbsWeighting', 'GradDrop', 'MoDo', 'SDMGrad')
 STRATEGIES = [name for name in LibMTL.weighting.__all__ if name.removeprefix('AGRM_') not in UNFIT]
