@@ -17,7 +17,7 @@ import numpy as np
 from go4align_plugins.data.benchmark import FACES, Benchmark
 from go4align_plugins.data.pictures import open_picture, to_rgb
 from go4align_plugins.tasks import attribute
-from go4align_plugins.utils.files import locate
+from go4align_plugins.utils.files import locate, reading
 from go4align_plugins.utils.optional import import_optional
 from go4align_plugins.utils.texts import read_text
 
@@ -158,10 +158,8 @@ def _read_list(
 
     Words are parted by blanks, or as in a spreadsheet's CSV, which has one line above the faces.
     """
-    try:
+    with reading(path, 'have a line for each face'):
         lines = read_text(path).splitlines()
-    except (OSError, ValueError) as error:
-        raise ValueError(f'{path}: should have a line for each face. Found: {error}') from error
     rows = [words for line in lines if (words := re.sub('[,;"]', ' ', line).split())]
     num_above = 1 if rows and rows[0][0] == HEADER else num_above
     above, faces = rows[:num_above], rows[num_above:]

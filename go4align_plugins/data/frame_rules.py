@@ -14,7 +14,7 @@ import numpy as np
 
 from go4align_plugins.data.units import Other, describe
 from go4align_plugins.tasks import MAPS, DistanceKind, Task, VectorKind
-from go4align_plugins.utils.files import describe_damage
+from go4align_plugins.utils.files import DataError, reading
 
 # Images resized by cubic interpolation overshoot a little. Normals resized by interpolation are
 # shorter beside other surfaces and holes, never longer: inside of a surface they keep length 1.
@@ -49,24 +49,16 @@ LABELS = {
 """Number of classes -> other sets of labels of the same pictures."""
 
 
-def load_array(path: Path) -> np.ndarray:
-    """Loads one .npy file; never a pickled object. An error names the file."""
-    try:
+def read_array(
+    path: Path, task: Task | None = None, size: tuple[int, int] | None = None
+) -> np.ndarray:
+    """Loads and checks a .npy file, see :func:`find_problem`; a DataError names it and the rule."""
+    with reading(path, 'be a whole .npy file'):
         array = np.load(path, allow_pickle=False)
-    except Exception as error:  # numpy raises a different one for every kind of damage
-        raise ValueError(
-            f'{path}: should be a whole .npy file. Found: {describe_damage(path, error)}'
-        ) from error
-    if not isinstance(array, np.ndarray):
-        raise ValueError(f'{path}: should be a .npy file. Found an .npz archive.')
-    return array
-
-
-def read_array(task: Task | None, path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
-    """Loads and checks one file, see :func:`find_problem`; a ValueError names it and the rule."""
-    array = load_array(path)
+        if not isinstance(array, np.ndarray):
+            raise ValueError('an .npz archive')
     if problem := find_problem(task, array, size):
-        raise ValueError(f'{path}: {problem}')
+        raise DataError(f'{path}: {problem}')
     return array
 
 

@@ -33,7 +33,7 @@ def test_every_benchmark_has_facts_for_each_class_and_task():
         assert len(colours) == len(benchmark.class_names)
         gaps = np.abs(colours[:, None] - colours).sum(-1)
         assert (gaps[~np.eye(len(colours), dtype=bool)] > 40).all()
-    with pytest.raises(ValueError, match=r'should be one of nyuv2, .*, celeba\. Found `kitti`'):
+    with pytest.raises(ValueError, match=r'should be one of .*nyuv2.*celeba.*kitti'):
         get_benchmark('kitti')
     with pytest.raises(ValueError, match=r'should be one that has images\. Found `qm9`'):
         get_benchmark('qm9').require_image_size()
@@ -193,9 +193,9 @@ def test_missing_folders(root, tmp_path):
 
 
 def test_parameters(root):
-    with pytest.raises(ValueError, match=r'`split` should be one of train, val\. Found `test`'):
+    with pytest.raises(ValueError, match=r'`split` should be one of .*train.*val.*test'):
         FrameFolder(root, ROOMS, 'test')
-    with pytest.raises(ValueError, match='Found `edges`'):
+    with pytest.raises(ValueError, match="Found `tasks = 'edges'`"):
         FrameFolder(root, ROOMS, 'train', ['edges'])
     for index in (-1, 3):
         with pytest.raises(IndexError, match=f'Frame {index} is out of range: there are 3'):

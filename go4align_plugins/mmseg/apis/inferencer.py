@@ -82,7 +82,7 @@ def read_image(image: Image) -> np.ndarray:
     if isinstance(image, np.ndarray):
         array = image
     elif Path(image).suffix == '.npy':
-        array = read_array(None, Path(image))
+        array = read_array(Path(image))
         array = np.rint(array.astype(np.float64).clip(0, 1) * 255).astype(np.uint8)
     else:
         with open_picture(Path(image)) as picture:
