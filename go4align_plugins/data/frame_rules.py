@@ -21,10 +21,7 @@ from go4align_plugins.utils.files import DataError, reading
 IMAGE_TOLERANCE, LENGTH_TOLERANCE = 1e-3, 0.05
 MEAN_LENGTH, UNIT_SHARE = 0.9, 0.05
 MEAN_LENGTH_OF_POSITIVE, UNIT_SHARE_OF_POSITIVE = 0.98, 0.5  # colours have no negative component
-
-LARGEST = np.finfo(np.float32).max
-"""Frames are read as float32: a larger depth of a float64 file would be infinite there."""
-
+LARGEST = np.finfo(np.float32).max  # frames are read as float32: more would be infinite there
 PICTURES = (
     Other('a picture from 0 to 255', 'divide by 255', 255),
     Other('a picture from 0 to 65535', 'divide by 65535', 65535),
@@ -35,7 +32,7 @@ COLOURS = (
     Other('colours from 0 to 65535', 'divide by 32767.5 and subtract 1', 65535),
 )
 _LABEL_IDS = Other("CityScapes' official label ids", 'map them to the classes, void to -1', 33)
-LABELS = {
+LABELS = {  # number of classes -> other sets of labels of the same pictures
     13: (
         Other("NYUv2's 40 classes", 'map them to the 13 classes, no label to -1', 40),
         Other("NYUv2's 894 official labels", 'map them to the 13 classes, no label to -1', 894),
@@ -46,7 +43,6 @@ LABELS = {
     ),
     19: (_LABEL_IDS,),
 }
-"""Number of classes -> other sets of labels of the same pictures."""
 
 
 def read_array(

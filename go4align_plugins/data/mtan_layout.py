@@ -78,8 +78,8 @@ class FrameFolder:
         try:
             return read_array(folder / f'{index}.npy', task, size)
         except ValueError as error:
-            advice = f'. {self._repair}' if is_damage(str(error)) else '.'
-            raise DataError(f'{str(error).rstrip(".")}{advice}') from error
+            said = str(error)  # with the advice how to mend it, unless it is damaged
+            raise DataError(said if MEND in said else f'{said} {self._repair}') from error
 
 
 def check(
@@ -170,11 +170,6 @@ def read_description(root: Path) -> dict | None:
         if not all(type(count) is int for count in found.get('num_frames', {}).values()):
             raise ValueError(f'{found!r:.200}')
     return found
-
-
-def is_damage(problem: str) -> bool:
-    """Whether a problem is one of a damaged file; else the problem's text says how to mend it."""
-    return MEND not in problem
 
 
 def repair(root: str | Path, benchmark: Benchmark, files: str = 'it') -> str:

@@ -30,8 +30,6 @@ from go4align_plugins.utils.texts import read_table
 
 FOLDERS = ('', 'processed', 'raw')
 ORDER = 'random_split.t'
-NOT_TENSORS = (TypeError, KeyError, ValueError, IndexError, AttributeError, RuntimeError)
-"""The errors of reading something else as the tensors of a molecule."""
 HARTREE, KCAL = 27211.386246, 43.36414  # in meV
 
 
@@ -114,7 +112,11 @@ def _read_geometric(path: Path) -> Molecules:
     """The processed tensors of all molecules; of the download they are made in the same way."""
     # It declares its `Data` as harmless: the processed file names that class.
     geometric: Any = import_optional('torch_geometric.data', 'qm9', "PyTorch Geometric's files")
-    try:
+    torch = import_optional('torch')
+    old = path.name == 'data_v3.pt' and not hasattr(torch.serialization, 'add_safe_globals')
+    remedy = f'torch {torch.__version__} cannot read this file safely; 2.4 can.' if old else ''
+    rule = "be PyTorch Geometric's QM9, tensors that need no code to be read"
+    with reading(path, rule, remedy):
         content: Any = load_tensors(path)
         if isinstance(content, list):
             graphs = [geometric.Data(**molecule) for molecule in content]
@@ -132,15 +134,6 @@ def _read_geometric(path: Path) -> Molecules:
             np.asarray(slices['edge_index']),
             targets * factors,
         )
-    except NOT_TENSORS as error:
-        torch, found = import_optional('torch'), ' '.join(str(error).split())
-        if 'torch_geometric' in found and not hasattr(torch.serialization, 'add_safe_globals'):
-            # torch's own words advise to read it unsafely.
-            found = f'torch {torch.__version__}, which cannot read this file safely; 2.4 can.'
-        raise ValueError(
-            f"{path}: should be PyTorch Geometric's QM9, tensors that need no code to be read. "
-            f'Found: {found}'
-        ) from error
 
 
 def _read_npz(path: Path) -> Molecules:

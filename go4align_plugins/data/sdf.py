@@ -9,8 +9,7 @@ from go4align_plugins.utils.files import DataError, reading
 from go4align_plugins.utils.texts import read_text
 
 SYMBOLS = {'H': 1, 'C': 6, 'N': 7, 'O': 8, 'F': 9}
-NUM_MOLECULES, NUM_EXCLUDED = 133_885, 3_054
-"""Of the official structures, and of the official list of those to leave out."""
+NUM_MOLECULES, NUM_EXCLUDED = 133_885, 3_054  # official structures, and those to leave out
 
 
 def read_records(path: Path) -> list[str]:

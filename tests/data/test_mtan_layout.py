@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from go4align_plugins.data import BENCHMARKS, get_benchmark
-from go4align_plugins.data.mtan_layout import FrameFolder, check, is_damage, repair
+from go4align_plugins.data.mtan_layout import FrameFolder, check, repair
+from go4align_plugins.data.units import MEND
 from go4align_plugins.measures import depth_loss
 from go4align_plugins.tasks import MAPS, MapKind, Task
 from go4align_plugins.utils.files import DataError
@@ -143,7 +144,7 @@ def test_a_bad_array_is_named(root, change, message):
     assert str(root / 'train' / next(iter(change)) / '1.npy') in str(caught.value)
     assert message in str(caught.value)
     (problem,) = problems_of(root)
-    advice = ' Delete it and get the data again' if is_damage(problem) else ''
+    advice = ' Delete it and get the data again' if MEND not in problem else ''
     assert str(caught.value).startswith(f'{problem}{advice}')
 
 

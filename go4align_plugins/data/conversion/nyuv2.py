@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from go4align_plugins.data.conversion.normals import Intrinsics, fit_normals
-from go4align_plugins.data.conversion.resize import resize_image, resize_nearest
+from go4align_plugins.data.conversion import geometry
 from go4align_plugins.data.frame_rules import LARGEST
 from go4align_plugins.data.nyuv2 import NYUV2
 from go4align_plugins.data.prepare import write_dataset
@@ -28,15 +27,13 @@ from go4align_plugins.utils.optional import import_optional
 # both for 480 x 640 pixels (the official toolbox's camera_params.m and get_projection_mask.m,
 # less 1: there the first pixel is 1).
 HEIGHT, WIDTH = 480, 640
-INTRINSICS = Intrinsics(fx=518.857901, fy=519.469611, cx=324.582449, cy=252.736166)
+INTRINSICS = geometry.Intrinsics(fx=518.857901, fy=519.469611, cx=324.582449, cy=252.736166)
 SEEN_ROWS, SEEN_COLUMNS = (44, 471), (40, 601)
 
-ARRAYS = {'images': 'u', 'depths': 'f', 'labels': 'iu'}
-"""The official arrays, and the kinds of their numbers by numpy's letters."""
+ARRAYS = {'images': 'u', 'depths': 'f', 'labels': 'iu'}  # kinds of numbers by numpy's letters
 FACTS = json.loads(Path(__file__).with_name('nyuv2_official.json').read_text(encoding='utf-8'))
 OFFICIAL = 'the official nyu_depth_v2_labeled.mat (HDF5, 2.8 GB)'
-WALL = 21
-"""The commonest of the 894 official labels; rare, or no label at all, where they were mapped."""
+WALL = 21  # the commonest official label; rare, or no label at all, where they were mapped
 LARGEST_MAPPED = 40
 AS_DOWNLOADED = 'use the file as it was downloaded'
 
@@ -80,16 +77,16 @@ def convert_frame(
     """Reads one of :func:`split_numbers`' and brings it to the benchmark's classes and size."""
     image, depth, labels = _read_frame(mat, numbers[split][index])
     y, x = depth.shape[0] / HEIGHT, depth.shape[1] / WIDTH
-    normal = fit_normals(depth, INTRINSICS.scaled(x, y))
+    normal = geometry.fit_normals(depth, INTRINSICS.scaled(x, y))
     area = np.s_[:, :]
     if crop:
         rows, columns = (round(row * y) for row in SEEN_ROWS), (round(c * x) for c in SEEN_COLUMNS)
         area = np.s_[slice(*rows), slice(*columns)]
     return {
-        'image': resize_image(image[area], size),
-        'segmentation': resize_nearest(label_classes()[labels[area]], size),
-        'depth': resize_nearest(depth[area], size)[..., None],
-        'normal': resize_nearest(normal[area], size),
+        'image': geometry.resize_image(image[area], size),
+        'segmentation': geometry.resize_nearest(label_classes()[labels[area]], size),
+        'depth': geometry.resize_nearest(depth[area], size)[..., None],
+        'normal': geometry.resize_nearest(normal[area], size),
     }
 
 
