@@ -62,8 +62,9 @@ demo: $(FOR_DEMO)
 		--frames 3 10 20 --out demo/predictions.png
 	$(RUN) tools/report.py $(BASELINES) $(RUNS) --last 3 --out demo
 
+# A process a core; the tests of one file stay together, with what they have rendered or trained.
 test: env
-	$(RUN) -m pytest
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --dist loadfile
 
 test-unit: env
 	$(RUN) -m pytest -m 'not integration'

@@ -85,6 +85,8 @@ MMSEG = [
 
 DEV = [
     'pytest>=7',
+    # `make test` uses both cores.
+    'pytest-xdist>=3',
     # Trained by the tests: an unchanged multi-task model of another library of OpenMMLab's.
     'mmpretrain>=1.2',
     # Read back by the tests: what a training leaves for it.

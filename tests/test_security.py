@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from go4align_plugins.leaderboard.cli.report import make_report
 
 from go4align_plugins.data import get_benchmark
 from go4align_plugins.data.celeba import FaceFolder
 from go4align_plugins.data.frame_rules import read_array
 from go4align_plugins.data.qm9 import read_qm9
 from go4align_plugins.leaderboard.cli import main
+from go4align_plugins.leaderboard.cli.board import make_report
 from go4align_plugins.leaderboard.report.csv_results import report_of_table
 from go4align_plugins.leaderboard.report.formats import FORMATS
 from go4align_plugins.leaderboard.report.text import as_text, escape, from_text
@@ -25,6 +25,7 @@ from go4align_plugins.leaderboard.run.store import RESULTS, parse_entry
 
 from . import ROOT
 from .data.celeba_files import write_faces
+from .leaderboard.run_folders import write_run
 from .leaderboard.stores import failed, make_entry, singles, write_store
 
 SCRIPT = '</script><script>alert(1)</script><img src=x onerror=alert(1)>"\''
@@ -142,6 +143,38 @@ def test_entries_hold_plain_texts(field):
     for value in ('\x1b[2J', 7, ['a']):
         with pytest.raises(ValueError, match=f'`{field}` should be'):
             parse_entry(json.dumps({**entry, field: value}).encode())
+
+
+EVIL = '\x1b[2J\x9b\x07'
+SHOWN = {'weighting': EVIL, 'weight_args': {EVIL: EVIL}, 'backbone': EVIL, 'num_frames': {EVIL: 2}}
+
+
+@pytest.mark.parametrize(
+    'changes', [SHOWN, {'optim_wrapper': {'optimizer': EVIL}}, {'benchmark': EVIL}]
+)
+@pytest.mark.parametrize('kind', ['store', 'run folder'])
+def test_the_console_shows_no_control_character(changes, kind, tmp_path, capsys, recwarn):
+    here = write_store(tmp_path / 'here', [*singles(), make_entry('EW')])
+    hostile = write_run(tmp_path / 'hostile', **{'weighting': 'UW', **changes})
+    if kind == 'store':
+        config = json.loads((hostile / 'config.json').read_text())
+        lines = (
+            json.dumps(asdict(replace(make_entry('UW', seed=1), config=config))),
+            json.dumps({EVIL: 1}),
+        )
+        (hostile / RESULTS).write_text('\n'.join(lines))
+    for words in (
+        ['report', here, hostile],
+        ['report', hostile],
+        ['analyse', 'convergence', hostile],
+    ):
+        main([*map(str, words)])
+        printed = [
+            *''.join(capsys.readouterr()).split('\n'),
+            *(str(each.message) for each in recwarn),
+        ]
+        assert len(printed) > 1
+        assert all(map(str.isprintable, printed))
 
 
 def report_with(folder, name):

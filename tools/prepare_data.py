@@ -75,11 +75,8 @@ def report_problems(options: argparse.Namespace) -> int:
         print(f'note: {found}; the published {benchmark.title} has {published}.')
     where = f' in {found}' if counts else ''
     print(f'{root}: problems found{where}: {len(problems) or "none"}.')
-    if (
-        benchmark.inputs == FRAMES
-        and any(counts.values())
-        and any(MEND not in line for line in problems)
-    ):
+    damaged = any(MEND not in problem for problem in problems)
+    if benchmark.inputs == FRAMES and any(counts.values()) and damaged:
         print(repair(root, benchmark, 'damaged files'))
     return 1 if problems else 0
 

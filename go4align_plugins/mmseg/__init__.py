@@ -5,13 +5,11 @@ allow_failed_imports=False)`` registers everything: GO4Align's optimizer wrapper
 this package.
 """
 
-try:
-    import mmseg  # noqa: F401
-except ModuleNotFoundError as error:
-    raise ImportError(
-        f'go4align_plugins.mmseg needs {error.name}, which is not installed: '
-        'pip install "go4align-plugins[mmseg]"'
-    ) from error
+# ruff: noqa: E402
+
+from go4align_plugins.utils.optional import import_optional
+
+import_optional('mmseg', 'mmseg', 'Models of MMSegmentation')
 
 # First of all: it mends modules that the rest of mmseg needs.
 import go4align_plugins.mmengine  # noqa: F401

@@ -27,11 +27,9 @@ from go4align_plugins.tasks import MAPS
 
 @HOOKS.register_module()
 class MTLVisualizationHook(SegVisualizationHook):
-    """mmseg's hook, which reads the images again from their files, for images that it cannot read.
+    """mmseg's hook, by the same parameters, for images that it cannot read from their files.
 
-    MTAN's layout has arrays on disk. The image is taken from the batch instead, which has it at the
-    size of the truth where the test pipeline does not resize. The parameters are those of mmseg's:
-    ``draw``, ``interval``, ``show``, ``wait_time``.
+    MTAN's layout has arrays on disk: the image is taken from the batch, at the size of the truth.
     """
 
     def _after_iter(
@@ -46,8 +44,8 @@ class MTLVisualizationHook(SegVisualizationHook):
             for image, output in zip(data_batch['inputs'], outputs):
                 name = f'{mode}_{Path(output.img_path).stem}'
                 options = {'show': self.show, 'wait_time': self.wait_time, 'step': runner.iter}
-                rgb = to_rgb(image, output.ori_shape)
-                self._visualizer.add_datasample(name, rgb, output, **options)
+                image = to_rgb(image, output.ori_shape)
+                self._visualizer.add_datasample(name, image, output, **options)
 
 
 def to_rgb(image: Tensor, size: tuple[int, int]) -> np.ndarray:
@@ -61,9 +59,8 @@ def to_rgb(image: Tensor, size: tuple[int, int]) -> np.ndarray:
 class MTLVisualizer(SegLocalVisualizer):
     """mmseg's visualizer for data samples with depth and normals, by the same parameters.
 
-    It draws the image, then each task's truth and prediction side by side: pixels without truth are
-    blank, depth has a scale, normals are shown as the colour (n + 1) / 2. Classes, colours and the
-    depth's unit are those of the data set.
+    Beside the image, it draws each task's truth, blank where none is known, and prediction: normals
+    as the colour (n + 1) / 2; classes, their colours and the depth's unit are the data set's.
     """
 
     @master_only
@@ -80,13 +77,7 @@ class MTLVisualizer(SegLocalVisualizer):
         step: int = 0,
         with_labels: bool | None = True,
     ) -> None:
-        """Draw a data sample, and save it to all backends, or to a file.
-
-        The parameters are mmseg's; ``image`` is (H, W, 3) uint8 RGB, of the predictions' size.
-
-        Raises:
-            ValueError: if an array and the image differ in size.
-        """
+        """Draw a data sample on its image, (H, W, 3) uint8 RGB; the parameters are mmseg's."""
         sample = SegDataSample() if data_sample is None else data_sample
         predicted = {'prediction': read_maps(sample, 'pred') if draw_pred else {}}
         truth = read_maps(sample, 'gt') if draw_gt else {}

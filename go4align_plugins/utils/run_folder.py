@@ -47,7 +47,7 @@ class RunFolder:
         if started and not resume:
             raise RunFolderError(
                 f'{self.path}: holds a run already. '
-                'Add --resume to go on with it, or choose another folder by --out.'
+                'Add --resume to go on with it, or choose another folder by --out or --work-dir.'
             )
         if started:
             self._require_same(config)

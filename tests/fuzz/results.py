@@ -108,7 +108,7 @@ def run_folder(value, folder):
 
 @reads(json_file(METRICS), needs='mmseg', file='baseline.json')
 def baseline(path):
-    from go4align_plugins.mmseg.evaluation.delta_m import load_baseline
+    from go4align_plugins.mmseg.evaluation.metrics import load_baseline
 
     for metrics in load_baseline(path, get_benchmark('streets')).values():
         assert all(isinstance(figure, (int, float)) for figure in metrics.values())

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from PIL import Image
 
 SIZE = (8, 12)
 
 
-def make_frame(
-    seed: int, size: tuple[int, int] = SIZE, streets: bool = False
-) -> dict[str, np.ndarray]:
+def make_frame(seed, size=SIZE, streets=False):
     """A random frame of rooms in MTAN's layout, with pixels of which nothing is known."""
     rng = np.random.default_rng(seed)
     normal = rng.normal(size=(*size, 3))
@@ -33,34 +29,33 @@ def make_frame(
     return frame
 
 
-def write_frame(root: Path, split: str, index: int, frame: dict[str, np.ndarray]) -> None:
+def write_frame(root, split, index, frame):
     for name, array in frame.items():
         folder = root / split / name
         folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / f'{index}.npy', array)
 
 
-def write_frames(
-    root: Path, counts: dict[str, int], size: tuple[int, int] = SIZE, streets: bool = False
-) -> Path:
+def write_frames(root, counts, size=SIZE, streets=False):
     for split, count in counts.items():
         for index in range(count):
             write_frame(root, split, index, make_frame(10 * index + len(split), size, streets))
     return root
 
 
-def write_official(root: Path, split: str = 'train', count: int = 2) -> Path:
+def write_official(root, split='train', count=2):
     """CityScapes' official tree with images of 16 x 24 pixels."""
     rng = np.random.default_rng(0)
     for index in range(count):
         name = f'aachen_{index:06}_000019'
         arrays = {
-            'leftImg8bit': ('leftImg8bit', rng.integers(0, 256, (16, 24, 3), np.uint8)),
-            'gtFine': ('gtFine_labelIds', rng.integers(0, 34, (16, 24), np.uint8)),
-            'disparity': ('disparity', rng.integers(0, 32000, (16, 24), np.uint16)),
+            'leftImg8bit': rng.integers(0, 256, (16, 24, 3), np.uint8),
+            'gtFine_labelIds': rng.integers(0, 34, (16, 24), np.uint8),
+            'disparity': rng.integers(0, 32000, (16, 24), np.uint16),
         }
-        for folder, (ending, array) in arrays.items():
-            path = root / folder / split / 'aachen' / f'{name}_{ending}.png'
+        for ending, array in arrays.items():
+            folder = root / ending.partition('_')[0]
+            path = folder / split / 'aachen' / f'{name}_{ending}.png'
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(array).save(path)
     return root

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from .. import ROOT
 from .frames import make_frame, write_frame
-from .test_tools_mmseg import ENVIRONMENT
+from .test_tools_mmseg import run
 
 # As one would add it to `tasks.py` and to a benchmark, before anything else is imported.
 TOOL = """
@@ -62,14 +60,11 @@ def test_edges_are_learned_beside_the_tasks_of_a_benchmark(tmp_path):
         edge = (np.diff(frame['label'], axis=1, prepend=0) != 0).astype(np.float32)
         write_frame(tmp_path, split, index, {**frame, 'edge': edge})
     (tmp_path / 'config.py').write_text(CONFIG)
-    command = [sys.executable, '-c', TOOL, 'config.py']
-    done = subprocess.run(
-        command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    (tmp_path / 'tool.py').write_text(TOOL)
+    said = run(tmp_path / 'tool.py', 'config.py', cwd=tmp_path)
     (entry,) = map(json.loads, (tmp_path / 'run/metrics.jsonl').open())
     assert set(entry['weights']) == {'segmentation', 'depth', 'edge'}
     assert 0 < entry['train']['loss']['edge'] < 10
     assert 'abs_err' in entry['test']['metrics']['edge']
-    assert 'delta_m' in done.stdout
+    assert 'delta_m' in said
     assert list(tmp_path.glob('**/vis_image/*.png'))

@@ -129,9 +129,9 @@ def test_mmseg_config_below_the_weighting_base(name, frames, tmp_path):
     config = shrink(Config.fromfile(path), tmp_path / 'run')
     inherited = config.optim_wrapper.copy()
     if 'auxiliary_head' not in config.model and isinstance(config.model.decode_head, dict):
-        head = {'type': 'FCNHead', 'channels': 8, 'in_index': 0, 'num_classes': 13}
-        head['in_channels'] = config.model.decode_head.in_channels[0]
-        config.model.auxiliary_head = head
+        channels = config.model.decode_head.in_channels[0]
+        head = {'type': 'FCNHead', 'in_channels': channels, 'in_index': 0, 'num_classes': 13}
+        config.model.auxiliary_head = {**head, 'channels': 8}
     config.model.data_preprocessor.size = SIZE
     config.model.train_cfg = {}
     for head in dicts_in(config.model):

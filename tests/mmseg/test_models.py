@@ -16,7 +16,6 @@ SIZE = (32, 48)
 # One of each kind: one map, several maps in training, a map and something else.
 ONE_INPUT = {'in_channels': [4], 'in_index': [0]}
 OTHER_HEADS = [
-    {'type': 'FCNHead', 'num_convs': 2},
     {'type': 'PSPHead', 'pool_scales': (1, 2)},
     {'type': 'DAHead', 'pam_channels': 2},
     {'type': 'EncHead', **ONE_INPUT},
@@ -77,11 +76,8 @@ def test_auxiliary_losses_belong_to_their_tasks():
     first, second = model.auxiliary_head['depth']
     second.load_state_dict(first.state_dict())
     losses, _ = compute_losses(model)
-    assert {key for key in losses if 'aux' in key and 'loss' in key} == {
-        'segmentation.aux_loss_ce',
-        'depth.aux_0_loss_map',
-        'depth.aux_1_loss_map',
-    }
+    names = ['depth.aux_0_loss_map', 'depth.aux_1_loss_map', 'segmentation.aux_loss_ce']
+    assert sorted(key for key in losses if 'aux' in key and 'loss' in key) == names
     torch.testing.assert_close(0.4 * losses['depth.aux_0_loss_map'], losses['depth.aux_1_loss_map'])
 
 
@@ -93,8 +89,7 @@ def test_any_head_serves_for_any_task(config):
     losses, _ = compute_losses(model)
     sum(value for key, value in losses.items() if 'loss' in key).backward()
     for task in ('depth', 'normal'):
-        gradients = [p.grad for p in model.decode_head[task].head.conv_seg.parameters()]
-        assert all(gradient is not None and gradient.abs().sum() > 0 for gradient in gradients)
+        assert all(p.grad.any() for p in model.decode_head[task].head.conv_seg.parameters())
     (result,) = model.eval().test_step(make_batch(count=1))
     assert result.pred_depth_map.data.shape == (1, *SIZE)
     assert result.pred_normal_map.data.shape == (3, *SIZE)
@@ -105,8 +100,7 @@ def test_binary_segmentation_has_a_threshold():
     head['loss_decode'] = {'type': 'CrossEntropyLoss', 'use_sigmoid': True}
     model = build_model(heads={'segmentation': head, 'depth': HEADS['depth']}).eval()
     (result,) = model.test_step(make_batch(count=1))
-    found = result.pred_sem_seg.data == 1
-    assert torch.equal(found, result.seg_logits.data > 0.6)
+    assert torch.equal(result.pred_sem_seg.data == 1, result.seg_logits.data > 0.6)
 
 
 def test_tasks_choose_heads():
@@ -123,8 +117,7 @@ def test_order_of_the_heads_is_not_that_of_the_config():
     in_order = dict(sorted(HEADS.items()))
     assert list(in_order) != list(HEADS)
     models = [build_model(heads=heads) for heads in (HEADS, in_order)]
-    names = [[name for name, _ in model.named_parameters()] for model in models]
-    assert names[0] == names[1]
+    assert list(models[0].state_dict()) == list(models[1].state_dict())
 
 
 @pytest.mark.parametrize(
@@ -159,10 +152,8 @@ def test_targets_are_padded_with_nothing():
     assert batch['inputs'].shape == (1, 3, 40, 64)
     (sample,), (original,) = batch['data_samples'], before['data_samples']
     for name, nothing in (('gt_sem_seg', 255), ('gt_depth_map', 0), ('gt_normal_map', 0)):
-        data = sample.get(name).data
-        assert torch.equal(data[:, :32, :48], original.get(name).data)
-        assert (data[:, 32:] == nothing).all()
-        assert (data[:, :, 48:] == nothing).all()
+        padded = F.pad(original.get(name).data, (0, 16, 0, 8), value=nothing)
+        assert torch.equal(sample.get(name).data, padded)
 
 
 @pytest.mark.parametrize('size', [(32, 48), (37, 50)])
@@ -170,10 +161,10 @@ def test_predictions_have_the_original_size(size):
     batch = make_batch(size)
     for sample in batch['data_samples']:
         sample.set_metainfo({'ori_shape': (61, 83)})
+    channels = {'seg_logits': NUM_CLASSES, 'pred_sem_seg': 1, 'pred_depth_map': 1}
     for result in build_model().eval().test_step(batch):
-        assert result.seg_logits.data.shape == (NUM_CLASSES, 61, 83)
-        for name in ('pred_sem_seg', 'pred_depth_map'):
-            assert result.get(name).data.shape == (1, 61, 83)
+        for name, count in channels.items():
+            assert result.get(name).data.shape == (count, 61, 83)
         length = result.pred_normal_map.data.norm(dim=0)
         torch.testing.assert_close(length, torch.ones(61, 83))
 

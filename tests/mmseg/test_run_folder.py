@@ -57,7 +57,6 @@ def make_config(rooms, work_dir, by_epoch=True, **changes):
     def loader(split, sampler):
         augmented = by_epoch and split == 'train'
         steps = ['LoadMTLFrame', *(['MTLScaleCrop'] if augmented else []), 'PackMTLInputs']
-        pipeline = [{'type': step} for step in steps]
         return {
             'batch_size': 2,
             'num_workers': 2 if augmented else 0,
@@ -65,7 +64,7 @@ def make_config(rooms, work_dir, by_epoch=True, **changes):
             'sampler': {'type': sampler, 'shuffle': split == 'train'},
             'dataset': {
                 'type': 'MTLNYUv2Dataset', 'data_root': str(rooms), 'split': split,
-                'benchmark': 'rooms', 'pipeline': pipeline,
+                'benchmark': 'rooms', 'pipeline': [{'type': step} for step in steps],
             },
         }  # fmt: skip
 
@@ -128,27 +127,22 @@ def test_run_is_one_for_the_leaderboard(whole):
     run = whole[1]
     assert run.label == 'GO4Align'
     assert run.tasks == tuple(task.name for task in TASKS)
-    assert run.config['benchmark'] == 'rooms'
-    assert run.config['weight_args'] == {'step_size': 0.1}
-    assert (run.config['epochs'], run.config['seed'], run.config['protocol']) == (3, 5, 'tiny')
-    assert (run.config['arch'], run.config['backbone']) == ('MultiTaskSegmentor', 'MTLSegNet')
-    assert run.config['num_frames'] == {'train': 6, 'val': 3}
+    options = {'benchmark': 'rooms', 'weight_args': {'step_size': 0.1}, 'epochs': 3, 'seed': 5}
+    options.update(protocol='tiny', arch='MultiTaskSegmentor', backbone='MTLSegNet')
+    assert run.config.items() >= {**options, 'num_frames': {'train': 6, 'val': 3}}.items()
     assert [entry['iteration'] for entry in run.epochs] == [3, 6, 9]
     for entry in run.epochs:
         assert set(entry['weights']) == set(entry['train']['loss']) == set(run.tasks)
         assert all(len(shares) == 2 for shares in entry['groups'].values())
         assert sum(map(sum, entry['groups'].values())) == pytest.approx(3)
-        assert entry['seconds']['train'] > 0
-        assert entry['seconds']['test'] > 0
+        assert min(entry['seconds'].values()) > 0
 
 
 def test_entries_are_those_that_mmengine_logs(whole):
     folder, run = whole
     lines = [json.loads(line) for line in next(folder.glob('*/vis_data/scalars.json')).open()]
-    steps = [line for line in lines if 'loss' in line]
-    tests = [line for line in lines if 'delta_m' in line]
-    assert len(steps) == 9
-    assert len(tests) == 3
+    steps, tests = ([line for line in lines if key in line] for key in ('loss', 'delta_m'))
+    assert (len(steps), len(tests)) == (9, 3)
     for epoch, (entry, test) in enumerate(zip(run.epochs, tests)):
         assert test['step'] == epoch + 1
         values = [entry['test']['metrics'][task][metric.name] for task, metric in COLUMNS]
@@ -233,18 +227,17 @@ def test_weighting_is_recorded_by_its_name(rooms, tmp_path, label, hooks, argume
 
 def test_needs_a_validation(rooms, tmp_path):
     nothing = dict.fromkeys(('val_dataloader', 'val_evaluator', 'val_cfg'))
-    with pytest.raises(ValueError, match='with validation'):
-        Runner.from_cfg(make_config(rooms, tmp_path, **nothing)).train()
+    with pytest.raises(ValueError, match='`val_dataloader` should be given'):
+        train(make_config(rooms, tmp_path, **nothing))
 
 
 @pytest.mark.parametrize(('damage', 'epochs'), [('line', 3), ('cut', 4), ('gone', 4)])
 def test_lost_entries_are_an_error(rooms, finished, damage, epochs):
     path = finished / 'metrics.jsonl'
-    lines = path.read_text().splitlines(keepends=True)
+    first, _, third = path.read_text().splitlines(keepends=True)
+    path.write_text({'line': f'{first}{{}}\n{third}', 'cut': first, 'gone': ''}[damage])
     if damage == 'gone':
         path.unlink()
-    else:
-        path.write_text(''.join([lines[0], '{}\n', lines[2]] if damage == 'line' else lines[:1]))
     loop = {'by_epoch': True, 'max_epochs': epochs}
     with pytest.raises(ValueError, match=r'metrics\.jsonl.* should .*begin anew'):
         train(make_config(rooms, finished, resume=True, train_cfg=loop))

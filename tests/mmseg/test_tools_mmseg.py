@@ -36,16 +36,13 @@ def options(data: Path) -> list[str]:
     return ['--cfg-options', *settings]
 
 
-def run(tool: str, *arguments: object, cwd: Path, **environment: str) -> str:
+def run(tool: str | Path, *arguments: object, cwd: Path, **environment: str) -> str:
     """Run a tool as a user does; return its output."""
-    command = [] if tool.endswith('.sh') else [sys.executable]
+    command = [*map(str, [TOOLS / tool, *arguments])]
+    command = command if command[0].endswith('.sh') else [sys.executable, *command]
+    variables = {**ENVIRONMENT, **environment}
     done = subprocess.run(
-        [*command, str(TOOLS / tool), *map(str, arguments)],
-        cwd=cwd,
-        env={**ENVIRONMENT, **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
+        command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
@@ -87,60 +84,37 @@ def test_two_processes_train_alike(frames64, tmp_path):
     ('tool', 'arguments', 'message'),
     [
         (main, ['missing.py'], 'train_mmseg.py: error: .*missing.py'),
-        (main, [str(CONFIG), '--tasks', 'flow'], 'should name heads of the model: segmentation'),
-        (
-            main,
-            [str(CONFIG), '--cfg-options', 'train_dataloader.dataset.data_root=nowhere'],
-            'python tools/prepare_data.py',
-        ),
-        (test_tool.main, [str(CONFIG), 'missing.pth'], 'missing.pth: there is no such checkpoint'),
-        (
-            test_tool.main,
-            [str(CONFIG), str(CONFIG), '--show-dir', 'pictures', '--interval', '0'],
-            'Found `interval = 0`',
-        ),
+        (main, [CONFIG, '--tasks', 'flow'], 'should name heads of the model: segmentation'),
+        (main, [CONFIG], 'python tools/prepare_data.py'),
+        (test_tool.main, [CONFIG, 'missing.pth'], 'missing.pth: there is no such checkpoint'),
+        (test_tool.main, [CONFIG, CONFIG, '--show', '--interval', '0'], 'Found `interval = 0`'),
     ],
 )
 def test_mistakes_are_errors_without_traceback(
     tmp_path, monkeypatch, capsys, tool, arguments, message
 ):
     monkeypatch.chdir(tmp_path)
-    assert tool(arguments) == 2
+    assert tool([*map(str, arguments)]) == 2
     assert re.search(message, capsys.readouterr().err)
 
 
 @pytest.mark.parametrize('key', ['load_from', 'model.backbone.init_cfg.checkpoint'])
-@pytest.mark.parametrize(
-    ('content', 'found'),
-    [
-        (b'version https://git-lfs.github.com/spec/v1\n', 'a pointer of Git LFS'),
-        (b'404: Not Found', "another kind of file, .* b'404: Not Found'"),
-    ],
-)
-def test_weights_that_are_none_are_an_error_without_traceback(
-    tmp_path, capsys, key, content, found
-):
+def test_weights_that_are_none_are_an_error_without_traceback(tmp_path, capsys, key):
     weights = tmp_path / 'weights.pth'
-    weights.write_bytes(content)
+    weights.write_bytes(b'404: Not Found')
     own = ['--cfg-options', f'{key}={weights}', 'model.backbone.init_cfg.type=Pretrained']
     for tool, words in ((main, own), (test_tool.main, [str(weights)])):
         assert tool([str(CONFIG), *words]) == 2
         said = capsys.readouterr().err
-        assert re.search(f'error: {weights}: should hold weights. Found: {found}', said)
+        assert f'error: {weights}: should hold weights. Found: another kind of file' in said
 
 
-@pytest.mark.parametrize(
-    ('before', 'after'),
-    [
-        ('OptimWrapper', 'AmpOptimWrapper'),
-        ('AmpOptimWrapper', 'AmpOptimWrapper'),
-        ('GO4AlignOptimWrapper', 'GO4AlignAmpOptimWrapper'),
-    ],
-)
-def test_amp_changes_the_wrapper_alone(before, after):
-    config = Config({'optim_wrapper': {'type': before, 'accumulative_counts': 2}})
-    use_amp(config)
-    assert config.optim_wrapper.type == after
+@pytest.mark.parametrize('name', ['OptimWrapper', 'GO4AlignOptimWrapper'])
+def test_amp_changes_the_wrapper_alone(name):
+    config = Config({'optim_wrapper': {'type': name, 'accumulative_counts': 2}})
+    for _ in range(2):
+        use_amp(config)
+        assert config.optim_wrapper.type == name.replace('Optim', 'AmpOptim')
     assert config.optim_wrapper.accumulative_counts == 2
     config.optim_wrapper.type = 'DeepSpeedOptimWrapper'
     with pytest.raises(ValueError, match='DeepSpeedOptimWrapper'):
@@ -157,15 +131,15 @@ def test_pretrained_weights_are_dropped_at_any_depth():
 
 @pytest.mark.skipif(not Path('/proc/self/task').exists(), reason='threads are counted on Linux')
 def test_gloos_threads_end_before_python_does(tmp_path, monkeypatch):
-    def threads() -> int:
+    def threads():
         return len(list(Path('/proc/self/task').iterdir()))
 
     class Worker:
-        def __init__(self) -> None:
+        def __init__(self):
             self.own = self  # as a Runner is held by its loops
             self.model = DistributedDataParallel(torch.nn.Linear(2, 2))
 
-        def train(self) -> None:
+        def train(self):
             during.append(threads())
 
     before, during = threads(), []

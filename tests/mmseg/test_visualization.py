@@ -20,8 +20,8 @@ ONES = torch.ones(1, *SIZE, dtype=torch.long)
 def draw(tmp_path, sample, benchmark='rooms', **options):
     """The colours of a picture, and how often each occurs."""
     visualizer = MTLVisualizer()
-    facts = {'classes': ('wall', 'floor'), 'palette': [RED, GREEN], 'benchmark': benchmark}
-    visualizer.dataset_meta = facts
+    classes = {'classes': ('wall', 'floor'), 'palette': [RED, GREEN]}
+    visualizer.dataset_meta = {**classes, 'benchmark': benchmark}
     path = tmp_path / 'picture.png'
     image = np.full((*SIZE, 3), 90, np.uint8)
     visualizer.add_datasample('', image, sample, out_file=str(path), **options)

@@ -1,28 +1,108 @@
-"""Compare variants by a leaderboard's store: a table, and a picture of dots or of lines."""
+"""Compare variants, the paper's among them: list, tabulate by a leaderboard's store, and draw."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from statistics import fmean
+from typing import NamedTuple
 
 from go4align_plugins.data import Benchmark
 from go4align_plugins.leaderboard.analyse.pictures import draw_columns, line_styles, panels
-from go4align_plugins.leaderboard.analyse.variants import Variant
-from go4align_plugins.leaderboard.report.build import build_report
+from go4align_plugins.leaderboard.report.build import build_report, failure_of
 from go4align_plugins.leaderboard.report.formats import Report
 from go4align_plugins.leaderboard.report.scores import DELTA_M, SUMMARY
-from go4align_plugins.leaderboard.report.sources import failure_of
 from go4align_plugins.leaderboard.report.table import Column, Key
 from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING, SINGLE_TASK
 from go4align_plugins.leaderboard.run.store import Entry
 from go4align_plugins.plots.canvas import GREY, PALETTE
+from go4align_plugins.utils.options import check_whole
+from go4align_plugins.weighting.groupings import GROUPINGS, get_grouping
 
+BASELINES = (SINGLE_TASK, EQUAL_WEIGHTING)  # delta_m refers to the one, time to the other
+INDICATORS = ('MGDA', 'Nash_MTL', 'FAMO', 'CAGrad', 'IMTL', 'UW', 'DWA')
 MARKS = {'': (PALETTE[0], 0.0), 'alone': (GREY, -0.17), 'with AGRM': (PALETTE[0], 0.17)}
 """The colour of a series, and its place beside the middle of a row."""
 ROUND_COUNTS = (1, 2, 5, 10, 20, 40)  # of many numbers of groups, those that the axis names
+
+
+class Variant(NamedTuple):
+    """One method of a comparison, to be trained as an ordinary leaderboard."""
+
+    label: str
+    spec: str  # in a plan
+    row: str  # in the picture
+    series: str = ''  # another one of each variant of a row
+
+
+def group_counts(num_tasks: int, counts: Sequence[int] | None = None) -> list[Variant]:
+    """List GO4Align with the given numbers of groups K, by default 1, ..., M; a row each."""
+    chosen = sorted(set(counts or range(1, num_tasks + 1)))
+    for count in chosen:
+        check_whole('groups', count, 1, num_tasks, ', the number of tasks')
+    return [_go4align(f'K = {count}', str(count), num_groups=count) for count in chosen]
+
+
+def ablation(num_tasks: int, num_groups: int) -> list[Variant]:
+    """List GO4Align without some of Eq. 4 (grouping), 5 (scale balance), 6 (smooth alignment)."""
+    _check_groups(num_tasks, num_groups)
+    return [  # without Eq. 4: as many groups as tasks
+        _go4align('Eq. 5', num_groups=num_tasks, smooth_alignment='false'),
+        _go4align('Eq. 6', num_groups=num_tasks, scale_balance='false'),
+        _go4align('Eq. 5 + 6', num_groups=num_tasks),
+        _go4align('Eq. 5 + 4', num_groups=num_groups, smooth_alignment='false'),
+        _go4align('Eq. 5 + 6 + 4', num_groups=num_groups),
+    ]
+
+
+def indicators(
+    offered: Collection[str], num_tasks: int, num_groups: int, names: Iterable[str] | None = None
+) -> list[Variant]:
+    """List other methods that LibMTL offers, alone and as AGRM's indicator; by default all."""
+    _check_groups(num_tasks, num_groups)
+    known = [name for name in offered if f'AGRM_{name}' in offered]
+    chosen = dict.fromkeys([n for n in INDICATORS if n in known] if names is None else names)
+    absent = [name for base in chosen for name in (base, f'AGRM_{base}') if name not in offered]
+    if absent or not chosen:
+        raise ValueError(
+            'Parameter `indicators` should name methods that the installed LibMTL has, alone and '
+            f'with AGRM: {", ".join(sorted(known)) or "none"}. Found {", ".join(absent) or "none"}.'
+        )
+    variants = []
+    for base in chosen:
+        variants.append(Variant(base, base, base, 'alone'))
+        spec = f'AGRM_{base}:num_groups={num_groups}'
+        variants.append(Variant(f'AGRM_{base}', spec, base, 'with AGRM'))
+    return variants
+
+
+def clusterings(
+    num_tasks: int, num_groups: int, names: Iterable[str] | None = None
+) -> list[Variant]:
+    """List GO4Align with each named grouping, by default those whose packages are installed."""
+    _check_groups(num_tasks, num_groups)
+    chosen, passed_over = [], (ImportError,) if names is None else ()
+    for name in dict.fromkeys(GROUPINGS if names is None else names):
+        with suppress(*passed_over):
+            get_grouping(name)
+            # The default is not named, so that comparisons share its run.
+            own = {} if name == 'exact' else {'grouping': name}
+            chosen.append(_go4align(name, **own, num_groups=num_groups))
+    return chosen
+
+
+def _check_groups(num_tasks: int, num_groups: int) -> None:
+    remark = f': with a group for each of the {num_tasks} tasks nothing is grouped'
+    check_whole('num_groups', num_groups, 1, num_tasks - 1, remark)
+
+
+def _go4align(label: str, row: str = '', **arguments: str | int) -> Variant:
+    """Name GO4Align with its arguments in order, so that comparisons share runs."""
+    values = ','.join(f'{name}={arguments[name]}' for name in sorted(arguments))
+    return Variant(label, f'GO4Align:{values}', row or label)
 
 
 @dataclass(frozen=True)
@@ -48,13 +128,8 @@ class Comparison:
 def compare(
     entries: Iterable[Entry], variants: Sequence[Variant], benchmark: Benchmark, last: int = 10
 ) -> Comparison:
-    """Compare variants with each other and with equal weighting, over the last epochs.
-
-    Raises:
-        ValueError: if nothing is left to compare, or a single-task run, which delta_m needs, is
-            missing.
-    """
-    entries, specs = list(entries), {name: name for name in (SINGLE_TASK, EQUAL_WEIGHTING)}
+    """Compare variants with each other and with equal weighting, over the last epochs."""
+    entries, specs = list(entries), {name: name for name in BASELINES}
     specs |= {variant.label: variant.spec for variant in variants}
     found = {label: [e for e in entries if e.method == spec] for label, spec in specs.items()}
     runs, failures = {}, []
@@ -81,11 +156,7 @@ def draw_dots(
     figures: Sequence[Key] = (DELTA_M,),
     note: str = '',
 ) -> None:
-    """Draw a row a variant and a panel a figure: the mean over seeds, and a small dot a seed.
-
-    Two variants of one row are a little apart, joined by an arrow from the first to the second.
-    The note goes into the caption.
-    """
+    """Draw a panel a figure; an arrow goes from the first to the second variant of a row."""
     from matplotlib.patheffects import withStroke
 
     halo = withStroke(linewidth=3, foreground='white')
@@ -127,10 +198,7 @@ def draw_dots(
 
 
 def draw_counts(comparison: Comparison, variants: Sequence[Variant], path: str | Path) -> None:
-    """Draw delta_m and every metric over the number of groups, a panel each.
-
-    Of more metrics than fit on a page the means over the tasks are drawn, as in the table.
-    """
+    """Draw delta_m and every metric (of many their means) over the number of groups."""
     scores = {column.key for column in SUMMARY} - {DELTA_M}
     columns = [column for column in comparison.report.brief if column.key not in scores]
     columns.sort(key=lambda column: column.key != DELTA_M)

@@ -11,6 +11,7 @@ from typing import Any
 
 from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard.analyse.pictures import panels
+from go4align_plugins.leaderboard.report.table import check
 from go4align_plugins.leaderboard.run.runs import Run, by_method
 from go4align_plugins.measures.convergence import convergence_difference, convergence_epoch
 from go4align_plugins.plots.canvas import GREY, PALETTE
@@ -36,13 +37,8 @@ class Convergence:
 def measure_convergence(
     runs: Sequence[Run], share: float = 0.95, window: int = 5
 ) -> list[Convergence]:
-    """Find when each task of each method converges, seeds apart.
-
-    A task converges at the mean of the epochs at which its test metrics do, which every framework
-    records and the papers judge by; of test losses only some do and no table shows them.
-    """
-    if not runs:
-        raise ValueError('Parameter `runs` should hold a run of several tasks. Found none.')
+    """Find when each task converges: at the mean of the epochs at which its test metrics do."""
+    check(runs, 'Parameter `runs` should hold a run of several tasks', 'none')
     found = []
     for method, group in by_method(runs).items():
         seeds = [_epochs(run, share, window) for run in group]

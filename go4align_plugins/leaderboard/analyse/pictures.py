@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from go4align_plugins.data import Benchmark, get_benchmark
-from go4align_plugins.leaderboard.report.table import Column
+from go4align_plugins.leaderboard.report.table import Column, check
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK, Run, by_method
 from go4align_plugins.plots.canvas import GREY, PALETTE, add_caption, new_figure, save
 from go4align_plugins.plots.maps import Legend, draw_maps
@@ -83,10 +83,7 @@ def draw_columns(
     ticks: Sequence[int] = (),
     caption: str = '',
 ) -> None:
-    """Draw a panel a column and a line a name: means of figures in a band from lowest to highest.
-
-    ``lines`` gives a column's figures: name -> place on the x-axis -> one figure a seed.
-    """
+    """Draw a panel a column; ``lines`` gives: name -> place on the x-axis -> one figure a seed."""
     many = len(columns) > MANY
     width = min(len(columns), 5 if many else 3 if len(columns) > 4 else 2)
     size = (14 if many else 10, 2.1 * ceil(len(columns) / width) + (1 if caption else 0.6))
@@ -131,9 +128,8 @@ def learning_curves(runs: Sequence[Run], path: str | Path) -> None:
         ValueError: if there is no run, or the runs are of several benchmarks.
     """
     names = {run.config['benchmark'] for run in runs}
-    if len(names) != 1:
-        found = ', '.join(sorted(names)) or 'none'
-        raise ValueError(f'Parameter `runs` should hold runs of one benchmark. Found {found}.')
+    found = ', '.join(sorted(names)) or 'none'
+    check(len(names) == 1, 'Parameter `runs` should hold runs of one benchmark', found)
     tasks = get_benchmark(names.pop()).select({task for run in runs for task in run.tasks})
     columns = [Column.of(task.name, metric) for task in tasks for metric in task.metrics]
     methods = by_method(runs)
@@ -171,8 +167,7 @@ def weights_heatmap(runs: Sequence[Run], path: str | Path) -> None:
     Raises:
         ValueError: if there is no run, or a run has no weights.
     """
-    if not runs:
-        raise ValueError('Parameter `runs` should hold at least one run. Found none.')
+    check(runs, 'Parameter `runs` should hold at least one run', 'none')
     weights = [run.relative_weights() for run in runs]
     values = np.concatenate([panel[panel > 0] for panel in weights])
     extreme = max(values.max(initial=1.0), 1 / values.min(initial=1.0))
@@ -232,11 +227,10 @@ def _draw_groups(axes: Axes, run: Run) -> float:
     bottoms = np.arange(num_tasks)[:, None] + 0.95 - STRIP + np.cumsum(heights, axis=2) - heights
     places = np.repeat(np.arange(num_epochs), num_tasks)
     for group, shade in enumerate(np.linspace(0.82, 0.15, num_groups)):
-        name = f'group {group}' if group else 'steps in group 0'
-        # Of many groups only the first and the last are named.
-        named = num_groups <= NAMED_GROUPS or group in (0, num_groups - 1)
+        label = f'group {group}' if group else 'steps in group 0'
+        if num_groups > NAMED_GROUPS and group not in (0, num_groups - 1):
+            label = ''
         height, bottom = heights[..., group].ravel(), bottoms[..., group].ravel()
-        label = name if named else None
         axes.bar(places, height, 1.0, bottom, color=str(shade), label=label, zorder=3)
     axes.legend(
         loc='lower right', bbox_to_anchor=(1, 1), ncols=NAMED_GROUPS, frameon=False, fontsize=8,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -23,46 +22,29 @@ MARKERS = 'os^Dv'
 DODGE = 0.02  # of a method from the next one, so that their bars stay apart
 
 
-@dataclass(frozen=True)
+@dataclass
 class Timing:
-    """A method's steps with M tasks: the seconds of each, and its ratio to EW's of that round."""
+    """A method's steps: the seconds of each, and its ratio to equal weighting's of that round."""
 
-    num_tasks: int
+    tasks: int
     method: str
+    median_ratio: float = field(init=False)
+    quartiles: list[float] = field(init=False)
     seconds: tuple[float, ...]
     ratios: tuple[float, ...]
 
-    @property
-    def record(self) -> dict[str, Any]:
-        """All figures, as plain values."""
-        return {
-            'tasks': self.num_tasks, 'method': self.method, 'median_ratio': self.ratio,
-            'quartiles': self.quartiles, 'seconds': self.seconds, 'ratios': self.ratios,
-        }  # fmt: skip
-
-    @property
-    def ratio(self) -> float:
-        """The median of the ratios."""
-        return float(np.median(self.ratios))
-
-    @property
-    def quartiles(self) -> list[float]:
-        """The first and the third quartile of the ratios, by linear interpolation."""
-        return np.quantile(self.ratios, [0.25, 0.75]).tolist()
+    def __post_init__(self) -> None:
+        self.median_ratio = float(np.median(self.ratios))
+        self.quartiles = np.quantile(self.ratios, [0.25, 0.75]).tolist()
 
 
 def time_steps(
     steps: Mapping[Cell, Callable[[], None]], repeats: int
 ) -> tuple[list[Timing], dict[Cell, str]]:
-    """Time training steps of methods side by side, relative to equal weighting.
+    """Time steps of methods side by side, relative to equal weighting; give reasons of failures.
 
     Each method takes one step in each round, in a new order each round: the load and the warmth of
-    the machine meet all of them alike. (``torch.utils.benchmark`` would call each step twice more
-    before it times it.)
-
-    Returns:
-        The timings, in the order given; and the reasons of steps that failed: some of LibMTL's
-        methods are for few tasks only, some call a solver that may find nothing.
+    the machine meet all of them alike. (``torch.utils.benchmark`` takes more untimed steps.)
     """
     require(repeats >= 1, 'repeats', 'be at least 1', repeats)
     failures: dict[Cell, str] = {}
@@ -99,8 +81,8 @@ def timing_table(timings: Sequence[Timing]) -> str:
     """Print a line a method, a column a number of tasks: median and quartiles of the ratios."""
     columns: dict[str, dict[str, str]] = {}
     for timing in timings:
-        text = '{:.2f} [{:.2f}, {:.2f}]'.format(timing.ratio, *timing.quartiles)
-        columns.setdefault(f'{timing.num_tasks} tasks', {})[timing.method] = text
+        text = '{:.2f} [{:.2f}, {:.2f}]'.format(timing.median_ratio, *timing.quartiles)
+        columns.setdefault(f'{timing.tasks} tasks', {})[timing.method] = text
     methods = list(dict.fromkeys(timing.method for timing in timings))
     table = import_optional('pandas', user='Tables').DataFrame(columns, index=methods)
     title = f'time × {EQUAL_WEIGHTING}'  # noqa: RUF001
@@ -111,20 +93,20 @@ def draw_runtime(timings: Sequence[Timing], caption: str, path: str | Path) -> N
     """Draw a line a method: the median of its ratios, and a bar from quartile to quartile."""
     from matplotlib.ticker import LogLocator
 
-    timings = sorted(timings, key=lambda timing: timing.num_tasks)
-    counts = sorted({timing.num_tasks for timing in timings})
+    timings = sorted(timings, key=lambda timing: timing.tasks)
+    counts = sorted({timing.tasks for timing in timings})
     styles = line_styles(dict.fromkeys(t.method for t in timings), EQUAL_WEIGHTING)
     methods = list(styles)
     # The legend has the order of the lines' right ends.
-    ends = {timing.method: timing.ratio for timing in timings}
+    ends = {timing.method: timing.median_ratio for timing in timings}
     with panels(path, (10, 5), 1, 1, legend='outside right upper', caption=caption) as (axes,):
         for method in sorted(methods, key=lambda method: -ends[method]):
             own = [timing for timing in timings if timing.method == method]
             rank, strong = methods.index(method), method == 'GO4Align'
             aside = DODGE * (rank - (len(methods) - 1) / 2)
-            spread = [[abs(t.ratio - t.quartiles[end]) for t in own] for end in (0, 1)]
+            spread = [[abs(t.median_ratio - t.quartiles[end]) for t in own] for end in (0, 1)]
             axes.errorbar(
-                [counts.index(t.num_tasks) + aside for t in own], [t.ratio for t in own], spread,
+                [counts.index(t.tasks) + aside for t in own], [t.median_ratio for t in own], spread,
                 capsize=3, marker=MARKERS[rank % len(MARKERS)], label=method,
                 linewidth=2.5 if strong else 1.5, zorder=3 if strong else 2, **styles[method],
             )  # fmt: skip

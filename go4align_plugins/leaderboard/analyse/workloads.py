@@ -1,7 +1,4 @@
-"""Build training steps to be timed: a benchmark's model, as the training tool trains it.
-
-The data is random, nothing is read or downloaded: the time of a step depends on shapes alone.
-"""
+"""Build steps to be timed, as the training tool takes them, on random data: only shapes count."""
 
 from __future__ import annotations
 

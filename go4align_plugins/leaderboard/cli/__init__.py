@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from go4align_plugins.data import BENCHMARKS
-from go4align_plugins.leaderboard.analyse.variants import INDICATORS
+from go4align_plugins.leaderboard.analyse.comparison import INDICATORS
 from go4align_plugins.leaderboard.cli import analyse, board
 from go4align_plugins.leaderboard.report.formats import FORMATS
 from go4align_plugins.leaderboard.run.launchers import CLUSTERS
 from go4align_plugins.leaderboard.run.plan import FRAMEWORKS
+from go4align_plugins.leaderboard.run.runs import printable
 from go4align_plugins.utils.files import advise
 from go4align_plugins.weighting.groupings import GROUPINGS
 
 Add = Callable[..., Action]
-Table = Mapping[str, tuple[Any, str, str]]
 STYLE: Any = {'formatter_class': RawDescriptionHelpFormatter, 'allow_abbrev': False}
 COMPARE = """\
 Compares weighting methods: trains every method with every seed, each in a process of its own, and
@@ -92,16 +92,13 @@ def build_parser() -> ArgumentParser:
     adds['export']('--out', type=Path, required=True, help='the file, FILE.jsonl')
     adds['import']('files', type=Path, nargs='+', metavar='FILE', help='exported results')
     add = adds['report']
-    add(
-        'sources', nargs='+', type=Path, metavar='SOURCE',
-        help='leaderboards, results.jsonl, run folders (of one benchmark); or one table.csv',
-    )  # fmt: skip
+    meaning = 'leaderboards, results.jsonl, run folders (of one benchmark); or one table.csv'
+    add('sources', nargs='+', type=Path, metavar='SOURCE', help=meaning)
     add('--out', type=Path, metavar='DIR', help='where to write it (only printed)')
     add('--formats', nargs='+', choices=FORMATS, default=list(FORMATS), help='to write (all)')
     add('--last', type=int, default=10, help='epochs to average at the end (10)')
     add('--best', action='store_true', help="add a table of each run's best epoch on the test set")
-    meaning = "add the GO4Align paper's rows, marked as published"
-    add('--published', action='store_true', help=meaning)
+    add('--published', action='store_true', help="add the GO4Align paper's rows, marked as such")
     add('--benchmark', choices=BENCHMARKS, help='that table.csv is of (by its columns)')
     for name in ('weights', 'convergence'):
         add = adds[name]
@@ -123,8 +120,7 @@ def build_parser() -> ArgumentParser:
     adds['groups']('--groups', nargs='+', type=int, metavar='K', help='(1 to all tasks)')
     meaning = f'(those of {", ".join(INDICATORS)} that LibMTL has)'
     adds['indicators']('--indicators', nargs='+', metavar='METHOD', help=meaning)
-    meaning = '(all installed ones)'
-    adds['clusterings']('--clusterings', nargs='+', choices=GROUPINGS, help=meaning)
+    adds['clusterings']('--clusterings', nargs='+', choices=GROUPINGS, help='(all installed ones)')
     add, counts = adds['runtime'], analyse.COUNTS
     add('--methods', nargs='+', help=f'(those of {", ".join(analyse.TIMED)} that LibMTL has)')
     add('--tasks', nargs='+', type=int, choices=counts, default=counts, help='(2 3 11 40)')
@@ -136,7 +132,7 @@ def build_parser() -> ArgumentParser:
     return parser
 
 
-def _add_commands(parser: ArgumentParser, kind: str, table: Table) -> dict[str, Add]:
+def _add_commands(parser: ArgumentParser, kind: str, table: Mapping[str, Any]) -> dict[str, Add]:
     """Add commands, each with its function or its own commands; return their add_argument."""
     commands, adds = parser.add_subparsers(required=True, metavar=kind), {}
     for name, (command, meaning, text) in table.items():
@@ -161,10 +157,8 @@ def _add_training(add: Add) -> None:
     add('--out', type=Path, help='folder of the leaderboard (leaderboards/FRAMEWORK-BENCHMARK)')
     add('--workers', type=int, help='cells at a time; GPUs are shared out (1; on a cluster all)')
     add('--cluster', choices=CLUSTERS, help='submit each cell as a job, by submitit')
-    add(
-        '--cluster-options', nargs='+', default=[], metavar='KEY=VALUE',
-        help='of the jobs: slurm_partition=gpu gpus_per_node=1 cpus_per_task=8 timeout_min=600',
-    )  # fmt: skip
+    meaning = 'of the jobs: slurm_partition=gpu gpus_per_node=1 cpus_per_task=8 timeout_min=600'
+    add('--cluster-options', nargs='+', default=[], metavar='KEY=VALUE', help=meaning)
     add('--retry', action='store_true', help='try failed cells again')
 
 
@@ -189,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = options.command(options)
         sys.stdout.flush()
-        return status
+        return status or 0
     except KeyboardInterrupt:
         print('leaderboard.py: stopped: the same command goes on.', file=sys.stderr)
         return 130
@@ -197,6 +191,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (ValueError, ImportError, OSError) as error:
-        advice = advise(error, 'the same command then goes on')
-        print(f'leaderboard.py: error: {error}{advice}', file=sys.stderr)
+        lines = f'{error}{advise(error, "the same command then goes on")}'.split('\n')
+        print('leaderboard.py: error:', '\n'.join(map(printable, lines)), file=sys.stderr)
         return 2

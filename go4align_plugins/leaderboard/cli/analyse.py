@@ -8,7 +8,7 @@ import platform
 import re
 from argparse import Namespace
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -16,11 +16,12 @@ from typing import Any
 import torch
 
 from go4align_plugins.data import get_benchmark
-from go4align_plugins.leaderboard.analyse import comparison, convergence, runtime, variants
+from go4align_plugins.leaderboard.analyse import comparison, convergence, runtime
 from go4align_plugins.leaderboard.analyse.pictures import weights_heatmap
 from go4align_plugins.leaderboard.cli.board import plan_of, train
+from go4align_plugins.leaderboard.report.build import load_results
 from go4align_plugins.leaderboard.report.scores import DELTA_M, TIME
-from go4align_plugins.leaderboard.report.sources import load_results
+from go4align_plugins.leaderboard.report.table import check
 from go4align_plugins.leaderboard.run.cell import describe_machine
 from go4align_plugins.leaderboard.run.runs import EQUAL_WEIGHTING, Run, by_method
 from go4align_plugins.leaderboard.run.store import RESULTS, Store
@@ -34,14 +35,11 @@ DRAWN: dict[str, dict[str, Any]] = {
     'ablation': {'note': 'Eq. 4: grouping; Eq. 5: scale balance; Eq. 6: smooth alignment.'},
     'clusterings': {'figures': (DELTA_M, TIME)},
 }
-TIMED = (
-    EQUAL_WEIGHTING, 'GO4Align', 'UW', 'DWA', 'FAMO', 'CAGrad', 'IMTL', 'PCGrad', 'MGDA',
-    'Nash_MTL',
-)  # fmt: skip
+TIMED = ('EW', 'GO4Align', 'UW', 'DWA', 'FAMO', 'CAGrad', 'IMTL', 'PCGrad', 'MGDA', 'Nash_MTL')
 COUNTS = (2, 3, 11, 40)
 
 
-def draw_weights(options: Namespace) -> int:
+def draw_weights(options: Namespace) -> None:
     """Draw a heat map a method, of one seed."""
     chosen, without = [], []
     for method, runs in _methods(options).items():
@@ -52,17 +50,15 @@ def draw_weights(options: Namespace) -> int:
         else:
             without.append(method)
     seed = '' if options.seed is None else f' with seed {options.seed}'
-    if not chosen:
-        raise ValueError(f'{options.folder} should hold a finished run{seed} that has weights.')
+    check(chosen, f'{options.folder} should hold a finished run{seed} that has weights', 'none')
     if without:
         print(f'Without weights of the tasks{seed}, so not drawn: {", ".join(without)}.')
     path = options.picture or options.folder / 'weights.png'
     weights_heatmap(chosen, path)
     print(f'The picture: {path}')
-    return 0
 
 
-def draw_convergence(options: Namespace) -> int:
+def draw_convergence(options: Namespace) -> None:
     """Print and draw when each task converges, and the standard deviation."""
     runs = [run for group in _methods(options).values() for run in group]
     found = convergence.measure_convergence(runs, options.share, options.window)
@@ -75,7 +71,6 @@ def draw_convergence(options: Namespace) -> int:
     path = options.picture or options.folder / 'convergence.png'
     convergence.draw_convergence(found, path, options.share, options.window)
     print(f'The picture: {path}')
-    return 0
 
 
 def _methods(options: Namespace) -> dict[str, list[Run]]:
@@ -84,8 +79,7 @@ def _methods(options: Namespace) -> dict[str, list[Run]]:
     for failure in failures:
         print(f'Left out, as it failed: {failure}')
     methods = by_method(run for run in runs if not run.single_task)
-    if not methods:
-        raise ValueError(f'{options.folder} should hold a finished run of several tasks.')
+    check(methods, f'{options.folder} should hold a finished run of several tasks', 'none')
     chosen: dict[str, list[Run]] = {}
     for asked in options.methods or methods:
         # A weighting's name alone stands for it with any arguments.
@@ -98,14 +92,14 @@ def _methods(options: Namespace) -> dict[str, list[Run]]:
 
 def compare_variants(options: Namespace) -> int:
     """Train, print and write the table, draw the picture; return 1 if a training failed."""
-    plan = plan_of(options, methods=variants.BASELINES)
+    plan = plan_of(options, methods=comparison.BASELINES)
     num_tasks, benchmark = len(plan.task_names), get_benchmark(plan.benchmark)
     require(num_tasks > 1, 'tasks', 'leave two tasks or more to be weighted', plan.task_names)
     check_whole('last', options.last, 1, math.inf)
     # By default K is the paper's, if that leaves any tasks to group.
     compared = _variants(options, num_tasks, min(benchmark.num_groups, num_tasks - 1))
     new_figure(1, 1)  # where matplotlib is absent, say so before the training and not after it
-    methods = [*variants.BASELINES, *(variant.spec for variant in compared)]
+    methods = [*comparison.BASELINES, *(variant.spec for variant in compared)]
     folder, _ = train(options, plan_of(options, methods=methods), only_asked=True)
     entries = Store(folder / RESULTS).entries().values()
     found = comparison.compare(entries, compared, benchmark, options.last)
@@ -121,23 +115,22 @@ def compare_variants(options: Namespace) -> int:
     return 1 if found.missing or found.report.failures else 0
 
 
-def _variants(options: Namespace, num_tasks: int, default: int) -> Sequence[variants.Variant]:
+def _variants(options: Namespace, num_tasks: int, default: int) -> Sequence[comparison.Variant]:
     """List the methods of a comparison, and print which are left out."""
     if options.analysis == 'groups':
-        return variants.group_counts(num_tasks, options.groups)
+        return comparison.group_counts(num_tasks, options.groups)
     num_groups = default if options.num_groups is None else options.num_groups
     if options.analysis == 'ablation':
-        return variants.ablation(num_tasks, num_groups)
-    known: Iterable[str] = variants.INDICATORS
+        return comparison.ablation(num_tasks, num_groups)
+    known: Iterable[str] = comparison.INDICATORS
     if options.analysis == 'indicators':
         from go4align_plugins.libmtl.compat import import_libmtl
 
-        asked = options.indicators
-        offered = import_libmtl().weighting.__all__
-        found = variants.indicators(offered, num_tasks, num_groups, asked)
+        asked, offered = options.indicators, import_libmtl().weighting.__all__
+        found = comparison.indicators(offered, num_tasks, num_groups, asked)
     else:
         known, asked = GROUPINGS, options.clusterings
-        found = variants.clusterings(num_tasks, num_groups, asked)
+        found = comparison.clusterings(num_tasks, num_groups, asked)
     if asked is None:
         _print_absent(known, [variant.row for variant in found])
     return found
@@ -180,29 +173,18 @@ def time_methods(options: Namespace) -> int:
     failures.update(failed_steps)
     info = Path('/proc/cpuinfo')  # of Linux
     named = re.search(r'model name\s*: (.+)', info.read_text() if info.exists() else '')
-    hardware = {
-        **describe_machine(),
-        'model': named[1] if named else platform.processor(),
-        'cores': os.cpu_count(),
-        'threads': torch.get_num_threads(),
-    }
-    notes.append(
-        f'Median and quartiles over {options.repeats} rounds; random data; '
-        f'{", ".join(hardware["gpus"]) or hardware["model"]}, threads: {hardware["threads"]}.'
-    )
+    model, threads = named[1] if named else platform.processor(), torch.get_num_threads()
+    hardware = {**describe_machine(), 'model': model, 'cores': os.cpu_count(), 'threads': threads}
+    machine = f'{", ".join(hardware["gpus"]) or model}, threads: {threads}'
+    notes.append(f'Median and quartiles over {options.repeats} rounds; random data; {machine}.')
     print(runtime.timing_table(timings))
     for (count, method), reason in failures.items():
         notes.append(f'{method} fails with {count} tasks.')
         print(f'{method} fails with {count} tasks: {reason}')
     failed = [{'tasks': m, 'method': name, 'reason': why} for (m, name), why in failures.items()]
-    record = {
-        'hardware': hardware,
-        **describe_environment('torch', 'LibMTL', 'torch_geometric'),
-        'repeats': options.repeats,
-        'notes': notes,
-        'timings': [each.record for each in timings],
-        'failures': failed,
-    }
+    record = {'hardware': hardware, **describe_environment('torch', 'LibMTL', 'torch_geometric')}
+    record |= {'repeats': options.repeats, 'notes': notes}
+    record |= {'timings': [asdict(each) for each in timings], 'failures': failed}
     save_json(options.json, record)
     picture = options.picture or options.json.with_suffix('.png')
     runtime.draw_runtime(timings, ' '.join(notes), picture)

@@ -14,16 +14,17 @@ from filelock import FileLock, Timeout
 
 from go4align_plugins.data import get_benchmark
 from go4align_plugins.data.rooms import render_if_missing
-from go4align_plugins.leaderboard.report.build import build_report
+from go4align_plugins.leaderboard.report.build import build_report, check_shared, load_results
 from go4align_plugins.leaderboard.report.csv_results import report_of_table
 from go4align_plugins.leaderboard.report.formats import Report
-from go4align_plugins.leaderboard.report.sources import check_shared, load_results
+from go4align_plugins.leaderboard.report.table import check
 from go4align_plugins.leaderboard.run.cell import check_methods
 from go4align_plugins.leaderboard.run.execute import Execution
-from go4align_plugins.leaderboard.run.launchers import get_launcher
+from go4align_plugins.leaderboard.run.launchers import ClusterLauncher, LocalLauncher
 from go4align_plugins.leaderboard.run.plan import PLAN, Plan, load_plan, read_plan, save_plan
 from go4align_plugins.leaderboard.run.store import RESULTS, Entry, Store
 from go4align_plugins.utils.files import save_bytes
+from go4align_plugins.utils.options import require
 
 
 def plan_of(options: Namespace, **values: Any) -> Plan:
@@ -38,7 +39,12 @@ def plan_of(options: Namespace, **values: Any) -> Plan:
 def train(options: Namespace, asked: Plan, only_asked: bool = False) -> tuple[Path, Plan]:
     """Train missing cells, of all methods or those asked for; return the folder and whole plan."""
     folder = options.out or Path('leaderboards', f'{asked.framework}-{asked.benchmark}')
-    launcher = get_launcher(folder, options.workers, options.cluster, options.cluster_options)
+    workers, cluster, jobs = options.workers, options.cluster, options.cluster_options
+    require(workers is None or workers >= 1, 'workers', 'be at least 1', workers)
+    require(bool(cluster or not jobs), 'cluster', 'be given for `cluster_options`', None)
+    launcher: LocalLauncher | ClusterLauncher = LocalLauncher(workers or 1)
+    if cluster:  # whose queue decides how many train at a time
+        launcher = ClusterLauncher(folder, cluster, jobs, workers or 10_000)
     path, plan = folder / PLAN, asked
     if path.exists():
         plan = load_plan(folder).extended(asked, path)
@@ -72,13 +78,12 @@ def run(options: Namespace) -> int:
     return 0 if finished == len(names) else 1
 
 
-def status(options: Namespace) -> int:
+def status(options: Namespace) -> None:
     """Print a line a cell."""
     entries = Store(options.folder / RESULTS).entries()
     for cell in load_plan(options.folder).cells():
         entry = entries.get(cell.name)
         print(f'{cell.name:40} {(entry.reason or entry.status) if entry else "not finished"}')
-    return 0
 
 
 def make_report(
@@ -87,12 +92,9 @@ def make_report(
     """Report leaderboards, stores and run folders; ValueError if nothing is finished."""
     runs, failures = load_results(sources)
     single, multi = ([run for run in runs if run.single_task is one] for one in (True, False))
-    if not multi:
-        listed = ''.join(f'\n  {failure}' for failure in failures)
-        raise ValueError(
-            f'{", ".join(map(str, sources))} should hold a finished run of several tasks. '
-            f'Found {len(single)} of one task, {len(failures)} failed.{listed}'
-        )
+    rule = f'{", ".join(map(str, sources))} should hold a finished run of several tasks'
+    listed = ''.join(f'\n  {failure}' for failure in failures)
+    check(multi, rule, f'{len(single)} of one task, {len(failures)} failed{listed}')
     benchmark = get_benchmark(multi[0].config['benchmark'])
     return build_report(
         multi, single, benchmark, last, best=best, published=published, failures=failures
@@ -108,32 +110,28 @@ def show(report: Report, paths: Sequence[Path]) -> None:
         print(f'wrote {path}')
 
 
-def report(options: Namespace) -> int:
+def report(options: Namespace) -> None:
     """Print the table of runs, or of a table that was entered by hand; write it."""
     sources = options.sources
-    if not any(source.suffix == '.csv' for source in sources):
-        made = make_report(sources, options.last, options.best, options.published)
-    elif len(sources) > 1 or options.best or options.published:
-        raise ValueError(
-            'A table that was entered by hand should be reported alone, without --best and '
-            f'--published. Found {", ".join(map(str, sources))}.'
-        )
-    else:
+    if any(source.suffix == '.csv' for source in sources):
+        alone = len(sources) == 1 and not (options.best or options.published)
+        rule = 'A table entered by hand should be reported alone, without --best and --published'
+        check(alone, rule, ', '.join(map(str, sources)))
         made = report_of_table(sources[0], options.benchmark and get_benchmark(options.benchmark))
+    else:
+        made = make_report(sources, options.last, options.best, options.published)
     show(made, made.write(options.out, options.formats) if options.out else [])
-    return 0
 
 
-def export_results(options: Namespace) -> int:
+def export_results(options: Namespace) -> None:
     """Write all entries to one file."""
     entries = _read(options.folder / RESULTS)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     save_bytes(options.out, b''.join(entry.line for entry in entries))
     print(f'{options.out}: {len(entries)} cells')
-    return 0
 
 
-def import_results(options: Namespace) -> int:
+def import_results(options: Namespace) -> None:
     """Add entries of other machines; all files are read and checked before anything is added."""
     store, plan = Store(options.folder / RESULTS), load_plan(options.folder)
     incoming = [entry for file in options.files for entry in _read(file)]
@@ -147,10 +145,8 @@ def import_results(options: Namespace) -> int:
     for entry in differing:
         message = 'is finished here already, with other figures: kept as it is.'
         print(f'  {entry.cell} {message}', file=sys.stderr)
-    return 0
 
 
 def _read(path: Path) -> list[Entry]:
-    if not path.is_file():
-        raise ValueError(f'{path} should be a file of results. Found none.')
+    check(path.is_file(), f'{path} should be a file of results', 'none')
     return list(Store(path).entries().values())

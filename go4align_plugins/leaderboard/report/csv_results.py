@@ -1,10 +1,7 @@
 """Read results that were entered by hand, the papers' among them, as a report or as runs.
 
-The CSV has the form in which reports are written.
-
-A line a method: ``method``, ``seeds`` (may be empty) and a column a metric named ``task/metric``,
-with figures as stored (shares in [0, 1]). The method ``STL`` holds the single-task results. Other
-columns of ``report.csv``, as ``task/metric std``, are read, too; scores are computed again.
+The CSV is as reports are written: a line a method, ``STL`` among them, with columns ``method``,
+``seeds`` (may be empty) and ``task/metric``, shares in [0, 1]. Scores in it are computed again.
 """
 
 from __future__ import annotations
@@ -26,8 +23,6 @@ LABELS = ('method', 'seeds', 'benchmark', 'epochs')
 PAPERS = Path(__file__).with_name('papers')
 SEEDS = (0, 1, 2)  # the paper has three, and does not name them
 MODEL, EPOCHS = 'SegNet-MTAN', 200
-
-
 SOURCES = {  # table, batch size, misprint
     'nyuv2': ('Table 1', 2, 'delta_m of IMTL-G is a misprint: its row recomputes to -0.60'),
     'cityscapes': (

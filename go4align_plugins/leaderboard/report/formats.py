@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from go4align_plugins.leaderboard.report.html import render_html
-from go4align_plugins.leaderboard.report.table import Row, Table, check
+from go4align_plugins.leaderboard.report.table import Table, check
 from go4align_plugins.leaderboard.report.text import (
     render_console,
     render_csv,
@@ -24,51 +23,47 @@ TASKS = {
     'normal': 'Surface Normal Estimation',
     '': 'Multi-Task Learning',
 }
-PAPER = {
-    'Title': 'GO4Align: Group Optimization for Multi-Task Alignment',
-    'URL': 'https://arxiv.org/abs/2404.06486',
-}
 
 
 def render_metafile(table: Table) -> str:
     """Print a model for each method, in the form of MMSegmentation's ``metafile.yaml``."""
-    title = table.benchmark.title
+    title, config, models = table.benchmark.title, table.config, []
+    for row in table.rows:
+        facts = {
+            'Training Data': title,
+            'Weighting': row.method,
+            'Architecture': [config[key] for key in ('arch', 'backbone') if config.get(key)],
+            'Protocol': config.get('protocol'),
+            'Epochs': config.get('epochs'),
+            'Batch Size': config.get('batch_size'),
+            'Seeds': list(row.seeds),
+        }
+        metrics: dict[str, dict[str, float]] = {}
+        for column in table.columns:
+            if column.key in row.means:
+                task, name = column.key
+                figure = round(row.means[column.key] * column.factor, column.digits)
+                metrics.setdefault(TASKS.get(task, task), {})[name] = figure
+        models.append({
+            'Name': re.sub(r'[^a-z0-9.=-]+', '-', f'{row.method}_{title}'.lower()).strip('-'),
+            'In Collection': f'{title} leaderboard',
+            'Metadata': {key: value for key, value in facts.items() if value},
+            'Results': [
+                {'Task': task, 'Dataset': title, 'Metrics': own} for task, own in metrics.items()
+            ],
+        })  # fmt: skip
     collection = {
         'Name': f'{title} leaderboard',
         'Metadata': {'Training Data': [title]},
-        'Paper': PAPER,
+        'Paper': {
+            'Title': 'GO4Align: Group Optimization for Multi-Task Alignment',
+            'URL': 'https://arxiv.org/abs/2404.06486',
+        },
         'Frameworks': ['PyTorch'],
     }
-    content = {'Collections': [collection], 'Models': [_model(table, row) for row in table.rows]}
+    content = {'Collections': [collection], 'Models': models}
     yaml = import_optional('yaml')
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
-
-
-def _model(table: Table, row: Row) -> dict[str, Any]:
-    config, title = table.config, table.benchmark.title
-    facts = {
-        'Training Data': title,
-        'Weighting': row.method,
-        'Architecture': [config[key] for key in ('arch', 'backbone') if config.get(key)],
-        'Protocol': config.get('protocol'),
-        'Epochs': config.get('epochs'),
-        'Batch Size': config.get('batch_size'),
-        'Seeds': list(row.seeds),
-    }
-    metrics: dict[str, dict[str, float]] = {}
-    for column in table.columns:
-        (task, name), value = column.key, row.means.get(column.key)
-        if value is not None:
-            figure = round(value * column.factor, column.digits)
-            metrics.setdefault(TASKS.get(task, task), {})[name] = figure
-    return {
-        'Name': re.sub(r'[^a-z0-9.=-]+', '-', f'{row.method}_{title}'.lower()).strip('-'),
-        'In Collection': f'{title} leaderboard',
-        'Metadata': {key: value for key, value in facts.items() if value},
-        'Results': [
-            {'Task': task, 'Dataset': title, 'Metrics': own} for task, own in metrics.items()
-        ],
-    }
 
 
 FORMATS: dict[str, tuple[str, Callable[[Table], str]]] = {

@@ -71,13 +71,11 @@ class Scoring:
         return f'delta_m is left out: {_listed(zeros)} of {SINGLE_TASK} is 0.' if zeros else None
 
     def scores(self, figures: Mapping[Key, float]) -> dict[Key, float]:
-        """Return delta_m in percent and LibMTL's improvement as a share, if all metrics are there.
-
-        Both are linear in the figures: their mean over seeds is the papers' score of the means.
-        """
+        """Return delta_m in percent and LibMTL's improvement as a share, if no metric is absent."""
         if self.obstacle or any(key not in figures for key in self.metrics):
             return {}
         values, baselines = ([of[key] for key in self.metrics] for of in (figures, self.baseline))
+        # Both are linear in the figures: their mean over seeds is the papers' score of the means.
         score = delta_m(values, baselines, self._directions())
         return {DELTA_M: score, IMPROVEMENT: self.improvement(figures, self.tasks)}
 
@@ -168,11 +166,7 @@ def _compare(rows: Sequence[Row]) -> list[str]:
 
 
 def bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
-    """Return the 95 % percentile interval of a mean of paired differences, the same every time.
-
-    With two or three differences it goes from the smallest to the largest: a single one of the n^n
-    resamples has more than 2.5 % of the weight. Both ends are NaN if a difference is not finite.
-    """
+    """Return the 95 % percentile interval of a mean of paired differences, the same every time."""
     if not np.isfinite(differences).all():
         return nan, nan
     stats = import_optional('scipy.stats', user='Intervals')

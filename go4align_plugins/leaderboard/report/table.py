@@ -31,15 +31,12 @@ def check(valid: object, rule: str, found: object) -> None:
 
 @dataclass(frozen=True)
 class Column:
-    """The print of one figure: its title and unit, its factor to the stored one, its digits.
-
-    The direction is None where no row is best.
-    """
+    """The print of one figure; its factor to the stored one."""
 
     key: Key
     title: str
     unit: str
-    higher_is_better: bool | None
+    higher_is_better: bool | None  # None where no row is best
     factor: float = 1.0
     digits: int = 2
 
@@ -73,18 +70,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """One method: means, standard deviations, ends of intervals and values by seed of its figures.
-
-    A figure that a method has not is absent; so is every deviation if there is one seed.
-    """
+    """One method's figures over its seeds; those that it has not are absent."""
 
     method: str
     seeds: tuple[int, ...]
     means: dict[Key, float]
-    deviations: dict[Key, float] = field(default_factory=dict)
-    lows: dict[Key, float] = field(default_factory=dict)
+    deviations: dict[Key, float] = field(default_factory=dict)  # none of a single seed
+    lows: dict[Key, float] = field(default_factory=dict)  # ends of intervals
     highs: dict[Key, float] = field(default_factory=dict)
-    values: dict[Key, dict[int, float]] = field(default_factory=dict)
+    values: dict[Key, dict[int, float]] = field(default_factory=dict)  # by seed
 
 
 class Failure(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from go4align_plugins.leaderboard.report.table import FAILED, OPTIMISTIC, PARTS, Table, frame
-from go4align_plugins.leaderboard.run.store import printable
+from go4align_plugins.leaderboard.run.runs import printable
 from go4align_plugins.utils.optional import import_optional
 
 BEST = 'best'  # in the column `epochs` of a CSV: the rest are means over the last epochs
@@ -53,7 +53,7 @@ def render_console(table: Table) -> str:
     rule = '-' * len(text[0])
     for place in sorted({3, 3 + len(table.rows), len(text)}, reverse=True):
         text.insert(place, rule)
-    text += [table.caption, *table.notes]
+    text += map(printable, (table.caption, *table.notes))
     if table.failures:
         text += [FAILED, *(f'  {printable(str(failure))}' for failure in table.failures)]
     if table.best is not None:

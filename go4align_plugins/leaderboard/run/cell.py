@@ -45,31 +45,25 @@ def training_arguments(plan: Plan, cell: Cell, folder: Path) -> list[str]:
     words += ['--weighting', EQUAL_WEIGHTING if name == SINGLE_TASK else name]
     words += ['--tasks', *tasks] if tasks else []
     words += ['--seed', str(cell.seed), '--out', str(folder), '--resume', *plan.options]
-    for option, value in cell.method.libmtl_options.items():
-        words += [f'--{option}', value]
-    return words
+    return words + [f'--{name}={value}' for name, value in cell.method.libmtl_options.items()]
 
 
 def check_methods(plan: Plan) -> None:
     """Refuse methods and options that the training tool does not know, in its words."""
     for cell in {cell.method: cell for cell in plan.cells()}.values():
         printed = io.StringIO()
-        try:
-            with (
-                redirect_stderr(printed),
-                redirect_stdout(io.StringIO()),
-                TemporaryDirectory() as out,
-            ):
+        with redirect_stderr(printed), redirect_stdout(io.StringIO()), TemporaryDirectory() as out:
+            try:
                 tool: Any = import_module(TRAINERS[plan.framework])
                 words = training_arguments(plan, cell, Path(out, 'runs', cell.name))
                 if plan.framework == 'mmseg':
                     tool.build_parser().parse_args(words)
                 else:
                     tool.resolve(*tool.build_parser().parse_known_args(words))
-        except (ValueError, FileNotFoundError, SystemExit) as error:
-            parser = printed.getvalue().strip().rpartition('\n')[2]  # argparse prints and leaves
-            reason = parser if isinstance(error, SystemExit) else error
-            raise ValueError(f'Method {cell.method.spec}: {reason}') from error
+            except (ValueError, FileNotFoundError, SystemExit) as error:
+                said = printed.getvalue().strip().rpartition('\n')[2]  # argparse prints and leaves
+                reason = said if isinstance(error, SystemExit) else error
+                raise ValueError(f'Method {cell.method.spec}: {reason}') from error
 
 
 def main(framework: str, folder: Path, arguments: Sequence[str]) -> int:

@@ -20,26 +20,23 @@ from typing import Any
 from tqdm import tqdm
 
 from go4align_plugins.leaderboard.run.cell import USAGE, training_arguments
-from go4align_plugins.leaderboard.run.launchers import Launcher
+from go4align_plugins.leaderboard.run.launchers import ClusterLauncher, LocalLauncher
 from go4align_plugins.leaderboard.run.plan import Cell, Plan
-from go4align_plugins.leaderboard.run.runs import load_run
+from go4align_plugins.leaderboard.run.runs import load_run, printable
 from go4align_plugins.leaderboard.run.store import FAILED, FINISHED, RESULTS, Entry, Store
 from go4align_plugins.utils.files import NO_ROOM, save_bytes
 from go4align_plugins.utils.run_folder import CONFIG, METRICS
 
 RUNS, LOGS = 'runs', 'logs'
-USED = ('peak_memory', 'peak_gpu_memory', 'machine')
-ATTEMPTS = 3
-"""How often a cell is started whose process is killed from outside."""
+ATTEMPTS = 3  # starts of a cell whose process is killed from outside
 FROM_OUTSIDE = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
-POLL_SECONDS = 0.2
 BAR = '{percentage:3.0f}%|{bar}| {n:.1f}/{total} cells [{elapsed}<{remaining}]{postfix}'
 
 
 class Execution:
     """Trains the cells of a leaderboard, in a folder that it makes; a failed one stops no other."""
 
-    def __init__(self, plan: Plan, folder: Path, launcher: Launcher) -> None:
+    def __init__(self, plan: Plan, folder: Path, launcher: LocalLauncher | ClusterLauncher) -> None:
         self.plan, self.folder, self.launcher = plan, folder, launcher
         self.store = Store(folder / RESULTS)
         for name in (RUNS, LOGS):
@@ -56,14 +53,13 @@ class Execution:
                     while waiting and len(running) < self.launcher.capacity:
                         cell = waiting.popleft()
                         running[cell] = self._train(cell)
-                    for cell, training in list(running.items()):
-                        shares[cell] = next(training, math.inf)
-                        if shares[cell] == math.inf:  # it has ended
-                            del running[cell]
+                    shares.update((cell, next(running[cell], math.inf)) for cell in running)
+                    for cell in [cell for cell in running if shares[cell] == math.inf]:
+                        del running[cell]  # it has ended
                     bar.n = sum(min(1.0, share) for share in shares.values())
                     bar.set_postfix_str(' '.join(cell.name for cell in running), refresh=False)
                     bar.refresh()
-                    time.sleep(POLL_SECONDS)
+                    time.sleep(0.2)
             finally:
                 for training in running.values():
                     training.close()
@@ -110,19 +106,19 @@ class Execution:
                 run = load_run(folder)
                 seconds = sum(sum(entry['seconds'].values()) for entry in run.epochs)
                 outcome = {'config': run.config, 'epochs': run.epochs, 'seconds': seconds}
-            except (ValueError, TypeError) as error:
-                failure = f'its run folder cannot be read: {error}'
-            else:
                 with suppress(OSError, ValueError, TypeError):  # for information alone
                     usage = dict(json.loads((folder / USAGE).read_bytes()))
-                    outcome.update({name: usage.get(name) for name in USED})
+                    for name in ('peak_memory', 'peak_gpu_memory', 'machine'):
+                        outcome[name] = usage.get(name)
+            except (ValueError, TypeError) as error:
+                failure = f'its run folder cannot be read: {error}'
         entry = Entry(
             cell.name, cell.method.spec, cell.task, cell.seed, FAILED if failure else FINISHED,
             failure or None, f'{LOGS}/{log.name}', **outcome,
         )  # fmt: skip
         self.store.append(entry)
         message = f'{failure} (see {log})' if failure else f'finished, {entry.seconds:.0f} s'
-        tqdm.write(f'{cell.name}: {message}')
+        tqdm.write(f'{cell.name}: {printable(message)}')
 
 
 def read_progress(folder: Path) -> tuple[float, str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from subprocess import PIPE, Popen
-from typing import Any, Union
+from typing import Any
 
 import torch
 
@@ -32,8 +32,6 @@ CPU_SETTINGS = {
     'MALLOC_TOP_PAD_': '100000000',
 }
 CLUSTERS = ('slurm', 'local')
-JOBS, SUBMITTED = 'jobs', 'submitted.json'
-DEFAULTS = {'timeout_min': 24 * 60, 'name': 'leaderboard'}  # submitit's own limit is minutes
 _import_submitit = partial(import_optional, 'submitit', 'cluster', 'Jobs of a cluster')
 
 
@@ -127,22 +125,19 @@ class ClusterJob:
 class ClusterLauncher:
     """Submits each process as a job; options are of submitit's ``update_parameters``."""
 
-    def __init__(
-        self, folder: Path, cluster: str, options: Sequence[str], workers: int | None
-    ) -> None:
+    def __init__(self, folder: Path, cluster: str, options: Sequence[str], capacity: int) -> None:
         submitit = _import_submitit()
-        self.capacity = workers or 10_000  # the cluster's queue decides
-        self._file = folder / SUBMITTED
+        self.capacity, self._file = capacity, folder / 'submitted.json'
+        # submitit's own limit is minutes.
+        parameters: dict[str, Any] = {'timeout_min': 24 * 60, 'name': 'leaderboard'}
         pairs = [option.partition('=') for option in options]
-        parameters = {name: literal(value) for name, _, value in pairs}
+        parameters.update({name: literal(value) for name, _, value in pairs})
         try:
-            self._executor = submitit.AutoExecutor(folder / JOBS, cluster=cluster)
-            self._executor.update_parameters(**{**DEFAULTS, **parameters})
+            self._executor = submitit.AutoExecutor(folder / 'jobs', cluster=cluster)
+            self._executor.update_parameters(**parameters)
         except (RuntimeError, NameError, TypeError, ValueError) as error:
-            raise ValueError(
-                'Parameter `cluster` should be a cluster of this machine, with parameters that '
-                f'submitit knows. Found `{cluster}`: {error}'
-            ) from error
+            rule = f'be a cluster of this machine, with parameters that submitit knows: {error}'
+            require(False, 'cluster', rule, cluster)
 
     def start(self, name: str, command: Sequence[str], log: Path) -> ClusterJob:
         """Submit a command, or find it if it is submitted."""
@@ -166,17 +161,3 @@ class ClusterLauncher:
         numbers = {**self._submitted(), name: number}
         kept = {each: found for each, found in numbers.items() if found is not None}
         save_bytes(self._file, json.dumps(kept).encode())
-
-
-Launcher = Union[LocalLauncher, ClusterLauncher]
-
-
-def get_launcher(
-    folder: Path, workers: int | None, cluster: str | None, options: Sequence[str]
-) -> Launcher:
-    """Make the launcher of a command line; the options of a cluster are ``KEY=VALUE``."""
-    require(workers is None or workers >= 1, 'workers', 'be at least 1', workers)
-    require(bool(cluster or not options), 'cluster', 'be given for `cluster_options`', None)
-    if cluster is None:
-        return LocalLauncher(workers or 1)
-    return ClusterLauncher(folder, cluster, options, workers)

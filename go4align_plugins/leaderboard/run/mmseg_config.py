@@ -17,25 +17,28 @@ from go4align_plugins.mmseg.apis.launch import EVALUATORS, LOADERS, register_pac
 from go4align_plugins.utils.options import require
 from go4align_plugins.weighting import GO4Align
 
-SMALL = 'segnet/segnet-small_ew_{}-*.py'
-PLUGINS = 'go4align_plugins.mmseg'
 PLAIN = ('OptimWrapper', 'AmpOptimWrapper')
-HOOKS = {'run_folder': 'RunFolderHook', 'epoch_seed': 'EpochSeedHook'}
-"""A leaderboard reads the run folder; the seeds make a killed run go on exactly."""
 
 
 def build_config(plan: Plan, cell: Cell) -> Config:
     """Complete the plan's config by the data, seed, tasks and weighting of a cell."""
     register_package()
     config = Config.fromfile(plan.config or find_config(plan.benchmark))
-    _check_plain(config, plan)
+    # A config that names a method could not serve the others.
+    kind = config.get('optim_wrapper', {}).get('type', PLAIN[0])
+    names = [str(hook.get('type')) for hook in config.get('custom_hooks') or ()]
+    found = [name for name in names if name.endswith(('GO4AlignHook', 'LibMTLHook'))]
+    found += [kind] if kind not in PLAIN else []
+    found += [f'no {key}' for key in (*LOADERS, *EVALUATORS, 'model') if not config.get(key)]
+    rule = 'weight all tasks equally (a method is put in) and have a model, loaders, evaluators'
+    require(not found, 'config', f'{rule}, not {", ".join(found)}', plan.config)
     imports = config.get('custom_imports', {'imports': []})
-    names = dict.fromkeys([*imports['imports'], PLUGINS])
-    config.custom_imports = {**imports, 'imports': [*names]}
+    modules = dict.fromkeys([*imports['imports'], 'go4align_plugins.mmseg'])
+    config.custom_imports = {**imports, 'imports': [*modules]}
     config.randomness = {**config.get('randomness', {}), 'seed': cell.seed}
     hooks = dict(config.get('default_hooks', {}))  # a Config's setdefault returns a copy
-    for name, kind in HOOKS.items():
-        hooks.setdefault(name, {'type': kind})
+    hooks.setdefault('run_folder', {'type': 'RunFolderHook'})  # which a leaderboard reads
+    hooks.setdefault('epoch_seed', {'type': 'EpochSeedHook'})  # a killed run goes on exactly
     saving = hooks.setdefault('checkpoint', {'type': 'CheckpointHook', 'interval': 1})
     if saving.get('type') == 'CheckpointHook':
         saving['type'] = 'SafeCheckpointHook'
@@ -51,8 +54,9 @@ def build_config(plan: Plan, cell: Cell) -> Config:
 def find_config(benchmark: str) -> Path:
     """Find the config of the small SegNet with equal weighting; ValueError if there is none."""
     package = Path(go4align_plugins.__file__).parent
+    name = f'segnet/segnet-small_ew_{benchmark}-*.py'
     folders = (package.parent / 'configs', package / '.mim/configs')
-    found = [path for folder in folders for path in sorted(folder.glob(SMALL.format(benchmark)))]
+    found = [path for folder in folders for path in sorted(folder.glob(name))]
     rule = 'be rooms, streets, nyuv2 or cityscapes with framework mmseg, or `config` be given'
     require(bool(found), 'benchmark', rule, benchmark)
     return found[0]
@@ -75,18 +79,3 @@ def weighting_options(method: Method, num_tasks: int) -> dict[str, Any]:
 
     find_strategy(method.name, options)
     return {'type': 'LibMTLOptimWrapper', 'weighting': method.name, 'weight_args': options}
-
-
-def _check_plain(config: Config, plan: Plan) -> None:
-    """Refuse a config that names a method, which could not serve the others, or lacks a part."""
-    kind = config.get('optim_wrapper', {}).get('type', PLAIN[0])
-    hooks = [str(hook.get('type')) for hook in config.get('custom_hooks') or ()]
-    found = [name for name in hooks if name.endswith(('GO4AlignHook', 'LibMTLHook'))]
-    found += [kind] if kind not in PLAIN else []
-    missing = [key for key in (*LOADERS, *EVALUATORS, 'model') if not config.get(key)]
-    if found or missing:
-        raise ValueError(
-            'Parameter `config` should weight all tasks equally, as the leaderboard puts each '
-            'method into it, and have a model, loaders and evaluators. '
-            f'Found {f"`{found[0]}`" if found else f"no `{missing[0]}`"} in {plan.config}.'
-        )

@@ -15,11 +15,10 @@ from go4align_plugins.data import get_benchmark
 from go4align_plugins.leaderboard.run.runs import SINGLE_TASK
 from go4align_plugins.utils.files import save_bytes
 from go4align_plugins.utils.optional import import_optional
-from go4align_plugins.utils.options import require
+from go4align_plugins.utils.options import check_choice, require
 from go4align_plugins.utils.texts import read_text
 
-OWN, GROUPED = 'GO4Align_', 'AGRM_'
-"""Prefixes of this package's options in LibMTL."""
+OWN, GROUPED = 'GO4Align_', 'AGRM_'  # prefixes of this package's options in LibMTL
 RESERVED = ('dataset', 'data', 'weighting', 'tasks', 'seed', 'out', 'resume')
 """Options of LibMTL's tool that a plan gives; a method of an imported store may not."""
 FRAMEWORKS = {
@@ -121,14 +120,12 @@ class Plan:
             tasks=None if self.tasks is None else _unique(map(str, _as_list(self.tasks))),
             options=tuple(_words(self.options or ())),
         )
-        rule = f'be one of {", ".join(FRAMEWORKS)}'
-        require(self.framework in FRAMEWORKS, 'framework', rule, self.framework)
+        check_choice('framework', self.framework, FRAMEWORKS)
         get_benchmark(self.benchmark).select(self.tasks)
         require(bool(self.methods), 'methods', 'hold at least one', self.methods)
         given = FRAMEWORKS[self.framework]
         taken = [word for word in self.options if word.partition('=')[0] in given]
-        rule = f'leave out {", ".join(given)}, which the plan gives'
-        require(not taken, 'options', rule, taken)
+        require(not taken, 'options', f'leave out {", ".join(given)}, which the plan gives', taken)
         fits = self.config is None or self.framework == 'mmseg'
         require(fits, 'config', 'be left out with framework libmtl', self.config)
 
@@ -196,10 +193,9 @@ def load_plan(folder: Path) -> Plan:
         return Plan.from_dict(read_plan(path))
     except ValueError as error:
         reason = ' '.join(str(error).removeprefix(f'{path}: ').split()).rstrip('.')
-        raise ValueError(
-            f'{path}: {reason}. Put the file back as it was, or delete it and give `run` all '
-            'options again: finished cells are kept.'
-        ) from error
+        remedy = 'delete it and give `run` all options again: finished cells are kept.'
+        text = f'{path}: {reason}. Put the file back as it was, or {remedy}'
+        raise ValueError(text) from error
 
 
 def save_plan(plan: Plan, path: Path) -> None:
@@ -223,11 +219,8 @@ def _words(options: Any) -> Iterator[str]:
         yield from map(str, options)
         return
     for name, value in options.items():
-        flag = str(name).replace('_', '-')
-        if isinstance(value, bool):
-            yield f'--{flag}' if value else f'--no-{flag}'
-        else:
-            yield from (f'--{flag}', *map(str, _as_list(value)))
+        yield f'--{"no-" if value is False else ""}{name}'.replace('_', '-')
+        yield from () if isinstance(value, bool) else map(str, _as_list(value))
 
 
 def literal(text: str) -> Any:

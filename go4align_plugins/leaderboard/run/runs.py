@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from go4align_plugins.data import Task, get_benchmark
+from go4align_plugins.data import get_benchmark
 from go4align_plugins.utils.options import require
 from go4align_plugins.utils.run_folder import CONFIG, METRICS
 
@@ -21,8 +21,7 @@ REQUIRED = {
     'benchmark': str, 'tasks': list, 'weighting': str, 'protocol': str, 'arch': str,
     'backbone': str, 'epochs': int, 'seed': int,
 }  # fmt: skip
-TYPES = {**REQUIRED, 'weight_args': dict, 'num_frames': dict}
-"""Of the options that tables show."""
+TYPES = {**REQUIRED, 'weight_args': dict, 'num_frames': dict}  # options that tables show
 
 
 @dataclass(frozen=True)
@@ -121,11 +120,7 @@ def load_run(folder: str | Path) -> Run:
 
 def check_run(run: Run) -> Run:
     """Refuse a run that lacks a figure of the tables; of an epoch's entries keep the last."""
-    path, config = run.folder / CONFIG, run.config
-    missing = [key for key in REQUIRED if not isinstance(config, dict) or key not in config]
-    if missing:
-        rule = f'should hold {", ".join(REQUIRED)}'
-        raise ValueError(f'{path} {rule}. Missing: {", ".join(missing)}.')
+    path, config = run.folder / CONFIG, _plain(run.config) if isinstance(run.config, dict) else {}
     for key, kind in TYPES.items():
         value = config.get(key)
         if type(value) is not kind and (key in REQUIRED or value is not None):
@@ -136,29 +131,36 @@ def check_run(run: Run) -> Run:
         raise ValueError(f'{path}: {error}') from error
     path, epochs = run.folder / METRICS, {}
     for number, entry in enumerate(run.epochs, start=1):
-        epochs[_check_entry(entry, tasks, f'{path}, line {number},')] = entry
+        where = f'{path}, line {number},'
+        try:
+            figures = {'epoch': entry['epoch'], 'seconds': entry['seconds']['train']}
+            for task in tasks:
+                own = entry['test']['metrics'][task.name]
+                for name in (*(metric.name for metric in task.metrics), *own):
+                    figures[f'{task.name} {name}'] = own[name]
+        except (KeyError, TypeError) as error:
+            rule = 'should hold epoch, seconds and every test metric'
+            raise ValueError(f'{where} {rule}. Missing: {error}.') from error
+        for name, value in figures.items():
+            if type(value) not in ((int,) if name == 'epoch' else (int, float)):
+                raise ValueError(f'{where} should hold a number as {name}. Found {value!r}.')
+        epochs[figures['epoch']] = entry
     found = sorted(epochs)
     if not found or found != list(range(len(found))):
-        shown = ', '.join(map(str, found)) or 'none'
-        raise ValueError(f'{path} should hold every epoch from 0 on. Found {shown}.')
-    return replace(run, epochs=tuple(map(epochs.__getitem__, found)))
+        raise ValueError(f'{path} should hold every epoch from 0 on. Found {found or "none"}.')
+    return replace(run, config=config, epochs=tuple(map(epochs.__getitem__, found)))
 
 
-def _check_entry(entry: Any, tasks: Iterable[Task], where: str) -> int:
-    """Return the epoch of an entry that has every figure."""
-    try:
-        figures = {'epoch': entry['epoch'], 'seconds': entry['seconds']['train']}
-        for task in tasks:
-            found = entry['test']['metrics'][task.name]
-            for name in (*(metric.name for metric in task.metrics), *found):
-                figures[f'{task.name} {name}'] = found[name]
-    except (KeyError, TypeError) as error:
-        rule = 'should hold epoch, seconds and every test metric'
-        raise ValueError(f'{where} {rule}. Missing: {error}.') from error
-    for name, value in figures.items():
-        if type(value) not in ((int,) if name == 'epoch' else (int, float)):
-            raise ValueError(f'{where} should hold a number as {name}. Found {value!r}.')
-    return figures['epoch']
+def _plain(value: Any, depth: int = 2) -> Any:
+    """Make texts printable; deeper ones are only ever shown by their ``repr``."""
+    if isinstance(value, dict) and depth:
+        return {printable(key): _plain(own, depth - 1) for key, own in value.items()}
+    return printable(value) if isinstance(value, str) else value
+
+
+def printable(text: str) -> str:
+    """Replace every character that could steer a terminal by a blank."""
+    return ''.join(character if character.isprintable() else ' ' for character in text)
 
 
 def by_method(runs: Iterable[Run]) -> dict[str, list[Run]]:

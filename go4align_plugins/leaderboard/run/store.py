@@ -16,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from go4align_plugins.leaderboard.run.runs import Run, check_run
+from go4align_plugins.leaderboard.run.runs import Run, check_run, printable
 from go4align_plugins.utils.files import save_bytes
 
 RESULTS = 'results.jsonl'
@@ -76,18 +76,16 @@ class Store:
 
     def entries(self) -> dict[str, Entry]:
         """Return every cell's last entry by the cell's name; a damaged line is passed over."""
-        entries = {}
-        lines = self._lines()
+        entries, lines = {}, self._lines()
         for number, line in enumerate(lines, start=1):
             try:
                 entry = parse_entry(line)
+                entries[entry.cell] = entry
             except ValueError as error:
                 half = ' (half-written?)' if number == len(lines) else ''
                 text = f'{self.path}, line {number}: passed over{half}. {error}'
                 if line.strip():
-                    warnings.warn(text, stacklevel=2)
-            else:
-                entries[entry.cell] = entry
+                    warnings.warn(printable(text), stacklevel=2)
         return entries
 
     def append(self, entry: Entry) -> None:
@@ -135,10 +133,7 @@ def parse_entry(line: bytes) -> Entry:
     if entry.status not in (FINISHED, FAILED):
         raise ValueError(f'`status` should be {FINISHED} or {FAILED}. Found {entry.status}.')
     reason = entry.reason and printable(entry.reason)
-    epochs = check_run(entry.run).epochs if entry.finished else ()
-    return replace(entry, reason=reason, epochs=epochs)
-
-
-def printable(text: str) -> str:
-    """Replace every character that could steer a terminal by a blank."""
-    return ''.join(character if character.isprintable() else ' ' for character in text)
+    if not entry.finished:
+        return replace(entry, reason=reason, epochs=())
+    run = check_run(entry.run)
+    return replace(entry, reason=reason, config=run.config, epochs=run.epochs)

@@ -15,6 +15,7 @@ from go4align_plugins.data.frame_rules import read_array
 from go4align_plugins.data.pictures import open_picture, to_rgb
 from go4align_plugins.mmseg.apis.launch import register_package, require_whole
 from go4align_plugins.mmseg.visualization import MTLVisualizer, read_maps
+from go4align_plugins.utils.options import require
 
 Image = Union[str, Path, np.ndarray]
 
@@ -50,7 +51,7 @@ class MTLInferencer:
         weights = None if checkpoint is None else str(checkpoint)
         require_whole({'checkpoint': weights})
         default = 'cuda:0' if torch.cuda.is_available() else 'cpu'
-        self.model = init_model(config, weights, default if device is None else device)
+        self.model = init_model(config, weights, device or default)
 
     def __call__(self, image: Image) -> dict[str, np.ndarray]:
         """Predict an image's maps, each of the image's size.
@@ -78,18 +79,13 @@ class MTLInferencer:
 
 def read_image(image: Image) -> np.ndarray:
     """(H, W, 3) uint8 RGB from a path or an array; a ValueError if it is none."""
-    name = 'image' if isinstance(image, np.ndarray) else str(image)
     if isinstance(image, np.ndarray):
-        array = image
-    elif Path(image).suffix == '.npy':
-        array = read_array(Path(image))
-        array = np.rint(array.astype(np.float64).clip(0, 1) * 255).astype(np.uint8)
-    else:
-        with open_picture(Path(image)) as picture:
-            array = np.asarray(to_rgb(picture))
-    if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
-        raise ValueError(
-            f'{name}: should be of shape (H, W, 3) and type uint8. '
-            f'Found shape {array.shape} and type {array.dtype}.'
-        )
-    return array
+        valid = image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
+        found = f'shape {image.shape}, type {image.dtype}'
+        require(valid, 'image', 'be of shape (H, W, 3) and type uint8', found)
+        return image
+    path = Path(image)
+    if path.suffix != '.npy':
+        with open_picture(path) as picture:
+            return np.asarray(to_rgb(picture))
+    return np.rint(read_array(path).astype(np.float64).clip(0, 1) * 255).astype(np.uint8)

@@ -29,10 +29,8 @@ EVALUATORS = ('val_evaluator', 'test_evaluator')
 
 def new_parser(prog: str, description: str, epilog: str) -> argparse.ArgumentParser:
     """The command line of a tool, with the options of all tools."""
-    style = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        prog, description=description, epilog=epilog, formatter_class=style, allow_abbrev=False
-    )
+    parser = argparse.ArgumentParser(prog, None, description, epilog, allow_abbrev=False)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument('config', help='path of the config')
     parser.add_argument('--work-dir', help='where logs and checkpoints go (work_dirs/CONFIG)')
     add_launch_options(parser)
@@ -134,8 +132,7 @@ def select_tasks(config: Config, tasks: Sequence[str]) -> None:
     for loader in filter(config.get, LOADERS):
         config[loader].dataset.tasks = list(tasks)
     for evaluator in filter(config.get, EVALUATORS):
-        metrics = config[evaluator].get('metrics')
-        if metrics:
+        if metrics := config[evaluator].get('metrics'):
             config[evaluator].metrics = [each for each in metrics if _task_of(each) in tasks]
 
 
@@ -158,11 +155,10 @@ def start(config: Config, method: str) -> None:
 
 def require_whole(config: dict[str, Any]) -> None:
     """Refuse local files of weights, anywhere in a config, that are damaged or other text."""
-    for name in (value for each in dicts_in(config) for value in each.values()):
-        if isinstance(name, str) and name.endswith(('.pth', '.pt')) and Path(name).is_file():
-            damage = find_damage(Path(name), legacy=True)
-            if damage:
-                raise DataError(f'{name}: should hold weights. Found: {damage}.')
+    texts = {value for each in dicts_in(config) for value in each.values() if type(value) is str}
+    for path in (Path(text) for text in sorted(texts) if text.endswith(('.pth', '.pt'))):
+        if path.is_file() and (damage := find_damage(path, legacy=True)):
+            raise DataError(f'{path}: should hold weights. Found: {damage}.')
 
 
 def register_package() -> None:

@@ -12,10 +12,7 @@ from go4align_plugins.mmengine.saving import find_checkpoint
 from go4align_plugins.mmseg.apis.launch import dicts_in, new_parser, run_tool
 from go4align_plugins.utils.options import check_choice
 
-AMP_WRAPPERS = {
-    'OptimWrapper': 'AmpOptimWrapper',
-    'GO4AlignOptimWrapper': 'GO4AlignAmpOptimWrapper',
-}
+WRAPPERS = ('OptimWrapper', 'GO4AlignOptimWrapper', 'AmpOptimWrapper', 'GO4AlignAmpOptimWrapper')
 EPILOG = """\
 examples:
   python tools/prepare_data.py rooms --out data/rooms
@@ -53,10 +50,10 @@ def _prepare(config: Config, options: argparse.Namespace) -> None:
 
 def use_amp(config: Config) -> None:
     """Turn a config's optimizer wrapper into the one with automatic mixed precision."""
-    wrapper, known = config.optim_wrapper, (*AMP_WRAPPERS, *AMP_WRAPPERS.values())
-    check_choice('optim_wrapper.type', wrapper.type, known, ' for `--amp`')
-    if wrapper.type in AMP_WRAPPERS:
-        wrapper.type = AMP_WRAPPERS[wrapper.type]
+    wrapper = config.optim_wrapper
+    check_choice('optim_wrapper.type', wrapper.type, WRAPPERS, ' for `--amp`')
+    if 'Amp' not in wrapper.type:
+        wrapper.type = wrapper.type.replace('OptimWrapper', 'AmpOptimWrapper')
         wrapper.setdefault('loss_scale', 'dynamic')
 
 

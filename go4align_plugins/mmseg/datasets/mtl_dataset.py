@@ -15,7 +15,7 @@ from go4align_plugins.data import BENCHMARKS, get_benchmark
 from go4align_plugins.data.conversion import cityscapes
 from go4align_plugins.data.mtan_layout import SPLITS, FrameFolder
 from go4align_plugins.data.pictures import open_picture
-from go4align_plugins.tasks import IMAGE_FOLDER, MAPS
+from go4align_plugins.tasks import MAPS
 from go4align_plugins.utils.options import check_choice, require
 
 OPTIONS = ('indices', 'serialize_data', 'test_mode', 'lazy_init', 'max_refetch')
@@ -33,17 +33,17 @@ def describe(name: str) -> dict[str, Any]:
     return {'classes': classes, 'palette': palette, 'benchmark': name}
 
 
+@DATASETS.register_module()
 class MTLDataset(BaseSegDataset):
     """Frames in MTAN's layout; :class:`LoadMTLFrame` should be the first step of the pipeline.
 
-    A subclass has the ``METAINFO`` of a benchmark. The ``metainfo`` of a data set tells, beside
-    mmseg's ``classes`` and ``palette``, the name of its ``benchmark`` and its ``tasks``.
+    Its ``metainfo`` has mmseg's ``classes`` and ``palette``, the ``benchmark`` and the ``tasks``.
 
     Args:
         data_root: the folder that holds ``train`` and ``val``.
         split: ``'train'`` (default) or ``'val'``.
         tasks: names of the tasks to read. None (default) reads all of the benchmark's.
-        benchmark: whose tasks and classes the frames have. None (default): the class's own.
+        benchmark: whose tasks and classes the frames have. None (default): the subclass's own.
         metainfo: ``classes`` in place of the benchmark's; those left out become unlabelled.
         pipeline: transforms, built or as configs.
         **kwargs: of mmengine's ``BaseDataset``: those of :data:`OPTIONS`.
@@ -65,15 +65,19 @@ class MTLDataset(BaseSegDataset):
         pipeline: Sequence[Any] = (),
         **kwargs: Any,
     ) -> None:
-        for name in kwargs.keys() - set(OPTIONS):
+        for name in kwargs:
             # `BaseSegDataset` has more, like `seg_map_suffix`, which would be ignored.
-            raise ValueError(
-                f'Parameter `{name}` should be one of {", ".join(OPTIONS)}: where the files are '
-                'and their content are fixed by the layout.'
-            )
-        classes, benchmark = self.METAINFO['classes'], benchmark or self.METAINFO['benchmark']
-        known = [name for name, each in BENCHMARKS.items() if each.class_names == classes]
+            check_choice('kwargs', name, OPTIONS, ': the layout says where the files are')
+        own, benchmark = self.METAINFO, benchmark or self.METAINFO.get('benchmark')
+        fit = (
+            (own['classes'],) if own else {each.class_names for each in BENCHMARKS.values()} - {()}
+        )
+        known = [name for name, each in BENCHMARKS.items() if each.class_names in fit]
         self.benchmark = get_benchmark(check_choice('benchmark', benchmark, known))
+        if not own:
+            rule = 'hold no `classes` with `MTLDataset`, only with a subclass'
+            require('classes' not in (metainfo or {}), 'metainfo', rule, metainfo)
+            metainfo = {**describe(self.benchmark.name), **(metainfo or {})}
         self.split = split
         self.tasks = tuple(task.name for task in self.benchmark.select(tasks))
         kwargs.update(data_root=str(data_root), data_prefix={})
@@ -91,9 +95,9 @@ class MTLDataset(BaseSegDataset):
 
     def open_frames(self) -> Frames:
         """Open the split."""
-        root = Path(self.data_root).expanduser()
-        frames = FrameFolder(root, self.benchmark, self.split, self.tasks, self.num_classes)
-        folder = root / self.split / IMAGE_FOLDER
+        options = (self.benchmark, self.split, self.tasks, self.num_classes)
+        frames = FrameFolder(self.data_root, *options)
+        folder = frames.parts['image'].folder
         return frames.read, [folder / f'{index}.npy' for index in range(len(frames))]
 
     def get_data_info(self, index: int) -> dict[str, Any]:

@@ -1,8 +1,7 @@
-"""Transforms that treat every target by its kind, under names of their own.
+"""Transforms that treat every target by its kind.
 
 mmseg's know label maps alone: they flip normals without turning them, and zoom without coming
-closer. Labels, depth and normals are never mixed between pixels here, but for MTAN's zoom, whose
-one definition is in :mod:`go4align_plugins.data.augment`.
+closer. Pixels of a target are never mixed here, but in MTAN's zoom (``data.augment``).
 """
 
 from __future__ import annotations
@@ -32,9 +31,8 @@ AXES = {'horizontal': (-1,), 'vertical': (-2,), 'diagonal': (-1, -2)}
 class LoadMTLFrame(BaseTransform):
     """Reads a frame of an :class:`MTLDataset`: the image and the targets of all its tasks.
 
-    The image is as mmseg's own loader would give it, so that the usual ``mean``, ``std`` and
-    ``bgr_to_rgb=True`` of the data preprocessor are right: channels in the order blue, green, red,
-    from 0 to 255. On disk it is RGB in [0, 1].
+    The image, on disk RGB in [0, 1], is as mmseg's own loader would give it, so that the usual
+    ``mean``, ``std`` and ``bgr_to_rgb=True`` are right: blue, green, red, from 0 to 255.
 
     Added keys:
         - ``img`` (H, W, 3) float32; ``img_shape`` and ``ori_shape`` (H, W).
@@ -66,8 +64,7 @@ class LoadMTLFrame(BaseTransform):
 class PackMTLInputs(transforms.PackSegInputs):
     """mmseg's ``PackSegInputs``, with the maps of all tasks; it has the same parameters.
 
-    The image becomes ``inputs`` (3, H, W); the targets become ``PixelData`` of the
-    ``SegDataSample``: ``gt_sem_seg`` (1, H, W) int64, ``gt_depth_map`` (1, H, W) and
+    The ``SegDataSample`` has ``gt_sem_seg`` (1, H, W) int64, ``gt_depth_map`` (1, H, W) and
     ``gt_normal_map`` (3, H, W) float32.
     """
 
@@ -86,8 +83,7 @@ class PackMTLInputs(transforms.PackSegInputs):
 class MTLPhotoMetricDistortion(transforms.PhotoMetricDistortion):
     """mmseg's ``PhotoMetricDistortion``, for an image of any type with values from 0 to 255.
 
-    mmseg's own expects uint8: of a float image it rounds the saturation, a share, to 0 or 1, which
-    leaves one frame in a few without its colours.
+    mmseg's own expects uint8: it rounds a float image's saturation, a share, to 0 or 1.
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -98,12 +94,7 @@ class MTLPhotoMetricDistortion(transforms.PhotoMetricDistortion):
 
 @TRANSFORMS.register_module()
 class MTLRandomFlip(transforms.RandomFlip):
-    """mmseg's ``RandomFlip``; the normals are mirrored with the scene.
-
-    Args:
-        prob: see ``RandomFlip``.
-        direction: ``'horizontal'`` (default), ``'vertical'`` or ``'diagonal'``, or several.
-    """
+    """mmseg's ``RandomFlip`` by ``prob`` and ``direction``; normals are mirrored with the scene."""
 
     def __init__(
         self,
@@ -167,10 +158,10 @@ class MTLResize(transforms.Resize):
         *args: see ``Resize``.
         resize_targets: whether targets are resized with the image (default). False is for testing
             at another size than the data's: predictions come back at the size of the targets.
-        divide_depth: whether depth is divided, inverse depth multiplied, by the scale, as if coming
-            closer (by the geometric mean of width's and height's). It is right where it is random
-            (``dict(type='RandomResize', resize_type='MTLResize', divide_depth=True, ...)``), as in
-            MTAN's zoom; not where all frames, test frames too, are resized alike (default False).
+        divide_depth: whether depth is divided, inverse depth multiplied, by the scale (the
+            geometric mean of width's and height's), as if coming closer. For random sizes, as
+            ``RandomResize`` with ``resize_type='MTLResize'`` has them; not (default) where all
+            frames, test frames too, are resized alike.
         **kwargs: see ``Resize``.
     """
 
@@ -203,8 +194,7 @@ class MTLRandomCrop(transforms.RandomCrop):
     @cache_randomness
     def crop_bbox(self, results: dict[str, Any]) -> tuple[int, int, int, int]:
         """First and last row, first and last column of a random window."""
-        has_labels = any(kind.has_classes and kind.array in results for kind in MAPS.values())
-        if has_labels:
+        if any(kind.has_classes and kind.array in results for kind in MAPS.values()):
             return super().crop_bbox(results)
-        plain = transforms.RandomCrop(self.crop_size)
+        plain = transforms.RandomCrop(self.crop_size)  # mmcv's cache needs it alive
         return plain.crop_bbox(results)

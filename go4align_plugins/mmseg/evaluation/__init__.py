@@ -1,7 +1,7 @@
 """Metrics, delta_m and the record of a run, the same figures as on LibMTL's side."""
 
-from go4align_plugins.mmseg.evaluation.delta_m import MTLDeltaM
 from go4align_plugins.mmseg.evaluation.metrics import (
+    MTLDeltaM,
     MTLDepthMetric,
     MTLMetric,
     MTLNormalMetric,

@@ -1,7 +1,6 @@
-"""Leaves the run folder of :mod:`go4align_plugins.utils.run_folder` behind, as LibMTL's side.
+"""Leaves the run folder of LibMTL's side, beside MMEngine's own logs and checkpoints.
 
-MMEngine's own logs and checkpoints do not change; ``config.json`` and ``metrics.jsonl`` stand
-beside them, so that the leaderboard need not know which framework trained a model.
+The leaderboard need not know which framework trained a model.
 """
 
 from __future__ import annotations
@@ -21,19 +20,12 @@ from mmengine.registry import HOOKS
 from mmengine.runner import IterBasedTrainLoop
 
 from go4align_plugins import GO4Align
-from go4align_plugins.mmengine import LibMTLOptimWrapper
 from go4align_plugins.mmengine.optim_wrapper import TaskOptimWrapper
-from go4align_plugins.utils.run_folder import (
-    BEGIN_ANEW,
-    CONFIG,
-    METRICS,
-    RunFolder,
-    RunFolderError,
-    describe_environment,
-)
+from go4align_plugins.utils.options import require
+from go4align_plugins.utils.run_folder import CONFIG, METRICS, RunFolder, describe_environment
 
-UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
-"""Errors of a file that holds something else."""
+# Of a file that is missing or holds something else.
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, RecursionError)
 
 
 @HOOKS.register_module()
@@ -54,6 +46,10 @@ class RunFolderHook(Hook):
         backbone: the name of the backbone. None (default): the type of the model's ``backbone``.
         weighting: the name of the weighting. None (default): the optimizer wrapper's, a
             strategy of LibMTL's by its own name; ``'EW'``, equal weighting, for MMEngine's own.
+
+    Raises:
+        ValueError: before training, if the folder holds a run that is not resumed or has other
+            options; or if the run has no validation, or no data set of this package.
     """
 
     # After the checkpoint hook, which has to be ready before a validation is made up for.
@@ -68,34 +64,25 @@ class RunFolderHook(Hook):
         weighting: str | None = None,
     ) -> None:
         self.folder = folder
-        self.protocol = protocol
-        self.arch = arch
-        self.backbone = backbone
-        self.weighting = weighting
+        names = {'protocol': protocol, 'arch': arch, 'backbone': backbone, 'weighting': weighting}
+        self.names = {part: name for part, name in names.items() if name}
         self._run: RunFolder | None = None  # of the main process, while it trains
         self._count = 0  # entries
         self._recorded = 0  # iterations that they cover
 
     def before_train(self, runner: Any) -> None:
-        """Open the folder, and make up for a validation that is missing in it.
-
-        Raises:
-            ValueError: if the folder holds a run that is not resumed or has other options; or if
-                the run has no validation, or no data set of this package.
-        """
-        dataset = runner.train_dataloader.dataset
-        if 'benchmark' not in getattr(dataset, 'metainfo', {}) or runner.val_loop is None:
-            raise ValueError(
-                'Hook `RunFolderHook` should be used with a data set of this package and with '
-                f'validation. Found `{type(dataset).__name__}`, `val_loop = {runner.val_loop}`.'
-            )
+        """Open the folder, and make up for a validation that is missing in it."""
+        dataset, val = runner.train_dataloader.dataset, runner.val_loop
+        known = 'benchmark' in getattr(dataset, 'metainfo', {})
+        require(known, 'train_dataloader.dataset', 'be of this package', type(dataset).__name__)
+        require(val is not None, 'val_dataloader', 'be given for `RunFolderHook`', val)
         done, due = _validations(runner)
         if is_main_process():
             self._open(runner, sum(number <= done for number in due))
         behind = [self._recorded < runner.iter]
         broadcast_object_list(behind)
         if behind[0] and done in due:
-            runner.val_loop.run()
+            val.run()
 
     def after_val_epoch(self, runner: Any, metrics: Mapping[str, float] | None = None) -> None:
         """Add an entry; a validation without a training before it leaves none."""
@@ -109,8 +96,7 @@ class RunFolderHook(Hook):
                 scores[task][metric] = float(value)
         window = runner.iter - self._recorded
         losses, weights, groups = _describe_tasks(runner, tasks, window)
-        windows = {'train': window, 'val': len(runner.val_dataloader)}
-        times = [float(_latest(runner, f'{k}/time', size).sum()) for k, size in windows.items()]
+        test_time = _latest(runner, 'val/time', len(runner.val_dataloader)).sum()
         entry = {
             'epoch': self._count,
             'iteration': runner.iter,
@@ -118,7 +104,7 @@ class RunFolderHook(Hook):
             'test': {'metrics': scores},
             'weights': weights,
             'groups': groups,
-            'seconds': dict(zip(('train', 'test'), times)),
+            'seconds': {'train': _latest(runner, 'train/time', window).sum(), 'test': test_time},
         }
         self._run.append(entry)
         self._count += 1
@@ -127,26 +113,20 @@ class RunFolderHook(Hook):
     def _open(self, runner: Any, due: int) -> None:
         """Open the folder of a run that should have ``due`` validations by now."""
         path = Path(self.folder or runner.work_dir)
-        resume = runner.iter > 0 or bool(runner.cfg.get('resume'))
-        if (path / METRICS).exists() and not resume:
-            raise RunFolderError(
-                f'{path}: holds a run already. Resume it by `--resume`, or choose another folder '
-                'by `--work-dir`.'
-            )
         config = self._describe(runner)
         # A folder of other validations, or without this hook, does not say how many are due.
         known = False
-        with suppress(OSError, *UNREADABLE):
+        with suppress(*UNREADABLE):
             before = json.loads((path / CONFIG).read_bytes())
             known = before['validation'] == config['validation']
-        self._run = RunFolder(path, config, resume)
-        covered = _read_iterations(path / METRICS, runner.iter)
-        if known and len(covered) < due - 1:
-            raise RunFolderError(
-                f'{path / METRICS}: should hold {due - 1} entries or more, as the checkpoint says. '
-                f'Found {len(covered)}. {BEGIN_ANEW}'
-            )
-        self._count, self._recorded = len(covered), max(covered, default=0)
+        self._run = RunFolder(path, config, runner.iter > 0 or bool(runner.cfg.get('resume')))
+        iterations: list[int] = []
+        with suppress(*UNREADABLE):
+            for line in (path / METRICS).read_bytes().splitlines():
+                iterations.append(int(json.loads(line)['iteration']))
+        covered = [number for number in iterations if number <= runner.iter]
+        self._count = max(len(covered), due - 1 if known else 0)
+        self._recorded = max(covered, default=0)
         self._run.keep_until(self._count)
 
     def _describe(self, runner: Any) -> dict[str, Any]:
@@ -155,45 +135,35 @@ class RunFolderHook(Hook):
         while is_model_wrapper(model):
             model = model.module
         train, val = runner.train_dataloader.dataset, runner.val_dataloader.dataset
-        weighting, arguments = _describe_weighting(runner)
-        config = {
+        wrapper, config = runner.optim_wrapper, runner.cfg
+        weighting = type(wrapper).__name__.removesuffix('OptimWrapper').removesuffix('Amp') or 'EW'
+        # GO4Align's options are those of the wrapper, or of the hook that puts one in its place.
+        hooks = config.get('custom_hooks') or []
+        sources = [config.get('optim_wrapper') or {}]
+        sources += [hook for hook in hooks if 'GO4AlignHook' in str(hook.get('type'))]
+        known = inspect.signature(GO4Align).parameters
+        arguments = {name: each[name] for each in sources for name in each if name in known}
+        options = {
             'framework': 'mmengine',
             'benchmark': train.metainfo['benchmark'],
             'tasks': train.metainfo['tasks'],
-            'weighting': self.weighting or weighting,
-            'weight_args': arguments,
-            'protocol': self.protocol,
-            'arch': self.arch or type(model).__name__,
-            'backbone': self.backbone or type(getattr(model, 'backbone', None)).__name__,
+            'weighting': getattr(wrapper, 'weighting_name', weighting),
+            'weight_args': getattr(wrapper, 'weight_args', arguments),
+            'arch': type(model).__name__,
+            'backbone': type(getattr(model, 'backbone', None)).__name__,
+            **self.names,
             'epochs': len(_validations(runner)[1]),
             'validation': [runner.train_loop.val_begin, runner.train_loop.val_interval],
-            'batch_size': runner.cfg.get('train_dataloader', {}).get('batch_size'),
+            'batch_size': config.get('train_dataloader', {}).get('batch_size'),
             'seed': runner.seed,
             'num_frames': {'train': len(train), 'val': len(val)},
-            'model': runner.cfg.get('model'),
-            'optim_wrapper': runner.cfg.get('optim_wrapper') or {},
-            'param_scheduler': runner.cfg.get('param_scheduler'),
-            'data': [runner.cfg.get(f'{split}_dataloader') for split in ('train', 'val')],
+            'model': config.get('model'),
+            'optim_wrapper': config.get('optim_wrapper') or {},
+            'param_scheduler': config.get('param_scheduler'),
+            'data': [config.get(f'{split}_dataloader') for split in ('train', 'val')],
             **describe_environment('torch', 'mmengine', 'mmcv-lite', 'mmcv', 'mmsegmentation'),
         }
-        return json.loads(json.dumps(config, default=str))
-
-
-def _describe_weighting(runner: Any) -> tuple[str, dict[str, Any]]:
-    """The name of the weighting, and its options in the config."""
-    wrapper, config = runner.optim_wrapper, runner.cfg
-    if isinstance(wrapper, LibMTLOptimWrapper):
-        return wrapper.weighting_name, wrapper.weight_args
-    # GO4Align's are those of the wrapper, or of the hook that puts one in its place.
-    hooks = config.get('custom_hooks') or []
-    sources = [config.get('optim_wrapper') or {}]
-    sources += [hook for hook in hooks if 'GO4AlignHook' in str(hook.get('type'))]
-    known = inspect.signature(GO4Align).parameters
-    options = {name: value for each in sources for name, value in each.items() if name in known}
-    if isinstance(wrapper, TaskOptimWrapper):
-        return wrapper.weighting_name, options
-    name = type(wrapper).__name__.removesuffix('OptimWrapper').removesuffix('Amp')
-    return name or 'EW', options
+        return json.loads(json.dumps(options, default=str))
 
 
 def _validations(runner: Any) -> tuple[int, list[int]]:
@@ -207,23 +177,19 @@ def _validations(runner: Any) -> tuple[int, list[int]]:
 
 
 def _describe_tasks(runner: Any, tasks: Sequence[str], window: int) -> tuple[dict, dict, dict]:
-    """The mean loss and weight of each task, and the share of its iterations in each group.
-
-    They are in MMEngine's message hub, which its checkpoints hold: a resumed run has them, too.
-    """
-    losses: dict[str, float] = {}
-    weights: dict[str, float] = {}
-    groups: dict[str, list[float]] = {}
+    """The mean loss and weight of each task, and the share of its iterations in each group."""
+    # All in MMEngine's message hub, which its checkpoints hold: a resumed run has them, too.
+    losses, weights, groups = {}, {}, {}
     is_weighted = isinstance(runner.optim_wrapper, TaskOptimWrapper)
     numbers = np.arange(getattr(runner.optim_wrapper, 'num_groups', None) or 0)
     names = [name for name in runner.message_hub.log_scalars if 'loss' in name]
     for task in tasks:
         own = [name for name in names if name.removeprefix('train/').split('.')[0] == task]
         if own:
-            losses[task] = sum(float(_latest(runner, name, window).mean()) for name in own)
-        values = _latest(runner, f'train/weight/{task}', window)
-        if len(values) or not is_weighted:
-            weights[task] = float(values.mean()) if is_weighted else 1.0
+            losses[task] = sum(_latest(runner, name, window).mean() for name in own)
+        values = _latest(runner, f'train/weight/{task}', window) if is_weighted else np.ones(1)
+        if len(values):
+            weights[task] = values.mean()
         if numbers.size:
             found = _latest(runner, f'train/group/{task}', window)[:, None] == numbers
             groups[task] = found.mean(0).tolist()
@@ -234,15 +200,3 @@ def _latest(runner: Any, key: str, window: int) -> np.ndarray:
     """The latest values of a scalar, one an iteration; none if nothing was logged by that name."""
     buffer = runner.message_hub.log_scalars.get(key)
     return buffer.data[0][-window:] if buffer is not None else np.zeros(0)
-
-
-def _read_iterations(file: Path, limit: int) -> list[int]:
-    """The iterations of the leading entries that can be read and go no further than a limit."""
-    iterations: list[int] = []
-    with suppress(*UNREADABLE):
-        for line in file.read_bytes().splitlines() if file.exists() else ():
-            iteration = int(json.loads(line)['iteration'])
-            if iteration > limit:
-                break
-            iterations.append(iteration)
-    return iterations

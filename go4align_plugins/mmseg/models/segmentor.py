@@ -12,6 +12,7 @@ from mmengine.structures import PixelData
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from mmseg.utils import OptSampleList, SampleList
 from torch import Tensor
 
 from go4align_plugins.mmseg.datasets.transforms import AXES
@@ -82,15 +83,12 @@ class MultiTaskSegmentor(EncoderDecoder):
         self.align_corners: bool = corners[0]
 
     def _init_auxiliary_head(self, auxiliary_head: Mapping[str, Any] | None) -> None:
-        if not auxiliary_head:
-            return
         self.auxiliary_head = ModuleDict()
         for task in self.tasks:
-            configs = auxiliary_head.get(task) or []
+            configs = (auxiliary_head or {}).get(task) or []
             configs = [configs] if isinstance(configs, Mapping) else configs
-            if configs:
-                heads = [self._build_head(task, config) for config in configs]
-                self.auxiliary_head[task] = ModuleList(heads)
+            heads = [self._build_head(task, config) for config in configs]
+            self.auxiliary_head[task] = ModuleList(heads)
 
     def _build_head(self, task: str, config: Config) -> Any:
         has_classes = MAPS[task].has_classes
@@ -101,25 +99,19 @@ class MultiTaskSegmentor(EncoderDecoder):
         require(valid, 'heads', f'have a `MapHead` of its task for {task}', type(head).__name__)
         return head
 
-    def _decode_head_forward_train(
-        self, inputs: list[Tensor], data_samples: list[SegDataSample]
-    ) -> dict[str, Tensor]:
+    def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
+        """The losses of all heads, each by the name of its task."""
+        features = self.extract_feat(inputs)
+        heads = {f'{task}.': head for task, head in self.decode_head.items()}
+        for task, several in self.auxiliary_head.items():
+            for index, head in enumerate(several):
+                number = f'_{index}' if len(several) > 1 else ''
+                heads[f'{task}.aux{number}_'] = head
         return {
-            f'{task}.{name}': value
-            for task, head in self.decode_head.items()
-            for name, value in head.loss(inputs, data_samples, self.train_cfg).items()
+            prefix + name: value
+            for prefix, head in heads.items()
+            for name, value in head.loss(features, data_samples, self.train_cfg).items()
         }
-
-    def _auxiliary_head_forward_train(
-        self, inputs: list[Tensor], data_samples: list[SegDataSample]
-    ) -> dict[str, Tensor]:
-        losses: dict[str, Tensor] = {}
-        for task, heads in self.auxiliary_head.items():
-            for index, head in enumerate(heads):
-                prefix = f'{task}.aux_{index}' if len(heads) > 1 else f'{task}.aux'
-                for name, value in head.loss(inputs, data_samples, self.train_cfg).items():
-                    losses[f'{prefix}_{name}'] = value
-        return losses
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
         """Images (B, 3, H, W) -> the maps of all tasks, (B, sum of their channels, H, W)."""
@@ -128,21 +120,14 @@ class MultiTaskSegmentor(EncoderDecoder):
         maps = [head.predict(features, batch_img_metas, self.test_cfg) for head in heads]
         return torch.cat(maps, dim=1)
 
-    def _forward(
-        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
-    ) -> dict[str, Tensor]:
+    def _forward(self, inputs: Tensor, data_samples: OptSampleList = None) -> dict[str, Tensor]:
         features = self.extract_feat(inputs)
         return {task: head(features) for task, head in self.decode_head.items()}
 
     def postprocess_result(
-        self, seg_logits: Tensor, data_samples: list[SegDataSample] | None = None
-    ) -> list[SegDataSample]:
-        """Bring the maps to the original images' size, and put them into the data samples.
-
-        Args:
-            seg_logits: (B, C, H, W): the maps of all tasks, as :meth:`encode_decode` gives them.
-            data_samples: whose metainfo tells of padding, flips and the original size, or None.
-        """
+        self, seg_logits: Tensor, data_samples: OptSampleList = None
+    ) -> SampleList:
+        """Put the maps, (B, C, H, W) of all tasks, into data samples, at the original size."""
         if data_samples is None:
             data_samples = [SegDataSample() for _ in seg_logits]
         for maps, sample in zip(seg_logits, data_samples):
@@ -155,20 +140,15 @@ class MultiTaskSegmentor(EncoderDecoder):
                 size = tuple(meta['ori_shape'][:2])
                 maps = F.interpolate(maps[None], size, None, 'bilinear', self.align_corners)[0]
             for task, part in zip(self.decode_head, maps.split(self.channels)):
+                kind = MAPS[task]
                 for axis in axes:
-                    part = MAPS[task].turn(part, axis)
-                fields = self._predictions(task, part)
+                    part = kind.turn(part, axis)
+                if kind.has_classes and len(part) == 1:  # two classes
+                    part = part.sigmoid()
+                    final = (part > self.decode_head[task].threshold).to(part)
+                else:
+                    final = kind.finish(part)
+                fields = {'seg_logits': part} if kind.has_classes else {}
+                fields[f'pred_{kind.field}'] = final
                 sample.set_data({name: PixelData(data=data) for name, data in fields.items()})
         return data_samples
-
-    def _predictions(self, task: str, part: Tensor) -> dict[str, Tensor]:
-        """The fields of a task, of its part of the maps."""
-        kind = MAPS[task]
-        name = f'pred_{kind.field}'
-        if not kind.has_classes:
-            return {name: kind.finish(part)}
-        if len(part) > 1:
-            return {'seg_logits': part, name: kind.finish(part)}
-        probability = part.sigmoid()
-        threshold = self.decode_head[task].threshold
-        return {'seg_logits': probability, name: (probability > threshold).to(part)}

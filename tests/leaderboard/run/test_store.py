@@ -76,7 +76,7 @@ def test_join_keeps_what_is_finished_here(store):
         ({'epochs': []}, 'should hold every epoch from 0 on'),
         ({'colour': 1}, 'colour'),
         ({'seconds': 'long'}, '`seconds` should be a int'),
-        ({'config': {}}, 'Missing'),
+        ({'config': {}}, '`benchmark` should be a str. Found None'),
         ({'config': {**EW.config, 'weighting': None}}, '`weighting` should be a str'),
         ({'config': {**EW.config, 'num_frames': [1]}}, '`num_frames` should be a dict'),
     ],
