@@ -13,7 +13,7 @@ import pytest
 
 from go4align_plugins.data import get_benchmark
 from go4align_plugins.data.celeba import FaceFolder
-from go4align_plugins.data.frame_rules import load_array
+from go4align_plugins.data.frame_rules import read_array
 from go4align_plugins.data.qm9 import read_qm9
 from go4align_plugins.leaderboard.cli import main
 from go4align_plugins.leaderboard.cli.board import make_report
@@ -55,7 +55,7 @@ def test_no_call_in_the_package_runs_what_it_reads():
 @pytest.mark.parametrize(
     ('name', 'read', 'message'),
     [
-        ('0.npy', load_array, r'0\.npy: should be a whole \.npy file'),
+        ('0.npy', read_array, r'0\.npy: should be a whole \.npy file'),
         ('molecules.npz', lambda path: read_qm9(path.parent), 'should hold the arrays'),
         ('plan.yaml', read_plan, r'plan\.yaml: should be a plan in YAML'),
     ],

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 
 from go4align_plugins.data import BENCHMARKS, FACES, FRAMES, celeba, get_benchmark, qm9
 from go4align_plugins.data.conversion import cityscapes, nyuv2
-from go4align_plugins.data.mtan_layout import SPLITS, check, count_frames, is_damage, repair
+from go4align_plugins.data.mtan_layout import SPLITS, check, count_frames, repair
 from go4align_plugins.data.rooms import render_dataset
-from go4align_plugins.utils.files import advise
+from go4align_plugins.data.units import MEND
+from go4align_plugins.utils.files import explain
 
 EXAMPLES = """examples:
   prepare_data.py rooms --out data/rooms
@@ -23,6 +24,8 @@ EXAMPLES = """examples:
   prepare_data.py download cityscapes
 
 Ctrl-C stops at any time; the same command again goes on where it was stopped."""
+
+PLAIN = (ValueError, OSError, ImportError)
 
 
 def prepare(options: argparse.Namespace) -> int:
@@ -72,7 +75,8 @@ def report_problems(options: argparse.Namespace) -> int:
         print(f'note: {found}; the published {benchmark.title} has {published}.')
     where = f' in {found}' if counts else ''
     print(f'{root}: problems found{where}: {len(problems) or "none"}.')
-    if benchmark.inputs == FRAMES and any(counts.values()) and any(map(is_damage, problems)):
+    damaged = any(MEND not in problem for problem in problems)
+    if benchmark.inputs == FRAMES and any(counts.values()) and damaged:
         print(repair(root, benchmark, 'damaged files'))
     return 1 if problems else 0
 
@@ -156,8 +160,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         onward = '; the same command again goes on from here' if options.run is prepare else ''
         parser.exit(130, f'\nstopped{onward}\n')
-    except (ValueError, OSError, ImportError) as error:
-        parser.exit(2, f'error: {error}{advise(error, "the same command then goes on")}\n')
+    except PLAIN as error:
+        parser.exit(2, f'error: {explain(error, "the same command then goes on", PLAIN)}\n')
     sys.exit(code)
 
 

@@ -7,6 +7,7 @@ from go4align_plugins.data.nyuv2 import NYUV2
 from go4align_plugins.data.qm9 import QM9
 from go4align_plugins.data.rooms import ROOMS, STREETS
 from go4align_plugins.tasks import Metric, Task
+from go4align_plugins.utils.options import check_choice
 
 __all__ = [
     'BENCHMARKS', 'FACES', 'FRAMES', 'MOLECULES', 'Benchmark', 'Metric', 'Task', 'get_benchmark'
@@ -18,12 +19,5 @@ BENCHMARKS: dict[str, Benchmark] = {
 
 
 def get_benchmark(name: str) -> Benchmark:
-    """The benchmark of that name.
-
-    Raises:
-        ValueError: if there is none; the message lists the names.
-    """
-    if name not in BENCHMARKS:
-        known = ', '.join(BENCHMARKS)
-        raise ValueError(f'Parameter `benchmark` should be one of {known}. Found `{name}`.')
-    return BENCHMARKS[name]
+    """The benchmark of that name; a ValueError that lists the names if there is none."""
+    return BENCHMARKS[check_choice('benchmark', name, BENCHMARKS)]

@@ -16,8 +16,7 @@ from go4align_plugins.tasks import MAPS
 
 Frame = dict[str, Tensor]
 
-SCALES = (1.0, 1.2, 1.5)
-"""The zoom factors of MTAN's protocol, which the papers follow."""
+SCALES = (1.0, 1.2, 1.5)  # the zoom factors of MTAN's protocol, which the papers follow
 
 
 def flip(frame: Frame) -> Frame:

@@ -9,6 +9,7 @@ from pathlib import Path
 from go4align_plugins.data.units import INVERSE_DEPTH, DepthUnit
 from go4align_plugins.tasks import Task
 from go4align_plugins.utils.files import locate
+from go4align_plugins.utils.options import require
 
 FRAMES, MOLECULES, FACES = 'frames', 'molecules', 'faces'
 
@@ -63,15 +64,11 @@ class Benchmark:
 
     def select(self, names: Iterable[str] | None) -> tuple[Task, ...]:
         """The tasks of those names in the benchmark's own order; all of them for None."""
-        if names is None:
-            return self.tasks
-        chosen = tuple(names)
+        chosen = self.task_names if names is None else tuple(names)
+        require(bool(chosen), 'tasks', 'name at least one task', chosen)
+        known = f'{self.name}: {", ".join(self.task_names)}'
         for name in chosen:
-            if name not in self.task_names:
-                known = f'{self.name}: {", ".join(self.task_names)}'
-                raise ValueError(f'Parameter `tasks` should name tasks of {known}. Found `{name}`.')
-        if not chosen:
-            raise ValueError('Parameter `tasks` should name at least one task. Found none.')
+            require(name in self.task_names, 'tasks', f'name tasks of {known}', name)
         return tuple(task for task in self.tasks if task.name in chosen)
 
     def how_to_get(self, root: str | Path) -> str:

@@ -17,12 +17,11 @@ import numpy as np
 from go4align_plugins.data.benchmark import FACES, Benchmark
 from go4align_plugins.data.pictures import open_picture, to_rgb
 from go4align_plugins.tasks import attribute
-from go4align_plugins.utils.files import locate
+from go4align_plugins.utils.files import locate, reading
 from go4align_plugins.utils.optional import import_optional
 from go4align_plugins.utils.texts import read_text
 
-SPLITS = ('train', 'val', 'test')
-"""In the order of the numbers that stand for them in the file."""
+SPLITS = ('train', 'val', 'test')  # in the order of the numbers that stand for them in the file
 IMAGES = 'img_align_celeba'
 ATTRIBUTES, PARTITION = 'list_attr_celeba', 'list_eval_partition'
 FOLDERS = ('', 'Img', 'Anno', 'Eval', 'celeba')
@@ -154,15 +153,11 @@ def read_partition(path: Path, names: Sequence[str]) -> np.ndarray:
 def _read_list(
     path: Path, num_above: int, rule: str
 ) -> tuple[list[list[str]], list[str], list[list[str]]]:
-    """The lines above the faces, the columns' names, and each face: its image, and its numbers.
-
-    Words are parted by blanks, or as in a spreadsheet's CSV, which has one line above the faces.
-    """
-    try:
+    """The lines above the faces, the columns' names, and each face: its image, and its numbers."""
+    with reading(path, 'have a line for each face'):
         lines = read_text(path).splitlines()
-    except (OSError, ValueError) as error:
-        raise ValueError(f'{path}: should have a line for each face. Found: {error}') from error
     rows = [words for line in lines if (words := re.sub('[,;"]', ' ', line).split())]
+    # A spreadsheet's CSV has one line above the faces.
     num_above = 1 if rows and rows[0][0] == HEADER else num_above
     above, faces = rows[:num_above], rows[num_above:]
     if not faces:

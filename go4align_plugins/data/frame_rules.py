@@ -14,17 +14,14 @@ import numpy as np
 
 from go4align_plugins.data.units import Other, describe
 from go4align_plugins.tasks import MAPS, DistanceKind, Task, VectorKind
-from go4align_plugins.utils.files import describe_damage
+from go4align_plugins.utils.files import DataError, reading
 
 # Images resized by cubic interpolation overshoot a little. Normals resized by interpolation are
 # shorter beside other surfaces and holes, never longer: inside of a surface they keep length 1.
 IMAGE_TOLERANCE, LENGTH_TOLERANCE = 1e-3, 0.05
 MEAN_LENGTH, UNIT_SHARE = 0.9, 0.05
 MEAN_LENGTH_OF_POSITIVE, UNIT_SHARE_OF_POSITIVE = 0.98, 0.5  # colours have no negative component
-
-LARGEST = np.finfo(np.float32).max
-"""Frames are read as float32: a larger depth of a float64 file would be infinite there."""
-
+LARGEST = np.finfo(np.float32).max  # frames are read as float32: more would be infinite there
 PICTURES = (
     Other('a picture from 0 to 255', 'divide by 255', 255),
     Other('a picture from 0 to 65535', 'divide by 65535', 65535),
@@ -35,7 +32,7 @@ COLOURS = (
     Other('colours from 0 to 65535', 'divide by 32767.5 and subtract 1', 65535),
 )
 _LABEL_IDS = Other("CityScapes' official label ids", 'map them to the classes, void to -1', 33)
-LABELS = {
+LABELS = {  # number of classes -> other sets of labels of the same pictures
     13: (
         Other("NYUv2's 40 classes", 'map them to the 13 classes, no label to -1', 40),
         Other("NYUv2's 894 official labels", 'map them to the 13 classes, no label to -1', 894),
@@ -46,27 +43,18 @@ LABELS = {
     ),
     19: (_LABEL_IDS,),
 }
-"""Number of classes -> other sets of labels of the same pictures."""
 
 
-def load_array(path: Path) -> np.ndarray:
-    """Loads one .npy file; never a pickled object. An error names the file."""
-    try:
+def read_array(
+    path: Path, task: Task | None = None, size: tuple[int, int] | None = None
+) -> np.ndarray:
+    """Loads and checks a .npy file, see :func:`find_problem`; a DataError names it and the rule."""
+    with reading(path, 'be a whole .npy file'):
         array = np.load(path, allow_pickle=False)
-    except Exception as error:  # numpy raises a different one for every kind of damage
-        raise ValueError(
-            f'{path}: should be a whole .npy file. Found: {describe_damage(path, error)}'
-        ) from error
-    if not isinstance(array, np.ndarray):
-        raise ValueError(f'{path}: should be a .npy file. Found an .npz archive.')
-    return array
-
-
-def read_array(task: Task | None, path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
-    """Loads and checks one file, see :func:`find_problem`; a ValueError names it and the rule."""
-    array = load_array(path)
+        if not isinstance(array, np.ndarray):
+            raise ValueError('an .npz archive')
     if problem := find_problem(task, array, size):
-        raise ValueError(f'{path}: {problem}')
+        raise DataError(f'{path}: {problem}')
     return array
 
 

@@ -16,16 +16,11 @@ from itertools import groupby
 
 import numpy as np
 
-ELEMENTS = (1, 6, 7, 8, 9)
-"""The atomic numbers of H, C, N, O and F."""
+ELEMENTS = (1, 6, 7, 8, 9)  # H, C, N, O and F
 NUM_ATOM_FEATURES, NUM_EDGE_FEATURES = 11, 5
 KINDS = {'u': 'whole numbers from 0', 'i': 'whole numbers', 'f': 'real numbers'}
 ATOMIC_NUMBER, NUM_HYDROGENS = 5, 10  # among the atom's features
-
-FARTHEST = 1e18
-"""In angstrom: the square of a larger distance is infinite in float32."""
-
-SPLIT_SEED = 0
+FARTHEST = 1e18  # angstrom; the square of a larger distance is infinite in float32
 HELD_OUT = 10_000
 
 
@@ -90,7 +85,7 @@ def atom_features(numbers: np.ndarray, bonds: np.ndarray | None = None) -> np.nd
     return features
 
 
-def split(names: Sequence[str], seed: int = SPLIT_SEED) -> dict[str, np.ndarray]:
+def split(names: Sequence[str], seed: int = 0) -> dict[str, np.ndarray]:
     """A random split: 10,000 molecules each for validation and test, or a tenth if that is less.
 
     Molecules of one name stay together, so a held-out part may have a few more. The order is the

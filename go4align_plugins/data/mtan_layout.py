@@ -24,8 +24,9 @@ from go4align_plugins.data.benchmark import Benchmark
 from go4align_plugins.data.frame_rules import find_shapes, read_array
 from go4align_plugins.data.units import MEND
 from go4align_plugins.tasks import IMAGE_FOLDER, MAPS, Task
-from go4align_plugins.utils.files import DataError, describe_damage, locate
+from go4align_plugins.utils.files import DataError, locate, reading
 from go4align_plugins.utils.optional import import_optional
+from go4align_plugins.utils.options import check_choice
 
 SPLITS = ('train', 'val')
 DESCRIPTION = 'dataset.json'
@@ -46,10 +47,7 @@ class FrameFolder:
         tasks: Sequence[str] | None = None,
         num_classes: int | None = None,
     ) -> None:
-        if split not in SPLITS:
-            raise ValueError(
-                f'Parameter `split` should be one of {", ".join(SPLITS)}. Found `{split}`.'
-            )
+        check_choice('split', split, SPLITS)
         root = Path(root).expanduser()
         self.parts = list_parts(root / split, benchmark, tasks, num_classes)
         self._length, problems = _survey(root / split, self.parts)
@@ -78,10 +76,10 @@ class FrameFolder:
     def _load(self, name: str, index: int, size: tuple[int, int] | None) -> np.ndarray:
         task, folder = self.parts[name]
         try:
-            return read_array(task, folder / f'{index}.npy', size)
+            return read_array(folder / f'{index}.npy', task, size)
         except ValueError as error:
-            advice = f'. {self._repair}' if is_damage(str(error)) else '.'
-            raise DataError(f'{str(error).rstrip(".")}{advice}') from error
+            said = str(error)  # with the advice how to mend it, unless it is damaged
+            raise DataError(said if MEND in said else f'{said} {self._repair}') from error
 
 
 def check(
@@ -119,7 +117,7 @@ def check(
     pairs = [(task, path) for task, paths in files for path in paths]
     for task, path in import_optional('tqdm').tqdm(pairs, unit=' files', disable=not progress):
         try:
-            read_array(task, path, size)
+            read_array(path, task, size)
         except ValueError as error:
             problems.append(str(error))
     for task in benchmark.select(tasks):
@@ -166,22 +164,12 @@ def read_description(root: Path) -> dict | None:
     path = root / DESCRIPTION
     if not path.exists():
         return None
-    try:
+    remedy = 'Put the file back as it was, or delete the folder and prepare the data again.'
+    with reading(path, 'be a JSON object with `num_frames` of each split', remedy):
         found: dict = json.loads(path.read_bytes())
         if not all(type(count) is int for count in found.get('num_frames', {}).values()):
             raise ValueError(f'{found!r:.200}')
-    except (OSError, ValueError, RecursionError, AttributeError) as error:  # or no dict
-        raise DataError(
-            f'{path}: should be a JSON object with `num_frames` of each split. '
-            f'Found: {describe_damage(path, error)}. Put the file back as it was, or delete the '
-            'folder and prepare the data again.'
-        ) from error
     return found
-
-
-def is_damage(problem: str) -> bool:
-    """Whether a problem is one of a damaged file; else the problem's text says how to mend it."""
-    return MEND not in problem
 
 
 def repair(root: str | Path, benchmark: Benchmark, files: str = 'it') -> str:
@@ -207,7 +195,7 @@ def _read_right(task: Task | None, paths: Sequence[Path]) -> Iterator[np.ndarray
     """The arrays of those files that have no problem."""
     for path in paths:
         with suppress(ValueError):
-            yield read_array(task, path)
+            yield read_array(path, task)
 
 
 def _numbers(folder: Path) -> list[int]:

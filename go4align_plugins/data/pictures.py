@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from go4align_plugins.utils.files import describe_damage
+from go4align_plugins.utils.files import reading
 from go4align_plugins.utils.optional import import_optional
 
 PHOTOMETRIC, SIXTEEN_BITS = 0x0106, 65535
@@ -23,15 +23,9 @@ def open_picture(
 
     Formats are Pillow's names, whatever the file's name ends with; the remedy is advice.
     """
-    try:
-        with import_optional('PIL.Image').open(path, formats=formats) as picture:
-            yield picture
-    except ImportError:
-        raise
-    except Exception as error:  # every decoder raises different ones
-        found = describe_damage(path, error).rstrip('.')
-        text = f'{path}: should be a whole image. Found: {found}. {remedy}'
-        raise ValueError(text.rstrip()) from error
+    pillow = import_optional('PIL.Image')
+    with reading(path, 'be a whole image', remedy), pillow.open(path, formats=formats) as picture:
+        yield picture
 
 
 def to_rgb(picture: Any) -> Any:

@@ -24,14 +24,12 @@ from go4align_plugins.data.benchmark import MOLECULES, Benchmark
 from go4align_plugins.data.molecules import Molecules, atom_features, find_problems
 from go4align_plugins.data.sdf import parse, read_excluded, read_records
 from go4align_plugins.tasks import regression
-from go4align_plugins.utils.files import describe_damage, load_tensors
+from go4align_plugins.utils.files import load_tensors, reading
 from go4align_plugins.utils.optional import import_optional
 from go4align_plugins.utils.texts import read_table
 
 FOLDERS = ('', 'processed', 'raw')
 ORDER = 'random_split.t'
-NOT_TENSORS = (TypeError, KeyError, ValueError, IndexError, AttributeError, RuntimeError)
-"""The errors of reading something else as the tensors of a molecule."""
 HARTREE, KCAL = 27211.386246, 43.36414  # in meV
 
 
@@ -114,7 +112,11 @@ def _read_geometric(path: Path) -> Molecules:
     """The processed tensors of all molecules; of the download they are made in the same way."""
     # It declares its `Data` as harmless: the processed file names that class.
     geometric: Any = import_optional('torch_geometric.data', 'qm9', "PyTorch Geometric's files")
-    try:
+    torch = import_optional('torch')
+    old = path.name == 'data_v3.pt' and not hasattr(torch.serialization, 'add_safe_globals')
+    remedy = f'torch {torch.__version__} cannot read this file safely; 2.4 can.' if old else ''
+    rule = "be PyTorch Geometric's QM9, tensors that need no code to be read"
+    with reading(path, rule, remedy):
         content: Any = load_tensors(path)
         if isinstance(content, list):
             graphs = [geometric.Data(**molecule) for molecule in content]
@@ -132,33 +134,19 @@ def _read_geometric(path: Path) -> Molecules:
             np.asarray(slices['edge_index']),
             targets * factors,
         )
-    except NOT_TENSORS as error:
-        torch, found = import_optional('torch'), ' '.join(str(error).split())
-        if 'torch_geometric' in found and not hasattr(torch.serialization, 'add_safe_globals'):
-            # torch's own words advise to read it unsafely.
-            found = f'torch {torch.__version__}, which cannot read this file safely; 2.4 can.'
-        raise ValueError(
-            f"{path}: should be PyTorch Geometric's QM9, tensors that need no code to be read. "
-            f'Found: {found}'
-        ) from error
 
 
 def _read_npz(path: Path) -> Molecules:
     """Atomic numbers and positions alone; pickled objects are refused."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            names = [str(name) for name in file['smiles' if 'smiles' in file else 'ids'].tolist()]
-            first_atom = file['ptr'].astype(np.int64)
-            place = {str(name): index for index, name in enumerate(file['target_names'])}
-            targets = file['y'].astype(np.float64)[:, [place[column] for column in COLUMNS]]
-            # Without clipping, 262 would turn into a carbon atom's 6.
-            atoms = atom_features(np.clip(file['Z'], 0, 255).astype(np.uint8))
-            positions = file['pos'].astype(np.float32)
-    except Exception as error:  # numpy raises a different one for every kind of damage
-        raise ValueError(
-            f'{path}: should hold the arrays Z, pos, ptr, y, target_names, and smiles or ids. '
-            f'Found: {describe_damage(path, error)}'
-        ) from error
+    rule = 'hold the arrays Z, pos, ptr, y, target_names, and smiles or ids'
+    with reading(path, rule), np.load(path, allow_pickle=False) as file:
+        names = [str(name) for name in file['smiles' if 'smiles' in file else 'ids'].tolist()]
+        first_atom = file['ptr'].astype(np.int64)
+        place = {str(name): index for index, name in enumerate(file['target_names'])}
+        targets = file['y'].astype(np.float64)[:, [place[column] for column in COLUMNS]]
+        # Without clipping, 262 would turn into a carbon atom's 6.
+        atoms = atom_features(np.clip(file['Z'], 0, 255).astype(np.uint8))
+        positions = file['pos'].astype(np.float32)
     none, first_bond = np.zeros((2, 0), np.int64), np.zeros_like(first_atom)
     return Molecules(
         names, atoms, positions, first_atom, none, none[0], first_bond, targets * FACTORS
@@ -202,10 +190,8 @@ def _read_sdf(path: Path) -> Molecules:
 
 def _read_targets(path: Path) -> list[tuple[str, list[float]]]:
     """The molecules' names and targets from ``gdb9.sdf.csv``."""
-    try:
+    with reading(path, 'be the table of targets'):
         header, *rows = read_table(path) or [[]]
-    except (OSError, ValueError) as error:
-        raise ValueError(f'{path}: should be the table of targets. Found: {error}') from error
     needed = ('mol_id', *COLUMNS)
     missing = [name for name in needed if name not in header]
     if missing:
@@ -213,24 +199,17 @@ def _read_targets(path: Path) -> list[tuple[str, list[float]]]:
     first, *places = map(header.index, needed)
     targets = []
     for row in rows:
-        try:
+        with reading(path, 'have a number for every target', where=f' in {row[0]}'):
             targets.append((row[first], [float(row[place]) for place in places]))
-        except (ValueError, IndexError) as error:
-            raise ValueError(
-                f'{path}: should have a number for every target. Found in {row[0]}: {error}.'
-            ) from error
     return targets
 
 
 def read_order(path: Path, count: int) -> np.ndarray:
     """LibMTL's ``random_split.t``: the order of all molecules, by which it splits them."""
-    rule = f"{path}: should be LibMTL's order of the {count} molecules. Found"
-    try:
+    with reading(path, f"be LibMTL's order of the {count} molecules"):
         order = load_tensors(path).numpy()
-    except (ValueError, AttributeError, TypeError, RuntimeError) as error:
-        raise ValueError(f'{rule}: {" ".join(str(error).split())}') from error
-    if not np.array_equal(np.sort(order, axis=None), np.arange(count)):
-        raise ValueError(f'{rule} an array of shape {order.shape} that is none.')
+        if not np.array_equal(np.sort(order, axis=None), np.arange(count)):
+            raise ValueError(f'an array of shape {order.shape} that is none')
     return order.ravel().astype(np.int64)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from go4align_plugins.data.cityscapes import CITYSCAPES
 from go4align_plugins.data.mtan_layout import SPLITS, read_description
 from go4align_plugins.data.nyuv2 import NYUV2
 from go4align_plugins.data.prepare import write_dataset
-from go4align_plugins.data.rendering.raycast import DepthSensor, record
+from go4align_plugins.data.rendering.raycast import DepthSensor, Frame, record
 from go4align_plugins.data.rendering.rooms import build_room
 from go4align_plugins.data.rendering.streets import build_street
 from go4align_plugins.data.units import DISPARITY
@@ -47,19 +47,6 @@ SENSORS = {
 BUILDERS = {'rooms': build_room, 'streets': build_street}
 
 
-class Frame(NamedTuple):
-    """One frame, as on disk in MTAN's layout, all float32; 0 where depth is not measured.
-
-    Normals are unit vectors towards the camera (x right, y down, z forward): a wall that faces it
-    has (0, 0, -1). Streets have inverse depth, CityScapes' disparity in pixels over 256.
-    """
-
-    image: np.ndarray  # (H, W, 3) in [0, 1]
-    label: np.ndarray  # (H, W) class number, or -1 where there is none
-    depth: np.ndarray  # (H, W, 1) in metres, or inverse depth
-    normal: np.ndarray | None  # (H, W, 3); None for streets
-
-
 def render(
     benchmark: str,
     seed: int,
@@ -82,11 +69,11 @@ def render(
     entropy = [seed, SPLITS.index(split), index, list(BUILDERS).index(benchmark)]
     layout, sensor = np.random.SeedSequence(entropy).spawn(2)
     scene = BUILDERS[benchmark](np.random.default_rng(layout))
-    taken = record(scene, SENSORS[benchmark], image_size, np.random.default_rng(sensor))
-    depth, normal = taken.depth[..., None], taken.normal if benchmark == 'rooms' else None
-    if benchmark == 'streets':
-        np.divide(np.float32(DISPARITY), depth, out=depth, where=depth > 0)
-    return Frame(taken.image, taken.label, depth, normal)
+    frame = record(scene, SENSORS[benchmark], image_size, np.random.default_rng(sensor))
+    if benchmark == 'rooms':
+        return frame
+    np.divide(np.float32(DISPARITY), frame.depth, out=frame.depth, where=frame.depth > 0)
+    return frame._replace(normal=None)
 
 
 def render_dataset(

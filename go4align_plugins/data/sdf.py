@@ -5,19 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from go4align_plugins.utils.files import DataError, reading
 from go4align_plugins.utils.texts import read_text
 
 SYMBOLS = {'H': 1, 'C': 6, 'N': 7, 'O': 8, 'F': 9}
-NUM_MOLECULES, NUM_EXCLUDED = 133_885, 3_054
-"""Of the official structures, and of the official list of those to leave out."""
+NUM_MOLECULES, NUM_EXCLUDED = 133_885, 3_054  # official structures, and those to leave out
 
 
 def read_records(path: Path) -> list[str]:
     """The text of each molecule in a file; the last one may lack its ``$$$$``."""
-    try:
+    with reading(path, 'hold molecules in V2000 form'):
         records = re.split(r'^\$\$\$\$.*\n?', read_text(path, errors='replace'), flags=re.M)
-    except ValueError as error:
-        raise ValueError(f'{path}: should hold molecules in V2000 form. Found: {error}.') from error
     return records if records[-1].strip() else records[:-1]
 
 
@@ -27,7 +25,8 @@ def parse(path: Path, record: str) -> tuple[list[tuple[float, ...]], list[tuple[
     Atoms count from 0; types are 0 to 3 for single, double, triple and aromatic.
     """
     name, *lines = record.split('\n')
-    try:
+    rule = 'hold molecules of H, C, N, O and F in V2000 form'
+    with reading(path, rule, where=f' in {name.strip()}'):
         num_atoms, num_bonds = int(lines[2][:3]), int(lines[2][3:6])
         if num_atoms < 1 or num_bonds < 0:
             raise ValueError(f'{num_atoms} atoms and {num_bonds} bonds')
@@ -44,11 +43,6 @@ def parse(path: Path, record: str) -> tuple[list[tuple[float, ...]], list[tuple[
             if not 0 <= order <= 3:
                 raise ValueError(f'a bond of type {order + 1}')
             pairs += [(one, other, order), (other, one, order)]
-    except (ValueError, IndexError, KeyError) as error:
-        raise ValueError(
-            f'{path}: should hold molecules of H, C, N, O and F in V2000 form. '
-            f'Found in {name.strip()}: {error}.'
-        ) from error
     return atoms, pairs
 
 
@@ -56,13 +50,11 @@ def read_excluded(path: Path, num_molecules: int) -> set[int]:
     """The numbers, from 1, in ``uncharacterized.txt``: under a heading, with a line at the end."""
     if not path.exists():
         return set()
-    rule = f'{path}: should list the molecules to leave out, to its end. Found'
-    try:
+    rule = 'list the molecules to leave out, to its end'
+    with reading(path, rule):
         # Its numbers are ASCII, whatever its comments are written in.
         rows = [*filter(None, map(str.split, read_text(path, errors='replace').splitlines()))]
         numbers = {int(row[0]) for row in rows if len(row) > 2 and row[0].isdecimal()}
-    except (OSError, ValueError) as error:
-        raise ValueError(f'{rule}: {error}') from error
     whole, of = len(numbers) >= NUM_EXCLUDED, f' of {NUM_EXCLUDED}'
     if num_molecules != NUM_MOLECULES:
         # A list written by hand has no heading, and no line at the end.
@@ -70,5 +62,5 @@ def read_excluded(path: Path, num_molecules: int) -> set[int]:
         if numbers and not rows[0][0].isdecimal() and rows[-1][0].isdecimal():
             whole = len(rows[-1]) == 2 and rows[-1][0] == str(len(numbers))
     if not whole:
-        raise ValueError(f'{rule} {len(numbers)}{of}. Download it again.')
+        raise DataError(f'{path}: should {rule}. Found {len(numbers)}{of}. Download it again.')
     return numbers

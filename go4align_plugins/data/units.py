@@ -8,9 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-MEND = 'Mend it: '
-"""Begins the advice about a file that is whole, but in another unit or order."""
-
+MEND = 'Mend it: '  # begins the advice about a file that is whole, but in another unit or order
 DISPARITY = 0.209 * 2262 / 256
 """CityScapes: 20.9 cm of baseline times 2262 pixels of focal length give the disparity in pixels at
 one metre; MTAN's download has it divided by 256, which keeps it below 0.5."""

@@ -8,8 +8,8 @@ import os
 import re
 import zipfile
 from codecs import BOM_UTF8
-from collections.abc import Collection, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,18 @@ def describe_damage(path: Path, error: BaseException) -> str:
     if needed or said.startswith('Object arrays'):
         return f'Python objects, which can run code: {needed[1] if needed else "an object array"}'
     return f'another kind of file, or a part of one; it begins {head!r}'
+
+
+@contextmanager
+def reading(path: Path, rule: str, remedy: str = '', where: str = '') -> Iterator[None]:
+    """Turn any error of the block into a DataError that names the file, its rule and the damage."""
+    try:
+        yield
+    except Exception as error:  # every reader raises a different one for every kind of damage
+        found = describe_damage(path, error).rstrip('.')
+        raise DataError(
+            f'{path}: should {rule}. Found{where}: {found}. {remedy}'.rstrip()
+        ) from error
 
 
 def find_stand_in(path: Path) -> str | None:

@@ -9,7 +9,7 @@ from go4align_plugins.data import get_benchmark
 from go4align_plugins.data.conversion import nyuv2
 from go4align_plugins.data.mtan_layout import FrameFolder, check
 
-from .test_normals import degrees, plane_depth
+from .test_geometry import degrees, plane_depth
 
 h5py = pytest.importorskip('h5py')
 pytestmark = pytest.mark.filterwarnings('ignore:The file holds 6 frames')

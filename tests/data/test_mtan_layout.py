@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from go4align_plugins.data import BENCHMARKS, get_benchmark
-from go4align_plugins.data.mtan_layout import FrameFolder, check, is_damage, repair
+from go4align_plugins.data.mtan_layout import FrameFolder, check, repair
+from go4align_plugins.data.units import MEND
 from go4align_plugins.measures import depth_loss
 from go4align_plugins.tasks import MAPS, MapKind, Task
 from go4align_plugins.utils.files import DataError
@@ -33,7 +34,7 @@ def test_every_benchmark_has_facts_for_each_class_and_task():
         assert len(colours) == len(benchmark.class_names)
         gaps = np.abs(colours[:, None] - colours).sum(-1)
         assert (gaps[~np.eye(len(colours), dtype=bool)] > 40).all()
-    with pytest.raises(ValueError, match=r'should be one of nyuv2, .*, celeba\. Found `kitti`'):
+    with pytest.raises(ValueError, match=r'should be one of .*nyuv2.*celeba.*kitti'):
         get_benchmark('kitti')
     with pytest.raises(ValueError, match=r'should be one that has images\. Found `qm9`'):
         get_benchmark('qm9').require_image_size()
@@ -136,7 +137,7 @@ def test_a_bad_array_is_named(root, change, message):
     assert str(root / 'train' / next(iter(change)) / '1.npy') in str(caught.value)
     assert message in str(caught.value)
     (problem,) = problems_of(root)
-    advice = ' Delete it and get the data again' if is_damage(problem) else ''
+    advice = ' Delete it and get the data again' if MEND not in problem else ''
     assert str(caught.value).startswith(f'{problem}{advice}')
 
 
@@ -186,9 +187,9 @@ def test_missing_folders(root, tmp_path):
 
 
 def test_parameters(root):
-    with pytest.raises(ValueError, match=r'`split` should be one of train, val\. Found `test`'):
+    with pytest.raises(ValueError, match=r'`split` should be one of .*train.*val.*test'):
         FrameFolder(root, ROOMS, 'test')
-    with pytest.raises(ValueError, match='Found `edges`'):
+    with pytest.raises(ValueError, match="Found `tasks = 'edges'`"):
         FrameFolder(root, ROOMS, 'train', ['edges'])
     for index in (-1, 3):
         with pytest.raises(IndexError, match=f'Frame {index} is out of range: there are 3'):

@@ -157,7 +157,7 @@ def test_chosen_tasks_are_checked_on_the_command_line(tool, tmp_path):
     assert tool('check', 'streets', tmp_path)[0] == 1
     assert tool('check', 'streets', tmp_path, '--tasks', 'depth')[0] == 0
     assert tool('check', 'celeba', tmp_path, '--tasks', 'Young')[0] == 0
-    assert 'Found `Yuong`' in tool('check', 'celeba', tmp_path, '--tasks', 'Yuong')[2]
+    assert "'Yuong'" in tool('check', 'celeba', tmp_path, '--tasks', 'Yuong')[2]
 
 
 @pytest.mark.parametrize(

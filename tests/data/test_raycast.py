@@ -106,7 +106,7 @@ def test_a_facing_surface_is_lit_and_a_shaded_one_is_not():
 
 def test_a_projector_leaves_a_shadow_beside_a_near_thing():
     seen = look(WALL, box((0, 1, 0), (0.4, 0.02, 0.4), 0, GREY), baseline=0.2)
-    missing = seen.depth == 0
+    missing = seen.depth[..., 0] == 0
     # The projector is on the right, so the shadow is on the left of the board, on the wall.
     assert missing[12, :16].any()
     assert not missing[12, 16:].any()

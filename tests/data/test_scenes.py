@@ -99,7 +99,7 @@ def test_normals_agree_with_the_depth_map():
         seen = record(scene, SENSORS['rooms'], size, np.random.default_rng(0))
         rows, columns = (np.arange(side) + 0.5 for side in size)
         camera = Camera(np.zeros(3), field_of_view=scene.camera.field_of_view)
-        depth = np.where(seen.depth > 0, seen.depth, np.nan)
+        depth = np.where(seen.depth > 0, seen.depth, np.nan)[..., 0]
         rays = camera.rays(rows, columns, size) * depth
         points = np.einsum('ij,jhw->hwi', camera.axes, rays)
         across, down = points[1:-1, 2:] - points[1:-1, :-2], points[2:, 1:-1] - points[:-2, 1:-1]

@@ -138,7 +138,7 @@ def test_chosen_tasks_need_only_their_official_folders(official, task, other, ke
 @pytest.mark.parametrize(
     ('dataset', 'options', 'message'),
     [
-        (MTLNYUv2Dataset, {'split': 'test'}, 'should be one of train, val. Found `test`'),
+        (MTLNYUv2Dataset, {'split': 'test'}, "should be one of ('train', 'val'). Found"),
         (MTLNYUv2Dataset, {'tasks': ['edges']}, 'should name tasks of nyuv2'),
         (MTLNYUv2Dataset, {'benchmark': 'streets'}, "should be one of ('nyuv2', 'rooms'). Found"),
         (MTLNYUv2Dataset, {'seg_map_suffix': '.png'}, "Found `kwargs = 'seg_map_suffix'"),

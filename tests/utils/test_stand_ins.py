@@ -10,7 +10,7 @@ import torch
 from go4align_plugins.data import get_benchmark
 from go4align_plugins.data.celeba import FaceFolder
 from go4align_plugins.data.conversion.nyuv2 import count_frames
-from go4align_plugins.data.frame_rules import load_array
+from go4align_plugins.data.frame_rules import read_array
 from go4align_plugins.data.mtan_layout import read_description
 from go4align_plugins.data.pictures import open_picture
 from go4align_plugins.data.qm9 import read_qm9
@@ -51,7 +51,7 @@ MOLECULE_LISTS = ('gdb9.sdf', 'gdb9.sdf.csv', 'uncharacterized.txt', 'random_spl
 READERS = {
     **dict.fromkeys((*MOLECULES, *MOLECULE_LISTS), read_molecules),
     **dict.fromkeys(('list_attr_celeba.txt', 'list_eval_partition.txt'), read_faces),
-    '0.npy': load_array,
+    '0.npy': read_array,
     'image.png': read_image,
     'nyu_depth_v2_labeled.mat': count_frames,
     'dataset.json': lambda path: read_description(path.parent),
@@ -81,7 +81,7 @@ OTHERS = [b'404: Not Found', b'1.0 2.0\n', bytes(range(200)), PICKLE, b'PK\x03\x
 
 
 @pytest.mark.parametrize('content', [POINTER, *PAGES, *OTHERS, b''])
-@pytest.mark.parametrize('read', [load_array, load_tensors])
+@pytest.mark.parametrize('read', [read_array, load_tensors])
 @pytest.mark.filterwarnings('ignore:Detected pickle protocol')
 def test_nobody_is_advised_to_run_what_is_in_a_file(tmp_path, read, content):
     path = tmp_path / 'file'
@@ -97,7 +97,7 @@ def test_nobody_is_advised_to_run_what_is_in_a_file(tmp_path, read, content):
 def test_objects_that_need_code_are_named(tmp_path):
     np.save(tmp_path / 'a.npy', np.array([{}]), allow_pickle=True)
     with pytest.raises(ValueError, match='Found: Python objects, which can run code'):
-        load_array(tmp_path / 'a.npy')
+        read_array(tmp_path / 'a.npy')
     torch.save([Fraction(1)], tmp_path / 'a.pt')
     with pytest.raises(ValueError, match=r'which can run code: fractions\.Fraction'):
         load_tensors(tmp_path / 'a.pt')

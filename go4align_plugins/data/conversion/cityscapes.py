@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from go4align_plugins.data.cityscapes import CITYSCAPES
-from go4align_plugins.data.conversion.resize import resize_image, resize_nearest
+from go4align_plugins.data.conversion.geometry import resize_image, resize_nearest
 from go4align_plugins.data.mtan_layout import SPLITS
 from go4align_plugins.data.pictures import open_picture
 from go4align_plugins.data.prepare import write_dataset

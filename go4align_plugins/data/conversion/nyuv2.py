@@ -15,30 +15,25 @@ from typing import Any
 
 import numpy as np
 
-from go4align_plugins.data.conversion.normals import Intrinsics, fit_normals
-from go4align_plugins.data.conversion.resize import resize_image, resize_nearest
+from go4align_plugins.data.conversion import geometry
 from go4align_plugins.data.frame_rules import LARGEST
 from go4align_plugins.data.nyuv2 import NYUV2
 from go4align_plugins.data.prepare import write_dataset
 from go4align_plugins.data.units import METRES, Other, describe
-from go4align_plugins.utils.files import describe_damage
+from go4align_plugins.utils.files import reading
 from go4align_plugins.utils.optional import import_optional
 
 # The colour camera's, to which the depth is registered, and the area that the depth camera sees,
 # both for 480 x 640 pixels (the official toolbox's camera_params.m and get_projection_mask.m,
 # less 1: there the first pixel is 1).
 HEIGHT, WIDTH = 480, 640
-INTRINSICS = Intrinsics(fx=518.857901, fy=519.469611, cx=324.582449, cy=252.736166)
+INTRINSICS = geometry.Intrinsics(fx=518.857901, fy=519.469611, cx=324.582449, cy=252.736166)
 SEEN_ROWS, SEEN_COLUMNS = (44, 471), (40, 601)
 
-ARRAYS = {'images': 'u', 'depths': 'f', 'labels': 'iu'}
-"""The official arrays, and the kinds of their numbers by numpy's letters."""
-NOT_WHOLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
-"""The errors of h5py at a damaged file, whichever part of it is."""
+ARRAYS = {'images': 'u', 'depths': 'f', 'labels': 'iu'}  # kinds of numbers by numpy's letters
 FACTS = json.loads(Path(__file__).with_name('nyuv2_official.json').read_text(encoding='utf-8'))
 OFFICIAL = 'the official nyu_depth_v2_labeled.mat (HDF5, 2.8 GB)'
-WALL = 21
-"""The commonest of the 894 official labels; rare, or no label at all, where they were mapped."""
+WALL = 21  # the commonest official label; rare, or no label at all, where they were mapped
 LARGEST_MAPPED = 40
 AS_DOWNLOADED = 'use the file as it was downloaded'
 
@@ -82,16 +77,16 @@ def convert_frame(
     """Reads one of :func:`split_numbers`' and brings it to the benchmark's classes and size."""
     image, depth, labels = _read_frame(mat, numbers[split][index])
     y, x = depth.shape[0] / HEIGHT, depth.shape[1] / WIDTH
-    normal = fit_normals(depth, INTRINSICS.scaled(x, y))
+    normal = geometry.fit_normals(depth, INTRINSICS.scaled(x, y))
     area = np.s_[:, :]
     if crop:
         rows, columns = (round(row * y) for row in SEEN_ROWS), (round(c * x) for c in SEEN_COLUMNS)
         area = np.s_[slice(*rows), slice(*columns)]
     return {
-        'image': resize_image(image[area], size),
-        'segmentation': resize_nearest(label_classes()[labels[area]], size),
-        'depth': resize_nearest(depth[area], size)[..., None],
-        'normal': resize_nearest(normal[area], size),
+        'image': geometry.resize_image(image[area], size),
+        'segmentation': geometry.resize_nearest(label_classes()[labels[area]], size),
+        'depth': geometry.resize_nearest(depth[area], size)[..., None],
+        'normal': geometry.resize_nearest(normal[area], size),
     }
 
 
@@ -128,18 +123,14 @@ def count_frames(mat: Path) -> int:
         raise FileNotFoundError(f'No file {mat}. {NYUV2.how_to_get(mat)}')
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(ARRAYS, ())
     dtypes: dict[str, Any] = dict.fromkeys(ARRAYS)
-    try:
-        with h5py.File(mat, 'r') as file:
-            for name in ARRAYS:
-                if link := file.get(name, getlink=True):
-                    # HDF5 would read an array from any other file on this machine.
-                    array = file[name] if isinstance(link, h5py.HardLink) else None
-                    if array is None or getattr(array, 'external', None) or array.is_virtual:
-                        raise ValueError(f'it should hold {name} itself, no link to other data')
-                    shapes[name], dtypes[name] = array.shape, array.dtype
-    except NOT_WHOLE as error:
-        damage = describe_damage(mat, error)
-        raise ValueError(f'{mat}: should be {OFFICIAL}, whole. Found: {damage}') from error
+    with reading(mat, f'be {OFFICIAL}, whole'), h5py.File(mat, 'r') as file:
+        for name in ARRAYS:
+            if link := file.get(name, getlink=True):
+                # HDF5 would read an array from any other file on this machine.
+                array = file[name] if isinstance(link, h5py.HardLink) else None
+                if array is None or getattr(array, 'external', None) or array.is_virtual:
+                    raise ValueError(f'it should hold {name} itself, no link to other data')
+                shapes[name], dtypes[name] = array.shape, array.dtype
     frames = shapes['depths']
     right = len(frames) == 3 and 0 not in frames and frames[1] >= frames[2]
     right &= shapes['labels'] == frames and shapes['images'] == (*frames[:1], 3, *frames[1:])
@@ -156,11 +147,9 @@ def count_frames(mat: Path) -> int:
 
 def _read_frame(mat: Path, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A frame's image (H, W, 3), depth (H, W) and labels (H, W), by its number from 1."""
-    try:
-        with import_optional('h5py').File(mat, 'r') as file:
-            image, depth, labels = (np.asarray(file[name][number - 1]).T for name in ARRAYS)
-    except NOT_WHOLE as error:
-        raise ValueError(f'{mat}: frame {number} cannot be read: {error}') from error
+    h5py = import_optional('h5py')
+    with reading(mat, f'hold frame {number}, whole'), h5py.File(mat, 'r') as file:
+        image, depth, labels = (np.asarray(file[name][number - 1]).T for name in ARRAYS)
     for name, array, largest, rule in (
         ('labels', labels, FACTS['num_labels'], f'be 0 to {FACTS["num_labels"]}'),
         ('depth', depth, LARGEST, 'be finite and not negative'),

@@ -86,13 +86,17 @@ class DepthSensor(NamedTuple):
     grazing: float  # cosine to the surface's normal below which nothing comes back
 
 
-class Record(NamedTuple):
-    """An image with its labels, and the geometry where the sensor measures it."""
+class Frame(NamedTuple):
+    """One frame, as on disk in MTAN's layout, all float32; 0 where depth is not measured.
 
-    image: Array  # (H, W, 3) float32 in [0, 1]
-    label: Array  # (H, W) float32; -1 where nobody labels
-    depth: Array  # (H, W) float32 in metres along the optical axis; 0 where there is none
-    normal: Array  # (H, W, 3) float32 unit vectors in the camera's coordinates; 0 as the depth
+    Normals are unit vectors towards the camera (x right, y down, z forward): a wall that faces it
+    has (0, 0, -1). Streets have inverse depth, CityScapes' disparity in pixels over 256.
+    """
+
+    image: Array  # (H, W, 3) in [0, 1]
+    label: Array  # (H, W) class number, or -1 where there is none
+    depth: Array  # (H, W, 1) in metres along the optical axis, or inverse depth
+    normal: Array | None  # (H, W, 3); None for streets
 
 
 def cast(
@@ -202,7 +206,7 @@ def shade(
 
 def record(
     scene: Scene, sensor: DepthSensor, size: tuple[int, int], rng: np.random.Generator
-) -> Record:
+) -> Frame:
     """Record a scene at ``size`` pixels; ``rng`` draws exposure, noise and gaps."""
     seed = int(rng.integers(1 << 30))
     # Rays half a pixel apart: every second one goes through a pixel's centre and gives the exact
@@ -243,7 +247,7 @@ def record(
     depth, outward = (np.where(measured, array, np.float32(0)) for array in (depth, outward))
     normal = np.einsum('ij,jhw->hwi', scene.camera.axes.astype(np.float32), outward)
     label, normal = label.astype(np.float32), np.ascontiguousarray(normal)
-    return Record(_develop(light, rng), label, depth, normal)
+    return Frame(_develop(light, rng), label, depth[..., None], normal)
 
 
 def _openness(depth: Array) -> Array:

@@ -99,14 +99,10 @@ class _Room:
         for quarter in range(4):
             breadth, reach = np.roll(self.half, quarter) * [2, 1]
             coat = accent if quarter == 0 and rng.random() < 0.3 else paper
-            plaster = (
-                (0, reach + 0.1, height / 2),
-                (breadth + 0.4, 0.2, height),
-                LABEL['wall'],
-                coat,
-            )
-            skirting = (0, reach, 0.05), (breadth, 0.03, 0.1), LABEL['wall'], board
-            solids += moved([box(*plaster), box(*skirting)], (0, 0, 0), quarter * np.pi / 2)
+            spot, size = (0, reach + 0.1, height / 2), (breadth + 0.4, 0.2, height)
+            plaster = box(spot, size, LABEL['wall'], coat)
+            skirting = box((0, reach, 0.05), (breadth, 0.03, 0.1), LABEL['wall'], board)
+            solids += moved([plaster, skirting], (0, 0, 0), quarter * np.pi / 2)
         return shadeless(*solids)
 
     def decorate_wall(self, quarter: int) -> None:

@@ -88,4 +88,4 @@ def read_image(image: Image) -> np.ndarray:
     if path.suffix != '.npy':
         with open_picture(path) as picture:
             return np.asarray(to_rgb(picture))
-    return np.rint(read_array(None, path).astype(np.float64).clip(0, 1) * 255).astype(np.uint8)
+    return np.rint(read_array(path).astype(np.float64).clip(0, 1) * 255).astype(np.uint8)

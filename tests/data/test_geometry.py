@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from go4align_plugins.data.conversion import nyuv2
-from go4align_plugins.data.conversion.normals import fit_normals
-from go4align_plugins.data.conversion.resize import resize_image, resize_nearest
+from go4align_plugins.data.conversion.geometry import fit_normals, resize_image, resize_nearest
 
 SMALL = nyuv2.INTRINSICS.scaled(0.25, 0.25)
 

@@ -1,4 +1,4 @@
-"""Surface normals from a depth map: a plane fitted around every pixel."""
+"""Resizing, and surface normals from depth: a plane fitted around every pixel."""
 
 from __future__ import annotations
 
@@ -6,8 +6,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Share of the inverse depth by which a surface may rise within half a window.
-STEEPEST = 0.25
+from go4align_plugins.utils.optional import import_optional
+
+STEEPEST = 0.25  # share of the inverse depth by which a surface may rise within half a window
+
+
+def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Averages (H, W, 3) uint8 over the area of each new pixel: float32 in [0, 1]."""
+    pillow = import_optional('PIL.Image')
+    resized = pillow.fromarray(image).resize(size[::-1], pillow.Resampling.BOX)
+    return np.asarray(resized, dtype=np.float32) / 255
+
+
+def resize_nearest(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Takes, for each new pixel, the old one under its centre: labels must not be mixed."""
+    rows, columns = (
+        ((np.arange(new) + 0.5) * old / new).astype(np.int64)
+        for new, old in zip(size, array.shape[:2])
+    )
+    return array[rows[:, None], columns]
 
 
 class Intrinsics(NamedTuple):
