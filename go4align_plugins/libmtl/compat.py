@@ -9,14 +9,17 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import math
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from go4align_plugins.utils.options import require
+
+if TYPE_CHECKING:
+    import numpy as np  # which may be missing: the error below names the extra
 
 REMOVED_MODULE = 'torchvision.models.utils'
 
@@ -93,10 +96,10 @@ def combine(gradients: Tensor, calpha: float, rescale: int) -> tuple[Tensor, np.
     products = gradients @ gradients.T
     radius = (calpha * (products.mean() + EPSILON).sqrt() + EPSILON).item()
     matrix = products.cpu().numpy()
-    start = np.full(len(matrix), 1 / len(matrix))
+    start = [1 / len(matrix)] * len(matrix)
 
     def objective(weights: np.ndarray) -> float:
-        return weights @ matrix @ start + radius * np.sqrt(weights @ matrix @ weights + EPSILON)
+        return weights @ matrix @ start + radius * math.sqrt(weights @ matrix @ weights + EPSILON)
 
     simplex = {'type': 'eq', 'fun': lambda weights: 1 - weights.sum()}
     found = minimize(objective, start, bounds=[(0, 1)] * len(start), constraints=simplex).x
