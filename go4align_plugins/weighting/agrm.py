@@ -103,7 +103,7 @@ class AGRM(nn.Module):
         if self.groups.device != losses.device:
             self.to(losses.device)
         largest = torch.finfo(losses.dtype).max
-        numbers = as_numbers(losses, self)
+        numbers = as_numbers(losses, self.indicator, self.grouping, self.num_groups)
         if numbers is not None:
             few, of_task = weigh_few(numbers, self.indicator, self.num_groups, **options)
             if self.training:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from torch import Tensor
 
@@ -18,20 +18,18 @@ from go4align_plugins.weighting.checks import is_distributed
 from go4align_plugins.weighting.indicators import RiskGuidedIndicator, align_smoothly, balance_scale
 from go4align_plugins.weighting.kmeans import group_sorted, in_units, kmeans_1d
 
-if TYPE_CHECKING:
-    from go4align_plugins.weighting.agrm import AGRM
-
 FEW, FEW_VALUES = 64, 20
 """The largest number of tasks, and of values to group, for which plain numbers are faster."""
 
 
-def as_numbers(losses: Tensor, weighting: AGRM) -> list[float] | None:
+def as_numbers(
+    losses: Tensor, indicator: Any, grouping: Any, num_groups: int
+) -> list[float] | None:
     """The losses as plain numbers, where these do all that a step would and none can saturate."""
-    indicator: RiskGuidedIndicator = weighting.indicator
     if (
-        weighting.num_tasks > FEW
+        len(losses) > FEW
         or type(indicator) is not RiskGuidedIndicator
-        or not (weighting.grouping is kmeans_1d or weighting.num_groups == weighting.num_tasks)
+        or not (grouping is kmeans_1d or num_groups == len(losses))
         or not (losses.is_cpu and numpy)
         or indicator._forward_hooks
         or is_followed()
