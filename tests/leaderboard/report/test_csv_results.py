@@ -90,7 +90,7 @@ def test_some_tasks_alone_will_do(table):
         ([HEADER, 'EW,one,0.6,0.7,0.01,30'], 'seeds should be whole numbers. Found `one`'),
         (['method,depth/typo', 'EW,1'], 'task/metric of cityscapes or .*Found `depth/typo`'),
         (['method,remark', 'EW,1'], 'Found `remark`'),
-        (['method,benchmark,depth/abs_err', 'EW,moon,1'], 'Found `moon`'),
+        (['method,benchmark,depth/abs_err', 'EW,moon,1'], "Found `benchmark = 'moon'`"),
     ],
 )
 def test_mistakes_are_named(table, lines, message):
