@@ -155,7 +155,7 @@ def list_parts(
 
 
 def count_frames(root: str | Path, split: str) -> int:
-    """The number of images of a split; 0 if there is no such folder."""
+    """The number of images of a split; 0 without its folder."""
     return len(_numbers(Path(root).expanduser() / split / IMAGE_FOLDER))
 
 

@@ -3,7 +3,7 @@
 A folder holds one of these, itself or in ``raw`` or ``processed``, the first that is found:
 
 - ``data_v3.pt``: PyTorch Geometric's processed data set; ``qm9_v3.pt``: its download;
-- ``gdb9.sdf`` and ``gdb9.sdf.csv``: the raw data, without what ``uncharacterized.txt`` lists;
+- ``gdb9.sdf`` and ``gdb9.sdf.csv``: the raw data, but for those in ``uncharacterized.txt``;
 - ``molecules.npz``: ``Z`` and ``pos`` of all atoms, ``ptr`` (where each molecule begins), ``y`` and
   ``target_names`` as in the .csv; ``smiles`` or ``ids``. It has no bonds.
 

@@ -41,7 +41,7 @@ class Legend:
 def draw_maps(rows: Sequence[Mapping[str, Any]], legend: Legend) -> Figure:
     """Draw frames: the image, then for each task its true map and the map of every method.
 
-    Pixels without truth are blank in the true maps. Depth has one scale a row, that of its truth,
+    Pixels without truth are blank in the true maps. Depth has one scale a row, its truth's,
     or, where there is none, of all that is predicted. Normals are shown as the colour (n + 1) / 2.
 
     Args:
@@ -49,11 +49,11 @@ def draw_maps(rows: Sequence[Mapping[str, Any]], legend: Legend) -> Figure:
             task -> array, which may be empty; ``'predictions'``, method -> task -> array. Arrays
             are (H, W) class numbers (-1: no label), (H, W) or (H, W, 1) depths (0: no measurement),
             (H, W, 3) normals of any length (0: no normal). A method may leave tasks out.
-        legend: what the classes and depths are.
+        legend: the names of the classes and the unit of depth.
 
     Raises:
-        ValueError: if there is no frame, frames differ in what they hold, an array's shape is not
-            that of its image, or a class has no name.
+        ValueError: if there is no frame, frames differ in their maps, an array has not
+            its image's shape, or a class has no name.
     """
     require(len(rows) > 0, 'rows', 'hold at least one frame', rows)
     columns = _columns(rows[0])

@@ -1,4 +1,4 @@
-"""Files that are whole or not there; and what to do where they cannot be."""
+"""Files that are whole or not there, and advice where they cannot be."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ARCHIVES = ('.zip', '.tar', '.tgz', '.gz', '.bz2', '.xz', '.7z', '.rar')
 
 
 class DataError(ValueError):
-    """Data that cannot be read or breaks a rule; the message names the file and what to do."""
+    """Data that cannot be read or breaks a rule; the message names the file and the remedy."""
 
 
 def save_bytes(path: Path, content: bytes, durable: bool = False) -> None:

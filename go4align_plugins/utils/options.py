@@ -24,7 +24,7 @@ def check_whole(name: str, value: Any, low: int, high: float, remark: str = '') 
 
 
 def check_switch(name: str, value: Any) -> bool:
-    """Require True or False; a text such as ``'false'`` would be taken for True."""
+    """Require True or False; the text ``'false'`` would be taken for True."""
     require(value in (True, False), name, 'be True or False', value)
     return bool(value)
 

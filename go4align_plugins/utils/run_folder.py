@@ -25,7 +25,7 @@ BEGIN_ANEW = 'Put the file back as it was, or move the folder away to begin anew
 
 
 class RunFolderError(ValueError):
-    """A run folder that cannot be gone on with; the message names the file and says what to do."""
+    """A run folder that cannot be gone on with; the message names the file and the remedy."""
 
 
 class RunFolder:

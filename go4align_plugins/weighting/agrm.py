@@ -34,7 +34,7 @@ class AGRM(nn.Module):
     are the group weights. Given G, the best w is the mean of gamma in each group, so the two
     together are K-means on the M numbers, and a task's weight is its group's centre.
 
-    What to rely on:
+    Guarantees:
 
     - The same losses give the same weights, by the exact optimum of K-means; the released code
       starts it from a random point at every step.
@@ -143,7 +143,7 @@ class GO4Align(AGRM):
     Each task's loss, relative to the others' and to its sum over all steps so far, says how much
     the task should count; tasks of similar indicators form a group and share its mean as weight.
     See :class:`~go4align_plugins.weighting.RiskGuidedIndicator` for the equations, and
-    :class:`AGRM` for what to rely on, and for the arguments that are not named here.
+    :class:`AGRM` for the guarantees, and for the arguments that are not named here.
 
     Args:
         num_tasks: M.
