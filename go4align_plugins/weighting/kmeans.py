@@ -23,8 +23,8 @@ from go4align_plugins.weighting.large import group_large
 
 DENSE_LIMIT = 512
 """Up to this many values the costs of all runs are held at once (2 MiB), on the values' device."""
-HOST_LIMIT = 128
-"""On the CPU, divide and conquer is faster for more values."""
+HOST_LIMIT = 200
+"""On the CPU, divide and conquer is faster for more values, within a training."""
 NO_RUN = 1e300
 LARGEST = torch.finfo(torch.float64).max
 
