@@ -100,7 +100,8 @@ def draw_columns(
                     [column.factor * pick(each) for each in figures]
                     for pick in (np.mean, np.min, np.max)
                 )
-                axes.plot(places, means, marker='o' if ticks else '', label=name, **styles[name])
+                marker = 'o' if ticks or len(places) == 1 else ''
+                axes.plot(places, means, marker=marker, label=name, **styles[name])
                 colour = styles[name]['color']
                 axes.fill_between(places, lows, highs, color=colour, alpha=0.15, linewidth=0)
             if ticks:
