@@ -160,8 +160,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         onward = '; the same command again goes on from here' if options.run is prepare else ''
         parser.exit(130, f'\nstopped{onward}\n')
-    except PLAIN as error:
-        parser.exit(2, f'error: {explain(error, "the same command then goes on", PLAIN)}\n')
+    except (*PLAIN, RuntimeError) as error:
+        message = explain(error, 'the same command then goes on', PLAIN)
+        if message is None:
+            raise
+        parser.exit(2, f'error: {message}\n')
     sys.exit(code)
 
 

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from go4align_plugins.data.benchmark import Benchmark
 from go4align_plugins.data.mtan_layout import DESCRIPTION, list_parts, read_description
-from go4align_plugins.utils.files import LOST_WORKER, save_bytes
+from go4align_plugins.utils.files import save_bytes
 from go4align_plugins.utils.optional import import_optional
 from go4align_plugins.utils.options import check_whole, require
 
@@ -67,15 +67,10 @@ def write_dataset(
     total = sum(num_frames.values())
     done, tqdm = total - len(frames), import_optional('tqdm').tqdm
     with tqdm(total=total, initial=done, unit=' frames', disable=not progress) as bar:
-        try:
-            for error in loader:
-                if error:
-                    raise error
-                bar.update()
-        except RuntimeError as error:
-            if not str(error).startswith('DataLoader worker'):
-                raise
-            raise OSError(f'{LOST_WORKER}; the same command then goes on.') from error
+        for error in loader:
+            if error:
+                raise error
+            bar.update()
     return len(frames)
 
 

@@ -21,9 +21,6 @@ ADVICE = {
     **dict.fromkeys(NO_ROOM, 'Make room, or choose another folder'),
     **dict.fromkeys(NOT_WRITABLE, 'Choose a folder that can be written to'),
 }
-LOST_WORKER = (
-    'A process that reads the data was killed, perhaps for want of memory. Use fewer workers'
-)
 NO_HELP = ('allow_pickle', 'weights_only', 'not a zip file')
 """Words of numpy's and torch's errors about any other file; some advise to run the code in it."""
 PICKLE = b'\x80'
@@ -62,7 +59,10 @@ def advise(error: BaseException, onward: str) -> str:
     advice = ADVICE.get(getattr(error, 'errno', 0))
     # So begins torch's message where a process that reads the data is gone.
     if isinstance(error, RuntimeError) and str(error).startswith('DataLoader worker'):
-        advice = LOST_WORKER
+        advice = (
+            'A process that reads the data was killed, perhaps for want of memory. '
+            'Use fewer workers'
+        )
     return f'. {advice}; {onward}. What is finished is kept.' if advice else ''
 
 

@@ -16,7 +16,7 @@ from go4align_plugins.leaderboard.report.formats import FORMATS
 from go4align_plugins.leaderboard.run.launchers import CLUSTERS
 from go4align_plugins.leaderboard.run.plan import FRAMEWORKS
 from go4align_plugins.leaderboard.run.runs import printable
-from go4align_plugins.utils.files import advise
+from go4align_plugins.utils.files import explain
 from go4align_plugins.weighting.groupings import GROUPINGS
 
 Add = Callable[..., Action]
@@ -190,7 +190,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of the output has seen enough, as in `report ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, ImportError, OSError) as error:
-        lines = f'{error}{advise(error, "the same command then goes on")}'.split('\n')
-        print('leaderboard.py: error:', '\n'.join(map(printable, lines)), file=sys.stderr)
+    except (ValueError, ImportError, OSError, RuntimeError) as error:
+        plain = (ValueError, ImportError, OSError)
+        message = explain(error, 'the same command then goes on', plain)
+        if message is None:
+            raise
+        lines = map(printable, message.split('\n'))
+        print('leaderboard.py: error:', '\n'.join(lines), file=sys.stderr)
         return 2
