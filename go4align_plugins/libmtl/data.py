@@ -98,7 +98,10 @@ def _read_face(
 
 def open_molecules(root: str | Path, benchmark: Benchmark, tasks: Sequence[str]) -> Source:
     """Open QM9's molecules as graphs; a target (1,) has mean 0 and deviation 1 in training."""
-    loader = import_optional('torch_geometric.loader', 'qm9', 'Networks for molecules').DataLoader
+    loader, graph = (
+        import_optional(f'torch_geometric.{module}', 'qm9', 'Networks for molecules')
+        for module in ('loader', 'data')
+    )
     molecules = read_qm9(root)
     targets = molecules.targets[:, [benchmark.task_names.index(name) for name in tasks]]
     train = targets[molecules.splits['train']]
@@ -109,18 +112,17 @@ def open_molecules(root: str | Path, benchmark: Benchmark, tasks: Sequence[str])
     # As in NashMTL's code; LibMTL's example standardises by all molecules, tested ones too.
     scales = train.std(axis=0, ddof=1)
     standardised = torch.from_numpy((targets - train.mean(axis=0)) / scales).float()
-    read = partial(_read_molecule, molecules, standardised, tasks)
+    read = partial(_read_molecule, graph.Data, molecules, standardised, tasks)
     splits = {name: Samples(read, numbers) for name, numbers in molecules.splits.items()}
-    return splits, {'scales': dict(zip(tasks, scales.tolist())), 'loader': loader}
+    return splits, {'scales': dict(zip(tasks, scales.tolist())), 'loader': loader.DataLoader}
 
 
 def _read_molecule(
-    molecules: Molecules, targets: Tensor, tasks: Sequence[str], number: int
+    graph: Any, molecules: Molecules, targets: Tensor, tasks: Sequence[str], number: int
 ) -> Sample:
-    data: Any = import_optional('torch_geometric.data', 'qm9', 'Networks for molecules')
     atoms, pairs, features = map(torch.from_numpy, molecules.graph(number))
-    graph = data.Data(x=atoms, edge_index=pairs, edge_attr=features)
-    return graph, dict(zip(tasks, targets[number, :, None]))
+    molecule = graph(x=atoms, edge_index=pairs, edge_attr=features)
+    return molecule, dict(zip(tasks, targets[number, :, None]))
 
 
 SOURCES = {FRAMES: open_frames, FACES: open_faces, MOLECULES: open_molecules}
